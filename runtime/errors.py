@@ -1,0 +1,68 @@
+"""Name everything that can go wrong, and the exit code it leads to.
+
+CgconvError                      1  root; its text is one sentence for the user
+├── InputError                   1  a file that cannot be used
+│   ├── PictureError                a picture: unreadable, truncated, too large
+│   ├── FilmError                   a film: unreadable, HDR that was not asked for, broken in the middle
+│   ├── ModelError                  a model or checkpoint: damaged, foreign, too new, not a generator
+│   └── DataError                   a data set: empty, no second domain
+├── OutputError                  1  a result that cannot be written: exists, disk full, no permission
+├── UsageError                   2  options that do not fit together, a name that does not exist
+├── MissingError                 3  a device, backend or extra that is not here
+├── ResourceError                1  memory ran out; says what to lower
+└── Cancelled                  130  the user asked to stop
+"""
+
+from __future__ import annotations
+
+
+class CgconvError(Exception):
+    """Root of the tree. `str(error)` is one sentence for the user; `exit_code` is the process's."""
+
+    exit_code = 1
+
+
+class InputError(CgconvError):
+    """A file that cannot be used."""
+
+
+class PictureError(InputError):
+    """A picture that cannot be read."""
+
+
+class FilmError(InputError):
+    """A film that cannot be read."""
+
+
+class ModelError(InputError):
+    """A model or checkpoint that cannot be used."""
+
+
+class DataError(InputError):
+    """A data set that cannot be trained on."""
+
+
+class OutputError(CgconvError):
+    """A result that cannot be written."""
+
+
+class UsageError(CgconvError):
+    """Options that do not fit together, or a name that does not exist."""
+
+    exit_code = 2
+
+
+class MissingError(CgconvError):
+    """A device, backend or extra that this machine does not have."""
+
+    exit_code = 3
+
+
+class ResourceError(CgconvError):
+    """Memory ran out."""
+
+
+class Cancelled(CgconvError):
+    """The user asked to stop."""
+
+    exit_code = 130
