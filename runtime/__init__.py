@@ -1,0 +1,1 @@
+"""Translate pictures and films with a model, without torch."""

@@ -1,0 +1,1 @@
+"""Train CycleGAN on two folders."""
