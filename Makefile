@@ -1,0 +1,62 @@
+# Set up, show and check cgconv; `make` alone lists what there is. Everything lands in .venv, build, .data and demo (git-ignored).
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+MODEL ?= monet
+WORKERS ?= 2
+BIN := .venv/bin
+PACKAGES := $(patsubst %/py.typed,%,$(wildcard */py.typed))
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Build backends come from .venv too, where constraints.txt has pinned them, not from an isolated environment of their own.
+INSTALL = $(BIN)/python -m pip install -q -c constraints.txt
+EDITABLE = $(INSTALL) setuptools && $(INSTALL) --no-build-isolation -e
+
+.PHONY: help demo test lint types bench clean
+
+help:
+	@echo 'make demo    translate sample photographs and a film with the bundled model, into demo/index.html (no torch)'
+	@echo 'make test    run all tests                          make lint    ruff: rules and format'
+	@echo 'make types   mypy --strict on an installed copy     make bench   time and measure on this machine'
+	@echo 'make clean   remove .venv, build, .data and demo'
+	@echo 'Variables: PYTHON=python3.12   MODEL=path/or/name (demo)   WORKERS=2 (test)'
+
+.venv/made:
+	@test -n '$(PYTHON)' || { echo 'cgconv needs Python 3.11 or newer: install it, or name it: make PYTHON=/path/to/python' >&2; exit 1; }
+	@$(PYTHON) scripts/setup_venv.py .venv
+	@touch $@
+
+.venv/base: .venv/made pyproject.toml constraints.txt
+	@echo 'Installing cgconv into .venv (about 0.5 GB to download, once) …'
+	@$(EDITABLE) .
+	@touch $@
+
+.venv/dev: .venv/made pyproject.toml constraints.txt
+	@echo 'Installing cgconv, torch and the test tools into .venv (once; pip brings the CUDA build of torch on Linux unless it is pointed at a CPU build) …'
+	@$(EDITABLE) '.[train,dev]'
+	@touch $@ .venv/base
+
+demo: .venv/base
+	@$(BIN)/python scripts/demo.py --model '$(MODEL)' --out demo
+
+test: .venv/dev
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy does not follow an editable install, so it reads a copy laid out as in a wheel. A leftover build/lib would go into it.
+types: .venv/dev
+	@rm -rf build/lib build/typed
+	@$(INSTALL) --no-deps --no-build-isolation --target build/typed .
+	MYPYPATH=build/typed $(BIN)/mypy $(addprefix -p cgconv.,$(PACKAGES))
+	MYPYPATH=build/typed $(BIN)/mypy scripts
+	@rm -rf build/lib build/bdist.* build/typed
+
+bench: .venv/dev
+	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+clean:
+	rm -rf .venv build dist demo .data .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
