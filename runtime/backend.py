@@ -1,0 +1,269 @@
+"""Choose what computes a model on this machine, and open it.
+
+Device names: `auto`, `cpu`, `cuda[:N]` (NVIDIA), `gpu` (Intel, by OpenVINO), `directml`, `coreml`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy.typing as npt
+
+from .errors import MissingError, UsageError
+from .events import BackendOpened
+
+if TYPE_CHECKING:
+    import onnx
+
+    from .card import ModelCard
+    from .graph import Doors, Statistics
+
+Array = npt.NDArray[Any]  # Any: uint8 or float32, as the graph's doors say
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+class BackendName(StrEnum):
+    """The libraries that can compute a model."""
+
+    AUTO = "auto"
+    ONNXRUNTIME = "onnxruntime"
+    OPENVINO = "openvino"
+
+
+class PrecisionChoice(StrEnum):
+    """The number type that convolutions are computed in."""
+
+    AUTO = "auto"
+    FP32 = "fp32"
+    FP16 = "fp16"
+    BF16 = "bf16"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """A settled choice: nothing is `auto`. `why` says in words how it came about."""
+
+    backend: BackendName
+    device: str = "cpu"
+    precision: PrecisionChoice = PrecisionChoice.FP32
+    threads: int | None = None
+    why: str = "asked for"
+
+
+class Backend(Protocol):
+    """A graph, opened on a device. Not to be used by two threads at once."""
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Compute all outputs, by name. The arrays are the caller's to keep.
+
+        Raises:
+            ResourceError: memory ran out. ModelError: the graph cannot be computed on what was fed.
+        """
+        ...
+
+    def describe(self) -> BackendOpened:
+        """Return what really runs."""
+        ...
+
+    def close(self) -> None:
+        """Free the device; the backend cannot be used any more."""
+        ...
+
+
+def open_graph(graph: onnx.ModelProto, machine: Machine) -> Backend:
+    """Open a graph as it is on a settled machine.
+
+    Raises:
+        MissingError: the library or device is not there. ModelError: the library cannot compute this graph.
+    """
+    if machine.backend is BackendName.OPENVINO:
+        from .openvino_backend import OpenvinoBackend
+
+        return OpenvinoBackend(graph, machine)
+    from .onnxruntime_backend import OnnxruntimeBackend
+
+    return OnnxruntimeBackend(graph, machine)
+
+
+def open_backend(
+    model: onnx.ModelProto,
+    card: ModelCard,
+    *,
+    backend: str = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    doors: Doors | None = None,
+    statistics: Statistics | None = None,
+) -> Backend:
+    """Specialise a model and open it on the best of what was asked for. `auto` picks and says why; a name is an order.
+
+    Raises:
+        UsageError: no such backend, device or precision, or they do not go together.
+        MissingError: what was asked for by name is not on this machine.
+        ModelError: no backend can compute this model.
+    """
+    from .graph import Doors, Statistics, specialise
+
+    machine = choose_machine(model, card, backend=backend, device=device, precision=precision, threads=threads)
+    doors = doors or Doors.UINT8
+    machine = machine_for_doors(machine, doors, precision)
+    graph = specialise(
+        model, card, doors=doors, precision=graph_precision(machine), statistics=statistics or Statistics.OWN
+    )
+    return open_graph(graph, machine)
+
+
+def choose_machine(
+    model: onnx.ModelProto, card: ModelCard, *, backend: str, device: str, precision: str, threads: int | None
+) -> Machine:
+    """Settle every `auto` for this model on this machine.
+
+    Raises:
+        UsageError, MissingError: as open_backend.
+    """
+    wanted_backend = _member(BackendName, backend, "--backend")
+    wanted_precision = _member(PrecisionChoice, precision, "--precision")
+    if threads is not None and threads < 1:
+        raise UsageError(f"--threads is {threads}, expected 1 or more")
+    device = _checked_device(device)
+    kind = device.split(":")[0]
+    if wanted_precision is PrecisionChoice.BF16 and wanted_backend is BackendName.ONNXRUNTIME:
+        raise UsageError("--precision bf16 needs --backend openvino: ONNX Runtime has no bf16 convolutions")
+    if kind in ("cuda", "directml", "coreml"):
+        if wanted_backend is BackendName.OPENVINO:
+            raise UsageError(f"--backend openvino has no device {device}: it has cpu and gpu (Intel)")
+        return _settle(wanted_precision, Machine(backend=BackendName.ONNXRUNTIME, device=device, threads=threads))
+    if kind == "gpu":
+        if wanted_backend is BackendName.ONNXRUNTIME:
+            raise UsageError("--backend onnxruntime has no device gpu: it has cpu, cuda, directml and coreml")
+        return _settle(wanted_precision, Machine(backend=BackendName.OPENVINO, device=device, threads=threads))
+    reasons = []
+    if device == "auto" and wanted_backend is not BackendName.OPENVINO:
+        machine, reason = _best_accelerator(wanted_precision, threads)
+        if machine is not None:
+            return _settle(wanted_precision, machine)
+        reasons.append(reason)
+    return _choose_on_cpu(model, card, wanted_backend, wanted_precision, threads, reasons)
+
+
+def machine_for_doors(machine: Machine, doors: Doors, precision: str = "auto") -> Machine:
+    """Return the machine for other doors: float32 pictures are computed in fp32 unless a precision was asked for."""
+    from .graph import Doors
+
+    if doors is Doors.FLOAT32 and precision == "auto":
+        return replace(machine, precision=PrecisionChoice.FP32)
+    return machine
+
+
+def graph_precision(machine: Machine) -> Any:  # Any: graph.Precision, imported late
+    """Return the precision that has to be in the graph itself for this machine."""
+    from .graph import Precision
+
+    return Precision.FP16 if machine.precision is PrecisionChoice.FP16 else Precision.FP32
+
+
+@functools.cache
+def cuda_devices() -> int:
+    """Return how many NVIDIA GPUs the driver offers, 0 without a driver. Loads no CUDA library but the driver's own."""
+    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        driver = ctypes.CDLL(name)
+        count = ctypes.c_int()
+        if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+            return 0
+        return count.value
+    except (OSError, AttributeError):
+        return 0
+
+
+def _choose_on_cpu(
+    model: onnx.ModelProto,
+    card: ModelCard,
+    backend: BackendName,
+    precision: PrecisionChoice,
+    threads: int | None,
+    reasons: list[str],
+) -> Machine:
+    onnxruntime = Machine(backend=BackendName.ONNXRUNTIME, threads=threads)
+    openvino = Machine(backend=BackendName.OPENVINO, threads=threads)
+    if backend is BackendName.ONNXRUNTIME:
+        return _settle(precision, onnxruntime)
+    from . import openvino_backend
+
+    problem = openvino_backend.why_not("CPU")
+    if backend is BackendName.OPENVINO or precision is PrecisionChoice.BF16:
+        if problem:
+            raise MissingError(f"OpenVINO cannot be used: {problem}")
+        if precision is PrecisionChoice.FP16:
+            raise UsageError("OpenVINO on a CPU computes in fp32 or bf16; --precision fp16 needs --backend onnxruntime")
+    if problem or precision is PrecisionChoice.FP16:
+        why = f"OpenVINO cannot be used ({problem})" if problem else "the one that computes fp16 on a CPU"
+        return _settle(precision, replace(onnxruntime, why="; ".join([*reasons, why])))
+    has_bf16 = "BF16" in openvino_backend.capabilities("CPU")
+    why = "asked for" if backend is BackendName.OPENVINO else "; ".join([*reasons, "OpenVINO is the fastest on a CPU"])
+    if precision is PrecisionChoice.BF16 and not has_bf16:
+        raise MissingError("--precision bf16: this processor has no bf16 arithmetic")
+    if precision is not PrecisionChoice.AUTO:
+        return replace(openvino, precision=precision, why=why)
+    if not has_bf16:
+        return replace(openvino, why=f"{why}; fp32: the processor has no bf16 arithmetic")
+    from .precision_check import check_bf16
+
+    decibels, is_close = check_bf16(model, card, openvino)
+    words = f"bf16 is {decibels:.0f} dB from fp32 on a test picture"
+    if is_close:
+        return replace(openvino, precision=PrecisionChoice.BF16, why=f"{why}; {words}")
+    return replace(openvino, why=f"{why}; fp32: {words}, too far")
+
+
+def _best_accelerator(precision: PrecisionChoice, threads: int | None) -> tuple[Machine | None, str]:
+    """Return the GPU that auto should take, or None and why there is none to take."""
+    if precision is PrecisionChoice.BF16:
+        return None, "bf16 was asked for, which runs on the CPU"
+    from . import onnxruntime_backend
+
+    devices = ["cuda"] if cuda_devices() else []
+    devices += [name for name in ("directml", "coreml") if onnxruntime_backend.offers(name)]
+    for device in devices:
+        problem = onnxruntime_backend.why_not(device)
+        if problem is None:
+            why = f"{device} is the fastest that opens"
+            return Machine(backend=BackendName.ONNXRUNTIME, device=device, threads=threads, why=why), ""
+        return None, f"{device} does not open ({problem})"
+    return None, "no GPU found"
+
+
+def _settle(precision: PrecisionChoice, machine: Machine) -> Machine:
+    if precision is PrecisionChoice.AUTO:
+        return replace(machine, precision=PrecisionChoice.FP32)
+    return replace(machine, precision=precision)
+
+
+def _checked_device(device: str) -> str:
+    kind, colon, number = device.lower().partition(":")
+    if kind not in ("auto", "cpu", "cuda", "gpu", "directml", "coreml") or (colon and not number.isdecimal()):
+        raise UsageError(f"--device is {device!r}, expected auto, cpu, cuda, cuda:N, gpu, directml or coreml")
+    if colon and kind not in ("cuda", "gpu"):
+        raise UsageError(f"--device {kind} takes no number")
+    return device.lower()
+
+
+def _member(choices: type[Choice], value: str, option: str) -> Choice:
+    if value not in list(choices):
+        raise UsageError(f"{option} is {value!r}, expected one of {', '.join(choices)}")
+    return choices(value)
+
+
+def default_threads() -> int:
+    """Return how many CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

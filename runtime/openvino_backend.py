@@ -1,0 +1,127 @@
+"""Compute a graph with OpenVINO: x86 processors, and Intel GPUs."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .backend import Array, Machine, PrecisionChoice
+from .errors import CgconvError, MissingError, ModelError, ResourceError
+from .events import BackendOpened
+
+if TYPE_CHECKING:
+    import onnx
+
+_KEPT_SHAPES = 4  # compiled models, one for each set of input shapes; a compiled 8 MB model takes some 30 MB
+_HINTS = {PrecisionChoice.FP32: "f32", PrecisionChoice.BF16: "bf16", PrecisionChoice.FP16: "f16"}
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "bad_alloc",
+    "bad allocation",
+    "failed to allocate",
+    "out_of_resources",
+    "cannot allocate",
+)
+
+
+class OpenvinoBackend:
+    """A graph in OpenVINO, compiled for each shape it meets. See backend.Backend for the promises."""
+
+    def __init__(self, graph: onnx.ModelProto, machine: Machine) -> None:
+        device = _device_name(machine.device)
+        problem = why_not(device)
+        if problem:
+            raise MissingError(f"device {machine.device}: {problem}")
+        self._core, self._device, self._machine = _core(), device, machine
+        # Never OpenVINO's own default: on processors with bf16 it computes float32 models in bf16.
+        self._settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": _HINTS[machine.precision]}  # Any: its own types
+        if device == "CPU":
+            self._settings["PERFORMANCE_HINT"] = "LATENCY"
+            if machine.threads:
+                self._settings["INFERENCE_NUM_THREADS"] = machine.threads
+        try:
+            self._model = self._core.read_model(graph.SerializeToString(), b"")
+        except Exception as error:  # OpenVINO raises bare RuntimeErrors
+            raise _translated(error, "OpenVINO cannot read this model") from error
+        self._inputs = [port.get_any_name() for port in self._model.inputs]
+        self._outputs = [port.get_any_name() for port in self._model.outputs]
+        self._requests: OrderedDict[tuple[tuple[int, ...], ...], Any] = OrderedDict()  # Any: an InferRequest
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        shapes = tuple(feeds[name].shape for name in self._inputs)
+        try:
+            request = self._request_for(shapes)
+            request.infer({name: feeds[name] for name in self._inputs}, share_inputs=True)
+            return {name: request.get_output_tensor(index).data.copy() for index, name in enumerate(self._outputs)}
+        except Exception as error:  # as above
+            raise _translated(error, "OpenVINO cannot compute this model on a picture of this size") from error
+
+    def describe(self) -> BackendOpened:
+        machine = self._machine
+        return BackendOpened("openvino", self._device, machine.device, str(machine.precision), machine.why)
+
+    def close(self) -> None:
+        self._requests.clear()
+        del self._model
+
+    def _request_for(self, shapes: tuple[tuple[int, ...], ...]) -> Any:  # Any: an InferRequest
+        """Return a request compiled for exactly these input shapes: fixed shapes are computed faster than open ones."""
+        if shapes not in self._requests:
+            while len(self._requests) >= _KEPT_SHAPES:
+                self._requests.popitem(last=False)
+            model = self._model.clone()
+            model.reshape({name: list(shape) for name, shape in zip(self._inputs, shapes, strict=True)})
+            self._requests[shapes] = self._core.compile_model(
+                model, self._device, self._settings
+            ).create_infer_request()
+        self._requests.move_to_end(shapes)
+        return self._requests[shapes]
+
+
+def why_not(device: str) -> str | None:
+    """Return why OpenVINO cannot use its device (`CPU`, `GPU`, `GPU.1`), or None where it can."""
+    try:
+        found = list(_core().available_devices)
+    except CgconvError as error:
+        return str(error)
+    if device in found or (device.startswith("GPU") and f"{device}.0" in found):
+        return None
+    return f"OpenVINO finds no {device} on this machine (it has {', '.join(found) or 'nothing'})"
+
+
+def capabilities(device: str) -> list[str]:
+    """Return what a device computes in, e.g. FP32, BF16, INT8."""
+    return list(_core().get_property(device, "OPTIMIZATION_CAPABILITIES"))
+
+
+def version() -> str:
+    """Return OpenVINO's version."""
+    import openvino
+
+    return str(openvino.__version__)
+
+
+@functools.cache
+def _core() -> Any:  # Any: an openvino.Core
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingError(f"OpenVINO cannot be loaded ({error}): pip install openvino") from error
+    return openvino.Core()
+
+
+def _device_name(device: str) -> str:
+    return device.upper().replace(":", ".")
+
+
+def _translated(error: Exception, sentence: str) -> CgconvError:
+    text = str(error).strip()
+    if isinstance(error, MemoryError) or any(words in text.lower() for words in _OUT_OF_MEMORY):
+        return ResourceError("memory ran out; lower --batch or --resize, or close other programs")
+    lines = [
+        line for line in text.splitlines() if line.strip() and "Exception from" not in line and "Check '" not in line
+    ]
+    return ModelError(f"{sentence}: {(lines or [type(error).__name__])[-1].strip()[:200]}")
