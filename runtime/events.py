@@ -9,10 +9,22 @@ from typing import Any
 
 @dataclass(frozen=True)
 class BatchPlanned:
-    """All output names are settled; nothing has been done yet."""
+    """All output names are settled; nothing has been done yet. `notes` say what was left alone."""
 
     jobs: int
     skipped: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class JobPlanned:
+    """What a job would do, where only that was asked for. `action` is translate, skip or fail."""
+
+    index: int
+    input: Path
+    output: Path
+    action: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,8 +111,67 @@ class BatchFinished:
     cancelled: bool = False
 
 
+@dataclass(frozen=True)
+class CommandFailed:
+    """A command ended before or outside its jobs."""
+
+    reason: str
+    exit_code: int
+
+
+@dataclass(frozen=True)
+class TrainStarted:
+    """A training is set up. Images are counted per domain."""
+
+    out: Path
+    images_total: int
+    images_seen: int
+    pictures_a: int
+    pictures_b: int
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True)
+class TrainProgressed:
+    """Means since the last report. `data_wait` is the share of time spent waiting for pictures, 0 to 1."""
+
+    step: int
+    images_seen: int
+    images_total: int
+    losses: dict[str, float]
+    images_per_second: float
+    seconds_left: float
+    data_wait: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class SamplesSaved:
+    """A grid of pictures, translations and reconstructions lies at `path`."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class CheckpointSaved:
+    """Everything needed to go on lies at `path`."""
+
+    path: Path
+    images_seen: int
+
+
+@dataclass(frozen=True)
+class TrainFinished:
+    """The training is through."""
+
+    out: Path
+    images_seen: int
+
+
 Event = (
     BatchPlanned
+    | JobPlanned
     | BackendOpened
     | JobStarted
     | JobProgressed
@@ -109,6 +180,12 @@ Event = (
     | JobFinished
     | JobFailed
     | BatchFinished
+    | CommandFailed
+    | TrainStarted
+    | TrainProgressed
+    | SamplesSaved
+    | CheckpointSaved
+    | TrainFinished
 )
 
 

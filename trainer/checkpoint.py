@@ -1,0 +1,59 @@
+"""Keep a run on disk: one file that holds everything and opens with `weights_only=True`."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cgconv.runtime.errors import ModelError, OutputError, UsageError
+
+from .config import TrainConfig, config_from_dict
+
+FORMAT = 1  # raised when an older program could no longer read the file
+NAME = "checkpoint.pt"
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors and plain values to `path`, whole or not at all. Raises OutputError, the old file intact."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            torch.save({"cgconv": FORMAT, **state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except (OSError, RuntimeError) as error:  # torch's zip writer turns a full disk into RuntimeError
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path}: the checkpoint could not be written ({error}); the one before is intact") from error
+
+
+def load_checkpoint(path: Path, *, device: str = "cpu") -> dict[str, Any]:
+    """Return what `save_checkpoint` wrote. Runs no code of the file.
+
+    `path` is a checkpoint or a run's folder. Raises ModelError where it is neither.
+    """
+    if path.is_dir():
+        path = path / NAME
+    if not path.is_file():
+        raise UsageError(f"{path}: no such checkpoint")
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path}: not a checkpoint, or a damaged one ({str(error).splitlines()[0][:120]})") from error
+    if not isinstance(state, dict) or "cgconv" not in state:
+        raise ModelError(f"{path}: not a checkpoint of cgconv; `cgconv models import` reads those of other projects")
+    if state["cgconv"] > FORMAT:
+        raise ModelError(f"{path}: checkpoint format {state['cgconv']} found, {FORMAT} or older wanted; update cgconv")
+    return state
+
+
+def checkpoint_config(state: dict[str, Any]) -> TrainConfig:
+    """Return the config that rebuilds a checkpoint's networks."""
+    config: TrainConfig = config_from_dict(state["config"])
+    return config

@@ -1,0 +1,43 @@
+"""The terms of CycleGAN's objective, after arXiv 1703.10593."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .config import GanLoss
+
+
+def generator_loss(scores_of_fakes: Tensor, kind: GanLoss) -> Tensor:
+    """What a generator pays for being seen through: a scalar, 0 at best.
+
+    least squares: E[(D(G(x)) - 1)²] (section 4); cross-entropy: -E[log σ(D(G(x)))], the non-saturating form of equation 1.
+    """
+    return _distance_to(scores_of_fakes.float(), 1.0, kind)
+
+
+def discriminator_loss(scores_of_reals: Tensor, scores_of_fakes: Tensor, kind: GanLoss) -> Tensor:
+    """What a discriminator pays, halved so that it learns at half the generators' pace (section 4): a scalar.
+
+    least squares: ½ (E[(D(y) - 1)²] + E[D(G(x))²]); cross-entropy: -½ (E[log σ(D(y))] + E[log(1 - σ(D(G(x))))]).
+    """
+    real = _distance_to(scores_of_reals.float(), 1.0, kind)
+    fake = _distance_to(scores_of_fakes.float(), 0.0, kind)
+    return 0.5 * (real + fake)
+
+
+def cycle_loss(cycled: Tensor, real: Tensor) -> Tensor:
+    """‖F(G(x)) - x‖₁, the mean over all values (equation 2; one direction of it)."""
+    return F.l1_loss(cycled.float(), real.float())
+
+
+def identity_loss(same: Tensor, real: Tensor) -> Tensor:
+    """‖G(y) - y‖₁, the mean over all values (section 5.2; one direction of it)."""
+    return F.l1_loss(same.float(), real.float())
+
+
+def _distance_to(scores: Tensor, label: float, kind: GanLoss) -> Tensor:
+    if kind is GanLoss.LEAST_SQUARES:
+        return ((scores - label) ** 2).mean()
+    return F.binary_cross_entropy_with_logits(scores, torch.full_like(scores, label))
