@@ -1,0 +1,75 @@
+"""Say what a picture in memory is, and which file formats there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[Any]  # Any: uint8 or uint16
+
+
+class FileFormat(StrEnum):
+    """The formats that are read. All but HEIC are written, too."""
+
+    PNG = "png"
+    JPG = "jpg"
+    WEBP = "webp"
+    TIFF = "tiff"
+    AVIF = "avif"
+    GIF = "gif"
+    BMP = "bmp"
+    JP2 = "jp2"
+    HEIC = "heic"
+
+
+ANIMATED_FORMATS = frozenset({FileFormat.GIF, FileFormat.WEBP, FileFormat.PNG, FileFormat.AVIF})
+DEEP_FORMATS = frozenset({FileFormat.PNG, FileFormat.TIFF, FileFormat.JP2})  # written with 16 bits
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture, upright, with what its file said about it.
+
+    `pixels` H×W×3 RGB, uint8 or uint16 (full range); `alpha` H×W of the same dtype, not premultiplied, or None.
+    `is_gray`: the file had one channel, and it is written with one again; all three channels are equal.
+    `exif` is the TIFF structure without an `Exif` prefix, its orientation 1; `xmp` a packet; `icc` a profile that fits
+    the pixels as they are here. `dpi` across and down. `is_lossless`: the file kept every bit of its pixels.
+    `notes`: sentences about what reading could not keep.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    is_gray: bool = False
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    icc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    file_format: str = FileFormat.PNG
+    is_lossless: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        return int(self.pixels.shape[0]), int(self.pixels.shape[1])
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether the picture has 16 bits a channel."""
+        return self.pixels.dtype == np.uint16
+
+
+@dataclass(frozen=True)
+class Animation:
+    """Whole frames of one size, each with the time it is shown.
+
+    Metadata belong to the first frame. `loop` is how often all frames are shown; 0 is for ever.
+    """
+
+    frames: list[Picture]
+    durations_ms: list[int]
+    loop: int = 0
+    file_format: str = FileFormat.GIF
