@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "runtime": "numpy cv2 av PIL pillow_heif onnx google onnxruntime openvino platformdirs tensorrt cuda",
     "trainer": "torch lightning numpy cv2 tensorboard "
     "cgconv.runtime.errors cgconv.runtime.events cgconv.runtime.images",
-    "exporter": "torch onnx onnxscript numpy cgconv.runtime.* cgconv.trainer.*",
+    "exporter": "torch onnx onnxscript onnxruntime numpy cgconv.runtime.* cgconv.trainer.*",
     "cli": "click rich numpy cgconv.runtime.* cgconv.trainer.* cgconv.exporter.*",
     "gui": "PySide6 cgconv.runtime.events cgconv.runtime.card cgconv.runtime.store cgconv.runtime.protocol",
 }
@@ -61,24 +61,20 @@ def test_a_folder_imports_only_what_its_row_allows(folder: str) -> None:
     allowed = [*MAY_IMPORT[folder].split(), f"cgconv.{folder}.*"]
     strangers = []
     for path in python_files(folder):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            for name in imported_names(node, path):
-                top = name.split(".")[0]
-                if top in sys.stdlib_module_names:
-                    continue
-                wanted = name if top == "cgconv" else top
-                if not any(fits(wanted, pattern) for pattern in allowed):
-                    strangers.append(f"{path.relative_to(ROOT)}:{node.lineno} imports {name}")
+        for name, line in imports_of(path, also_inside_functions=True):
+            top = name.split(".")[0]
+            wanted = name if top == "cgconv" else top
+            if top not in sys.stdlib_module_names and not any(fits(wanted, pattern) for pattern in allowed):
+                strangers.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
     assert strangers == []
 
 
 def test_the_command_line_opens_trainer_and_exporter_only_inside_a_command() -> None:
     eager = []
     for path in python_files("cli"):
-        for node in statements_run_on_import(ast.parse(path.read_text(encoding="utf-8"))):
-            for name in imported_names(node, path):
-                if name.startswith(("cgconv.trainer", "cgconv.exporter")):
-                    eager.append(f"{path.relative_to(ROOT)}:{node.lineno} imports {name}")
+        for name, line in imports_of(path, also_inside_functions=False):
+            if name.startswith(("cgconv.trainer", "cgconv.exporter")):
+                eager.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
     assert eager == []
 
 
@@ -122,29 +118,31 @@ def python_files(folder: str = "") -> list[Path]:
     ]
 
 
-def imported_names(node: ast.AST, path: Path) -> list[str]:
-    """Return the modules that one node imports, by their full names; relative ones are resolved from `path`."""
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if not isinstance(node, ast.ImportFrom):
-        return []
-    module = node.module or ""
-    if node.level:
-        package = ("cgconv", *path.relative_to(ROOT).parent.parts)
-        parts = [*package[: len(package) - node.level + 1], *module.split(".")]
-        module = ".".join(part for part in parts if part)
-    if module.count(".") == 1 and module.startswith("cgconv."):  # `from cgconv.runtime import errors` names a file
-        return [f"{module}.{alias.name}" for alias in node.names]
-    return [module]
+def imports_of(path: Path, *, also_inside_functions: bool) -> Iterator[tuple[str, int]]:
+    """Yield what a file imports, by full names, and the lines. Without functions: what importing the file imports."""
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        is_for_typing = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        if also_inside_functions or not (is_function or is_for_typing):
+            waiting.extend(ast.iter_child_nodes(node))
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = absolute_name(node, path)
+            if module.startswith("cgconv.") and module.count(".") == 1:  # `from cgconv.runtime import errors`: a file
+                yield from ((f"{module}.{alias.name}", node.lineno) for alias in node.names)
+            else:
+                yield module, node.lineno
 
 
-def statements_run_on_import(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes outside of functions and of `if TYPE_CHECKING`."""
-    for child in ast.iter_child_nodes(node):
-        is_typing_only = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
-        if not is_typing_only and not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            yield child
-            yield from statements_run_on_import(child)
+def absolute_name(node: ast.ImportFrom, path: Path) -> str:
+    """Return the full name of the module that `from … import` names, in the file at `path`."""
+    if not node.level:
+        return node.module or ""
+    package = ("cgconv", *path.relative_to(ROOT).parent.parts)
+    return ".".join([*package[: len(package) - node.level + 1], *(node.module or "").split(".")]).rstrip(".")
 
 
 def fits(name: str, pattern: str) -> bool:
