@@ -1,6 +1,6 @@
 """Print how near a model's translations come to the pictures it learned from, beside what does not translate.
 
-    python benchmarks/model_quality.py monet --inputs DATA/testB --targets DATA/testA --others DATA/trainA --sheet sheet.png
+    python benchmarks/model_quality.py monet --inputs DATA/testB --targets DATA/testA --others DATA/trainA --sheet s.png
 
 The table is docs/models.md's. `--sheet` also writes a contact sheet of 12 inputs and their translations.
 """
@@ -29,18 +29,26 @@ def main() -> None:
     with open_translator(resolve_model(options.model), precision=options.precision) as translator:
         translated = translate_all(translator, inputs)
     print(
-        f"{len(inputs)} inputs, {len(targets)} targets, {inputs.shape[2]}×{inputs.shape[1]}; sliced Wasserstein distance × 1000,"
-        " 4 levels finest first, 128 patches of 7×7 a picture and level, 512 projections, mean of 3 draws"
+        f"{len(inputs)} inputs, {len(targets)} targets, {inputs.shape[2]}×{inputs.shape[1]}; "
+        "sliced Wasserstein distance × 1000, 4 levels finest first, 128 patches of 7×7 a picture and level, 512 projections, mean of 3 draws"
     )
     print("| pictures | mean | level 1 | 2 | 3 | 4 | edge correlation | mean change | stride peak |")
     print("|---|---|---|---|---|---|---|---|---|")
-    rows = {"inputs": inputs, "color transfer (Reinhard)": reinhard(inputs, targets), options.model: translated, "other targets": others}
+    rows = {
+        "inputs": inputs,
+        "color transfer (Reinhard)": reinhard(inputs, targets),
+        options.model: translated,
+        "other targets": others,
+    }
     for name, images in rows.items():
         levels = np.mean([sliced_wasserstein(images, targets, seed=seed) for seed in range(3)], axis=0)
-        kept = "| | | |" if images is others else (
-            f"| {edge_correlation(images, inputs):.2f} | {mean_change(images, inputs):.1f} | {stride_peak(images):.2f} |"
-        )
-        print(f"| {Path(name).name} | {levels.mean():.0f} | " + " | ".join(f"{level:.0f}" for level in levels) + f" {kept}")
+        cells = [Path(name).name, f"{levels.mean():.0f}", *(f"{level:.0f}" for level in levels)]
+        if images is others:
+            cells += ["", "", ""]
+        else:
+            cells += [f"{edge_correlation(images, inputs):.2f}", f"{mean_change(images, inputs):.1f}"]
+            cells += [f"{stride_peak(images):.2f}"]
+        print(f"| {' | '.join(cells)} |")
     if options.sheet:
         write_sheet(options.sheet, inputs, translated)
 
@@ -48,7 +56,9 @@ def main() -> None:
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a model's name or path")
-    parser.add_argument("--inputs", type=Path, required=True, help="test pictures of the kind that goes in, all of one size")
+    parser.add_argument(
+        "--inputs", type=Path, required=True, help="test pictures of the kind that goes in, all of one size"
+    )
     parser.add_argument("--targets", type=Path, required=True, help="test pictures of the kind that should come out")
     parser.add_argument("--others", type=Path, required=True, help="more of that kind: the floor of the measure")
     parser.add_argument("--count", type=int, default=40, help="pictures of each folder, evenly spread")

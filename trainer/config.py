@@ -131,8 +131,12 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         _check(self.learning_rate > 0, "optimizer.learning_rate", self.learning_rate, "more than 0")
-        _check(self.discriminator_learning_rate > 0, "optimizer.discriminator_learning_rate",
-               self.discriminator_learning_rate, "more than 0")
+        _check(
+            self.discriminator_learning_rate > 0,
+            "optimizer.discriminator_learning_rate",
+            self.discriminator_learning_rate,
+            "more than 0",
+        )
         _check(self.epochs > 0, "optimizer.epochs", self.epochs, "more than 0")
         _check(0 <= self.decay <= 1, "optimizer.decay", self.decay, "0 to 1")
         _check(self.ema_half_life >= 0, "optimizer.ema_half_life", self.ema_half_life, "0 or more")

@@ -16,7 +16,7 @@ from .networks import PatchDiscriminator, ResNetGenerator, initialize
 
 @dataclass
 class Translations:
-    """What both generators make of a batch of each domain; N×3×H×W in [-1, 1]. The last two are None without identity."""
+    """What both generators make of a batch of each domain; N×3×H×W in [-1, 1]. Without identity passes, `same` is None."""
 
     fake_b: Tensor
     cycled_a: Tensor
@@ -48,7 +48,7 @@ class Generators(nn.Module):
 
 
 def generator_config(config: GeneratorConfig, direction: Focus) -> GeneratorConfig:
-    """Return what the generator of `direction` (a2b or b2a) is built from: half as wide where the run is for the other."""
+    """Return what builds the generator of `direction` (a2b or b2a): half as wide where the run is for the other."""
     if config.focus in (Focus.BOTH, direction):
         return config
     return replace(config, width=config.width // 2)

@@ -29,11 +29,8 @@ def find_domains(a: Path, b: Path | None) -> tuple[Path, Path]:
 
     With `b` None, `a` holds trainA and trainB, or train/A and train/B. Raises DataError where they are not there.
     """
-    if b is not None:
-        pairs = [(a, b)]
-    else:
-        pairs = [(a / "trainA", a / "trainB"), (a / "train" / "A", a / "train" / "B")]
-    for pair in pairs:
+    below = [(a / "trainA", a / "trainB"), (a / "train" / "A", a / "train" / "B")]
+    for pair in below if b is None else [(a, b)]:
         if all(folder.is_dir() for folder in pair):
             return pair
     if b is None:

@@ -1,4 +1,4 @@
-"""Remember earlier fakes, so that a discriminator does not forget them (section 4 of arXiv 1703.10593; arXiv 1612.07828)."""
+"""Remember earlier fakes, so that a discriminator does not forget them (arXiv 1703.10593, section 4; 1612.07828)."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from .config import GanLoss
 def generator_loss(scores_of_fakes: Tensor, kind: GanLoss) -> Tensor:
     """What a generator pays for being seen through: a scalar, 0 at best.
 
-    least squares: E[(D(G(x)) - 1)²] (section 4); cross-entropy: -E[log σ(D(G(x)))], the non-saturating form of equation 1.
+    least squares: E[(D(G(x)) - 1)²] (section 4); cross-entropy: -E[log σ(D(G(x)))], equation 1 made non-saturating.
     """
     return _distance_to(scores_of_fakes.float(), 1.0, kind)
 

@@ -71,8 +71,8 @@ def mean_change(images: Images, originals: Images) -> float:
 def stride_peak(images: Images, stride: int = 4) -> float:
     """Return how far the spectrum stands out at the frequencies of a grid of `stride` pixels: 1 not at all.
 
-    The power at every multiple of 1/stride and 1/(stride/2) cycles a pixel, along both axes, over the median power around
-    it. Checkerboards of transposed convolutions stand out here (Odena et al. 2016). Compare it with the inputs' own.
+    The highest power at the multiples of 1/stride cycles a pixel, along both axes, over the median power around
+    each; the mean over the multiples. Checkerboards of transposed convolutions stand out here (Odena et al. 2016). Compare it with the inputs' own.
     """
     gray = images.astype(np.float32).mean(-1)
     height, width = (side - side % stride for side in gray.shape[1:])
@@ -92,7 +92,7 @@ def stride_peak(images: Images, stride: int = 4) -> float:
 
 
 def reinhard(images: Images, reference: Images) -> Images:
-    """Give every picture the mean and deviation of the reference set's colours: the baseline that any translator must beat.
+    """Give every picture the mean and deviation of the reference set's colours: the baseline to beat.
 
     Reinhard et al. 2001, "Color transfer between images", in CIE L*a*b*.
     """

@@ -147,7 +147,9 @@ def receptive_field_px(config: GeneratorConfig) -> int:
     return 1 + 6 + 2 + 4 + 16 * config.blocks + up + 6
 
 
-def _conv4(channels_in: int, channels_out: int, stride: int, kind: DiscriminatorNorm, *, first: bool = False) -> nn.Module:
+def _conv4(
+    channels_in: int, channels_out: int, stride: int, kind: DiscriminatorNorm, *, first: bool = False
+) -> nn.Module:
     """Return a 4×4 convolution; `first` marks those that no InstanceNorm follows (the first and the last)."""
     layer = nn.Conv2d(channels_in, channels_out, 4, stride=stride, padding=1,
                       bias=first or kind is not DiscriminatorNorm.INSTANCE)  # fmt: skip

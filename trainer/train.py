@@ -15,15 +15,15 @@ import cv2
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
-from cgconv.runtime.errors import Cancelled, CgconvError, DataError, MissingError, UsageError
+from cgconv.runtime.errors import Cancelled, CgconvError, MissingError, UsageError
 from cgconv.runtime.events import CheckpointSaved, SamplesSaved, TrainFinished, TrainProgressed, TrainStarted
 
 from .checkpoint import NAME, load_checkpoint, save_checkpoint
 from .config import Precision, TrainConfig, config_as_dict
 from .cyclegan import CycleGanStep, build_networks
-from .data import Domain, Pairs, find_domains, images_to_tensor, tensor_to_images
+from .data import Domain, Pairs, images_to_tensor, tensor_to_images
 
 TrainEvent = TrainStarted | TrainProgressed | SamplesSaved | CheckpointSaved | TrainFinished
 
@@ -148,9 +148,7 @@ class _Run:
         keep = 0.5 ** (batch / half_life) if half_life else 0.0
         keep = min(keep, (1 + self.steps) / (10 + self.steps))
         names = dict(self.generators.module.named_parameters())
-        torch._foreach_lerp_(
-            list(self.average_of.values()), [names[name] for name in self.average_of], 1 - keep
-        )
+        torch._foreach_lerp_(list(self.average_of.values()), [names[name] for name in self.average_of], 1 - keep)
 
     def state(self, pairs: Pairs) -> dict[str, Any]:
         """Return everything that a checkpoint holds: tensors and plain Python values."""
@@ -205,7 +203,9 @@ def open_fabric(config: TrainConfig) -> Fabric:
     if kind not in ("cpu", "cuda"):
         raise UsageError(f"--device: found {device}, wanted auto, cpu, cuda or cuda:N")
     if kind == "cuda" and not torch.cuda.is_available():
-        raise MissingError("--device cuda: this computer has no GPU that PyTorch can use; --device cpu works everywhere")
+        raise MissingError(
+            "--device cuda: this computer has no GPU that PyTorch can use; --device cpu works everywhere"
+        )
     devices: int | list[int] = [int(index)] if index else 1
     bf16 = config.run.precision is Precision.BF16 or (config.run.precision is Precision.AUTO and _has_bf16(kind))
     return Fabric(accelerator=kind, devices=devices, precision="bf16-mixed" if bf16 else "32-true")

@@ -1,1 +1,0 @@
-"""Turn checkpoints into verified ONNX files."""

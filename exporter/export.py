@@ -1,0 +1,208 @@
+"""Export a run or a checkpoint as ONNX files that were checked against torch."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import platform
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from cgconv.runtime.card import ModelCard, Normalization, write_card
+from cgconv.runtime.errors import CgconvError, OutputError, UsageError
+from cgconv.runtime.images import Animation, read_picture
+from cgconv.runtime.model_file import write_model
+from cgconv.runtime.store import free_path
+from cgconv.trainer.checkpoint import NAME, checkpoint_config, load_checkpoint
+from cgconv.trainer.config import Focus, GeneratorConfig, TrainConfig
+from cgconv.trainer.cyclegan import Generators, generator_config
+from cgconv.trainer.networks import receptive_field_px
+
+from .families import read_state_dict, recognise
+from .onnx_graph import INPUT_NAME, OUTPUT_NAME, Verification, generator_to_onnx, refuse_different, verify
+
+SIZES_HW = ((64, 64), (128, 192), (256, 256))
+
+
+class Direction(StrEnum):
+    """Which of a run's generators."""
+
+    A2B = "a2b"
+    B2A = "b2a"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written, and how far it is from torch."""
+
+    path: Path
+    card: ModelCard
+    verification: Verification
+
+
+@dataclass(frozen=True)
+class CardText:
+    """What the card says that no checkpoint knows."""
+
+    title: str = ""
+    licence: str = ""
+    data: str = ""
+
+
+def newest_run(folder: Path = Path("runs")) -> Path:
+    """Return the run under `folder` whose checkpoint is the newest. Raises UsageError where there is none."""
+    checkpoints = sorted(folder.glob(f"*/{NAME}"), key=lambda path: path.stat().st_mtime)
+    if not checkpoints:
+        raise UsageError(f"{folder}/ holds no run with a checkpoint; name a run's folder or a checkpoint")
+    return checkpoints[-1].parent
+
+
+def export(
+    source: Path, *, direction: Direction | None = None, out: Path | None = None, name: str | None = None,
+    text: CardText = CardText(), exists_ok: bool = False,
+) -> list[Exported]:  # fmt: skip
+    """Write one ONNX file a direction and return them.
+
+    `source` is a run's folder or a checkpoint; `out` a file (one direction) or a folder (default: the run's folder).
+    Without a direction both are written, as NAME-a2b and NAME-b2a. The averaged weights are taken where there are some.
+    Raises UsageError, ModelError (also where a file would differ from torch by more than 1e-3: then nothing is
+    written), OutputError.
+    """
+    state = load_checkpoint(source)
+    config = checkpoint_config(state)
+    folder = source if source.is_dir() else source.parent
+    directions = [direction] if direction else list(Direction)
+    base = name or (out.stem if out is not None and out.suffix == ".onnx" else folder.resolve().name)
+    if out is not None and out.suffix == ".onnx" and len(directions) == 2:
+        raise UsageError(
+            "--out names one file, but there are two directions; add --direction a2b or b2a, or name a folder"
+        )
+    targets = {}
+    for one in directions:
+        model_name = base if direction else f"{base}-{one}"
+        target = out if out is not None and out.suffix == ".onnx" else (out or folder) / f"{model_name}.onnx"
+        if target.exists() and not exists_ok:
+            raise OutputError(f"{target}: exists already; name another --out, or add --overwrite")
+        targets[one] = (model_name, target)
+
+    generators = Generators(config)
+    generators.load_state_dict(state["generators"])
+    if config.optimizer.ema_half_life:
+        generators.load_state_dict(state["average"], strict=False)
+    ready = []
+    for one, (model_name, target) in targets.items():
+        generator = generators.ab if one is Direction.A2B else generators.ba
+        pictures = _real_pictures(config.data.a if one is Direction.A2B else config.data.b)
+        channels = config.generator.channels_in
+        model = generator_to_onnx(generator, channels=channels)
+        verification = verify(model, generator.eval(), pictures, SIZES_HW, channels=channels)
+        refuse_different(verification, model_name)
+        card = _card_of_run(model_name, one, config, state, verification, text)
+        write_card(model, card)
+        ready.append((model, Exported(target, card, verification)))
+    for model, exported in ready:
+        write_model(model, exported.path)
+    return [exported for _, exported in ready]
+
+
+def import_checkpoint(path: Path, *, name: str | None = None, text: CardText = CardText()) -> Exported:
+    """Bring another project's generator into the user's model folder, checked against torch.
+
+    Raises ModelError where the file is damaged or of no known family; UsageError where the name is taken.
+    """
+    state = read_state_dict(path)
+    recognised = recognise(state, path)
+    config = recognised.config
+    model_name = name or path.stem
+    target = free_path(model_name)
+    model = generator_to_onnx(recognised.generator, channels=config.channels_in)
+    verification = verify(model, recognised.generator, [], SIZES_HW, channels=config.channels_in)
+    refuse_different(verification, str(path))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    card = _card(
+        model_name, config, verification, text, direction="",
+        source={"family": recognised.family, "file": path.name, "sha256": digest}, training_size_px=None, colors=None,
+    )  # fmt: skip
+    write_card(model, card)
+    write_model(model, target)
+    return Exported(target, card, verification)
+
+
+def _card_of_run(
+    name: str, direction: Direction, config: TrainConfig, state: dict[str, Any],
+    verification: Verification, text: CardText,
+) -> ModelCard:  # Any: what a checkpoint holds  # fmt: skip
+    a, b = config.run.name_a, config.run.name_b
+    focus = Focus.A2B if direction is Direction.A2B else Focus.B2A
+    source = {
+        "program": "cgconv train",
+        "images_seen": state["images_seen"],
+        "weights": "averaged" if config.optimizer.ema_half_life else "last",
+        "seed": config.run.seed,
+        "crop_px": config.data.crop,
+        "loss": {key: str(value) for key, value in asdict(config.loss).items()},
+    }
+    return _card(
+        name, generator_config(config.generator, focus), verification, text,
+        direction=f"{a} → {b}" if direction is Direction.A2B else f"{b} → {a}", source=source,
+        training_size_px=config.data.crop, colors=state["colors"]["a" if direction is Direction.A2B else "b"],
+    )  # fmt: skip
+
+
+def _card(
+    name: str, config: GeneratorConfig, verification: Verification, text: CardText, *, direction: str,
+    source: dict[str, Any], training_size_px: int | None, colors: dict[str, list[float]] | None,
+) -> ModelCard:  # Any: JSON values  # fmt: skip
+    architecture = {"family": "ResNet", **{key: value for key, value in asdict(config).items() if key != "focus"}}
+    return ModelCard(
+        name=name,
+        title=text.title or name,
+        direction=direction,
+        architecture={key: str(value) if isinstance(value, StrEnum) else value for key, value in architecture.items()},
+        input_name=INPUT_NAME,
+        output_name=OUTPUT_NAME,
+        value_range_in=(-1.0, 1.0),
+        value_range_out=(-1.0, 1.0),
+        size_multiple=4,
+        smallest_size=8,
+        receptive_field_px=receptive_field_px(config),
+        training_size_px=training_size_px,
+        color_mean=tuple(colors["mean"]) if colors else None,  # type: ignore[arg-type]  # three numbers
+        color_std=tuple(colors["std"]) if colors else None,  # type: ignore[arg-type]
+        normalization=Normalization.INSTANCE,
+        licence=text.licence,
+        data=text.data,
+        source=source,
+        verification={
+            "largest_difference_real": verification.real,
+            "largest_difference_random": verification.random,
+            "sizes_hw": [list(size_hw) for size_hw in verification.sizes_hw],
+            "against": f"torch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}, onnx {onnx.__version__}, "
+            f"{platform.system()} {platform.machine()}",
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        },
+    )
+
+
+def _real_pictures(folder: Path, count: int = 3) -> list[NDArray[np.uint8]]:
+    """Return a few of the pictures that a run learned from, or none where they have gone."""
+    pictures = []
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
+        try:
+            picture = read_picture(path, max_pixels=50_000_000)
+        except CgconvError:  # policy: whatever cannot be read does not take part in the check
+            continue
+        frame = picture.frames[0] if isinstance(picture, Animation) else picture
+        if frame.pixels.dtype == np.uint8:
+            pictures.append(frame.pixels.astype(np.uint8))
+        if len(pictures) == count:
+            break
+    return pictures

@@ -1,1 +1,0 @@
-"""Translate pictures and films with a model, without torch."""

@@ -1,1 +1,0 @@
-"""Train CycleGAN on two folders."""
