@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from cgconv.cli.main import cgconv
 
 ROOT = Path(__file__).parent.parent
