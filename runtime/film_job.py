@@ -1,0 +1,451 @@
+"""Translate one film: decode, translate and encode side by side, in segments that a stopped job can go on from."""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import threading
+import time
+from collections.abc import Generator
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import av
+import cv2
+import numpy as np
+
+from .errors import Cancelled, FilmError, PartialFilmError, UsageError
+from .events import BackendOpened, JobProgressed, JobWarned
+from .film_colors import Image
+from .film_encoding import VideoCodec, choose_encoding
+from .film_gif import join_gif
+from .film_join import Cut, check_film, join_film
+from .film_parts import PartFolder
+from .film_reader import FilmFrame, FilmReader
+from .film_writer import SegmentWriter, writing
+
+# A segment is as long as x264's distance between key frames, so cutting the film costs nothing in size.
+SEGMENT_FRAMES = 250
+PROGRESS_EVERY_S = 0.2
+_POLL_S = 0.1
+STAGES = ("decode", "translate", "encode")
+
+
+class FilmTranslator(Protocol):
+    """What a film needs of a translator (see translator.py)."""
+
+    @property
+    def card(self) -> Any:  # Any: the model card; its `scale` is used here
+        """The model's facts."""
+
+    def translate(self, batch: Image) -> Image:
+        """Return the translation of N×H×W×3 RGB, uint8 or float32 in [0, 1], `card.scale` times the size."""
+
+    def describe(self) -> BackendOpened:
+        """Say what really runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmOptions:
+    """What is wanted of a film.
+
+    `strength` mixes with the original (0 to 1), `keep_colors` takes colour from it; `short_side` resizes first;
+    `start_s` and `end_s` cut; `crf` None is the codec's usual quality; `threads` None leaves it to the libraries.
+    """
+
+    codec: VideoCodec = VideoCodec.AUTO
+    crf: int | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    keep_audio: bool = True
+    strength: float = 1.0
+    keep_colors: bool = False
+    short_side: int | None = None
+    batch: int = 1
+    threads: int | None = None
+    allow_hdr: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 1:
+            raise UsageError(f"strength is {self.strength}, expected 0 to 1")
+        if self.short_side is not None and self.short_side < 8:
+            raise UsageError(f"resize is {self.short_side}, expected at least 8")
+        if self.batch < 1:
+            raise UsageError(f"batch is {self.batch}, expected at least 1")
+        if self.start_s is not None and self.start_s < 0:
+            raise UsageError(f"start is {self.start_s}, expected 0 or more seconds")
+        if self.end_s is not None and self.end_s <= (self.start_s or 0):
+            raise UsageError(f"end is {self.end_s}, expected more than the start ({self.start_s or 0})")
+
+
+def translate_film(
+    source: Path,
+    target: Path,
+    translator: FilmTranslator,
+    options: FilmOptions,
+    *,
+    cancel: threading.Event,
+    index: int = 0,
+) -> Generator[JobProgressed | JobWarned, None, dict[str, Any]]:  # Any: JSON values, for JobFinished.facts
+    """Write the translation of `source` to `target`, yielding progress and warnings; return facts for the report.
+
+    `target` appears whole or not at all. Finished segments are kept beside it when the job stops, and the same call
+    goes on from them; the result is the same as without the stop.
+
+    Raises:
+        FilmError: `source` is no film that can be read.
+        PartialFilmError: some of it could not be decoded; `target` holds the rest.
+        OutputError: `target` cannot be written.
+        Cancelled: `cancel` was set.
+    """
+    reader = FilmReader(
+        source,
+        short_side=options.short_side,
+        start_s=options.start_s,
+        end_s=options.end_s,
+        allow_hdr=options.allow_hdr,
+        threads=options.threads or 0,
+    )
+    with reader:
+        job = _FilmJob(reader, target, translator, options, cancel, index)
+        yield from job.translate_frames()
+        return (yield from job.finish())
+
+
+@dataclass
+class _Stage:
+    """How long a stage has really worked."""
+
+    busy_s: float = 0.0
+
+
+@dataclass
+class _FilmJob:
+    """One film on its way. Threads: decode and encode; translation runs where the events are asked for."""
+
+    reader: FilmReader
+    target: Path
+    translator: FilmTranslator
+    options: FilmOptions
+    cancel: threading.Event
+    index: int
+    stages: dict[str, _Stage] = field(default_factory=lambda: {name: _Stage() for name in STAGES})
+
+    def __post_init__(self) -> None:
+        info = self.reader.info
+        scale = int(getattr(self.translator.card, "scale", 1) or 1)
+        height, width = self.reader.image_hw
+        self.output_hw = (height * scale, width * scale)
+        self.coded_hw = info.orientation.upright_hw(self.output_hw)
+        self.suffix = self.target.suffix.lower()
+        self.encoding = choose_encoding(
+            info,
+            suffix=self.suffix,
+            image_hw=self.coded_hw,
+            codec=self.options.codec,
+            crf=self.options.crf,
+            device=self.translator.describe().device,
+        )
+        self.colors = info.colors if self.encoding.codec == "gif" else info.colors.for_size(self.coded_hw[0])
+        with writing(self.target):
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+        self.parts = PartFolder(self.target, self._fingerprint())
+        self.resumed_frames = self.parts.frames
+        self.frames_done = self.resumed_frames
+        self.started = time.perf_counter()
+        self.warned = 0
+
+    def translate_frames(self) -> Generator[JobProgressed | JobWarned, None, None]:
+        """Run the three stages until the last segment is closed."""
+        for note in self._notes():
+            yield JobWarned(self.index, note)
+        stop = threading.Event()
+        decoded: queue.Queue[FilmFrame | BaseException | None] = queue.Queue(2 * self.options.batch + 2)
+        translated: queue.Queue[tuple[FilmFrame, Image] | None] = queue.Queue(2 * self.options.batch + 2)
+        errors: list[BaseException] = []
+        decoder = threading.Thread(target=self._decode, args=(decoded, stop), name="decode", daemon=True)
+        encoder = threading.Thread(target=self._encode, args=(translated, errors, stop), name="encode", daemon=True)
+        decoder.start()
+        encoder.start()
+        reported = 0.0
+        try:
+            while batch := self._next_batch(decoded):
+                began = time.perf_counter()
+                images = self.translator.translate(np.stack([frame.image for frame in batch]))
+                self.stages["translate"].busy_s += time.perf_counter() - began
+                for frame, image in zip(batch, images, strict=True):
+                    self._put(translated, (frame, image), errors, stop)
+                yield from self._new_warnings()
+                if time.perf_counter() - reported >= PROGRESS_EVERY_S:
+                    reported = time.perf_counter()
+                    yield self._progress()
+            self._put(translated, None, errors, stop)
+            while encoder.is_alive():
+                encoder.join(PROGRESS_EVERY_S)
+                self._check_cancel()
+                yield self._progress()
+            if errors:
+                raise errors[0]
+        finally:
+            stop.set()
+            decoder.join()
+            encoder.join()
+            if not self.parts.segments:
+                self.parts.tidy()
+        yield from self._new_warnings()
+
+    def finish(self) -> Generator[JobProgressed | JobWarned, None, dict[str, Any]]:
+        """Join the segments, check the film and put it in its place."""
+        if not self.parts.segments:
+            raise FilmError(f"{self.reader.path.name}: {self._why_empty()}")
+        cut = self._cut()
+        whole = self.parts.path / f"whole{self.suffix}"
+        try:
+            if self.encoding.codec == "gif":
+                report = join_gif(whole, self.parts.segments, self.reader.info, check_cancel=self._check_cancel)
+            else:
+                report = join_film(
+                    whole,
+                    self.parts.segments,
+                    self.reader.info,
+                    suffix=self.suffix,
+                    encoding=self.encoding,
+                    keep_audio=self.options.keep_audio,
+                    cut=cut,
+                    check_cancel=self._check_cancel,
+                )
+            check_film(whole, frames=self.parts.frames, streams=1 + len(report.kept))
+            with writing(self.target):
+                whole.replace(self.target)
+        finally:
+            self.parts.tidy()
+        self.parts.delete()
+        for dropped in report.dropped:
+            yield JobWarned(self.index, f"left out: {dropped}")
+        yield self._progress()
+        facts = self._facts(report.kept, report.dropped)
+        if self.reader.broken_at_s is not None:
+            raise PartialFilmError(
+                f"{self.reader.path.name}: damaged at {self.reader.broken_at_s:.2f} s; "
+                f"{self.frames_done} frames could be decoded and are kept",
+                output=self.target,
+                facts=facts,
+            )
+        return facts
+
+    def _decode(self, decoded: queue.Queue[FilmFrame | BaseException | None], stop: threading.Event) -> None:
+        """Stage 1: frames from the file."""
+        stage = self.stages["decode"]
+        after = int(self.parts.segments[-1].pts[-1]) if self.parts.segments else None
+        last: BaseException | None = None
+        began = time.perf_counter()
+        try:
+            for frame in self.reader.frames(after_pts=after):
+                stage.busy_s += time.perf_counter() - began
+                if not _offer(decoded, frame, stop):
+                    return
+                began = time.perf_counter()
+        except BaseException as error:  # a thread's error is raised where its result is waited for
+            last = error
+        _offer(decoded, last, stop)
+
+    def _next_batch(self, decoded: queue.Queue[FilmFrame | BaseException | None]) -> list[FilmFrame]:
+        batch: list[FilmFrame] = []
+        while len(batch) < self.options.batch:
+            self._check_cancel()
+            try:
+                item = decoded.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+            if isinstance(item, BaseException):
+                raise item
+            if item is None:
+                decoded.put(None)  # for the call after the last batch
+                break
+            batch.append(item)
+        return batch
+
+    def _put(
+        self,
+        translated: queue.Queue[tuple[FilmFrame, Image] | None],
+        item: tuple[FilmFrame, Image] | None,
+        errors: list[BaseException],
+        stop: threading.Event,
+    ) -> None:
+        while True:
+            if errors:
+                raise errors[0]
+            self._check_cancel()
+            try:
+                translated.put(item, timeout=_POLL_S)
+                return
+            except queue.Full:
+                continue
+
+    def _encode(
+        self,
+        translated: queue.Queue[tuple[FilmFrame, Image] | None],
+        errors: list[BaseException],
+        stop: threading.Event,
+    ) -> None:
+        """Stage 3: images into segments."""
+        stage = self.stages["encode"]
+        writer: SegmentWriter | None = None
+        pts: list[int] = []
+        durations: list[int] = []
+        try:
+            while True:
+                try:
+                    item = translated.get(timeout=_POLL_S)
+                except queue.Empty:
+                    if stop.is_set():
+                        break
+                    continue
+                if stop.is_set():
+                    break
+                began = time.perf_counter()
+                if item is not None:
+                    frame, image = item
+                    writer = writer or self._open_segment()
+                    writer.write(self.reader.info.orientation.coded(self._look(frame.image, image)))
+                    pts.append(frame.pts)
+                    durations.append(frame.duration)
+                    self.frames_done += 1
+                if writer is not None and (item is None or len(pts) == SEGMENT_FRAMES):
+                    self.parts.add(pts, durations, writer.close())
+                    writer, pts, durations = None, [], []
+                stage.busy_s += time.perf_counter() - began
+                if item is None:
+                    break
+        except BaseException as error:  # raised again where the job waits for this thread
+            errors.append(error)
+        finally:
+            if writer is not None:
+                writer.abandon()
+
+    def _open_segment(self) -> SegmentWriter:
+        info = self.reader.info
+        return SegmentWriter(
+            self.parts.next_path(),
+            self.encoding,
+            colors=self.colors,
+            image_hw=self.coded_hw,
+            rate=info.rate,
+            sample_aspect_ratio=info.sample_aspect_ratio,
+            threads=self.options.threads or 0,
+        )
+
+    def _look(self, original: Image, image: Image) -> Image:
+        """Mix with the original and keep its colours, as asked for."""
+        if self.options.strength == 1 and not self.options.keep_colors:
+            return image
+        from .look import keep_colors, mix
+
+        if original.shape != image.shape:
+            size_wh = (image.shape[1], image.shape[0])
+            original = np.asarray(cv2.resize(original, size_wh, interpolation=cv2.INTER_CUBIC))
+        if self.options.keep_colors:
+            image = keep_colors(original, image)
+        return mix(original, image, self.options.strength)
+
+    def _cut(self) -> Cut | None:
+        """Return the stretch that is kept, beginning at the first frame in it, in the source's timestamps."""
+        if self.options.start_s is None and self.options.end_s is None:
+            return None
+        info = self.reader.info
+        first = int(self.parts.segments[0].pts[0]) * info.time_base
+        end = None if self.options.end_s is None else Fraction(self.options.end_s) + info.first_time_s
+        return Cut(None if self.options.start_s is None else first, end)
+
+    def _check_cancel(self) -> None:
+        if self.cancel.is_set():
+            kept = self.parts.frames
+            how = f"; the same command goes on from frame {kept + 1}" if kept else ""
+            raise Cancelled(f"{self.reader.path.name}: stopped{how}")
+
+    def _progress(self) -> JobProgressed:
+        elapsed = max(1e-6, time.perf_counter() - self.started)
+        done = self.frames_done
+        fps = (done - self.resumed_frames) / elapsed
+        total = self.reader.info.frames
+        left = max(0, total - done) / fps if total and fps else None
+        slow = max(STAGES, key=lambda name: self.stages[name].busy_s)
+        return JobProgressed(self.index, done, total, fps, left, slow)
+
+    def _notes(self) -> list[str]:
+        notes = list(self.encoding.notes)
+        if self.resumed_frames:
+            notes.append(f"going on after {self.resumed_frames} frames that an earlier run finished")
+        if self.reader.info.has_alpha:
+            notes.append("the film is transparent in places; transparency is not kept")
+        return notes
+
+    def _new_warnings(self) -> Generator[JobWarned, None, None]:
+        while self.warned < len(self.reader.warnings):
+            yield JobWarned(self.index, self.reader.warnings[self.warned])
+            self.warned += 1
+
+    def _why_empty(self) -> str:
+        if self.options.start_s is not None or self.options.end_s is not None:
+            return "there is no frame between the given start and end"
+        return "no frame of this film can be decoded"
+
+    def _fingerprint(self) -> dict[str, Any]:
+        """Return everything that the encoded pictures depend on."""
+        stat = self.reader.path.stat()
+        options = asdict(self.options)
+        del options["keep_audio"], options["threads"]
+        running = self.translator.describe()
+        return {
+            "format": 1,
+            "source": self.reader.path.name,
+            "source_bytes": stat.st_size,
+            "source_mtime_ns": stat.st_mtime_ns,
+            "options": options,
+            "encoding": asdict(self.encoding),
+            "coded_hw": list(self.coded_hw),
+            "segment_frames": SEGMENT_FRAMES,
+            "model": model_fingerprint(self.translator),
+            "backend": [running.backend, running.provider, running.precision],
+            "pyav": av.__version__,
+        }
+
+    def _facts(self, kept: list[str], dropped: list[str]) -> dict[str, Any]:
+        info = self.reader.info
+        return {
+            "kind": "film",
+            "frames": self.frames_done,
+            "resumed_frames": self.resumed_frames,
+            "input_size": list(reversed(info.displayed_hw)),
+            "output_size": list(reversed(self.output_hw)),
+            "codec": self.encoding.codec,
+            "encoder": self.encoding.encoder,
+            "pixel_format": self.encoding.pix_fmt,
+            "streams_kept": kept,
+            "streams_dropped": dropped,
+            "stage_seconds": {name: round(stage.busy_s, 3) for name, stage in self.stages.items()},
+            "broken_at_s": self.reader.broken_at_s,
+        }
+
+
+def model_fingerprint(translator: FilmTranslator) -> str:
+    """Return what tells two models apart: the file's hash where the translator has it, its card otherwise."""
+    sha256 = getattr(translator, "sha256", None)
+    return str(sha256) if sha256 else hashlib.sha256(repr(translator.card).encode()).hexdigest()
+
+
+def _offer(
+    decoded: queue.Queue[FilmFrame | BaseException | None],
+    item: FilmFrame | BaseException | None,
+    stop: threading.Event,
+) -> bool:
+    """Put an item in line; False where nobody waits for it any more."""
+    while not stop.is_set():
+        try:
+            decoded.put(item, timeout=_POLL_S)
+            return True
+        except queue.Full:
+            continue
+    return False
