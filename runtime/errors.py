@@ -3,7 +3,8 @@
 CgconvError                      1  root; its text is one sentence for the user
 ├── InputError                   1  a file that cannot be used
 │   ├── PictureError                a picture: unreadable, truncated, too large
-│   ├── FilmError                   a film: unreadable, HDR that was not asked for, broken in the middle
+│   ├── FilmError                   a film: unreadable, HDR that was not asked for
+│   │   └── PartialFilmError        broken in the middle; what could be decoded was translated and kept
 │   ├── ModelError                  a model or checkpoint: damaged, foreign, too new, not a generator
 │   └── DataError                   a data set: empty, no second domain
 ├── OutputError                  1  a result that cannot be written: exists, disk full, no permission
@@ -14,6 +15,9 @@ CgconvError                      1  root; its text is one sentence for the user
 """
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 
 class CgconvError(Exception):
@@ -32,6 +36,15 @@ class PictureError(InputError):
 
 class FilmError(InputError):
     """A film that cannot be read."""
+
+
+class PartialFilmError(FilmError):
+    """A film of which only a part could be decoded; `output` holds its translation, `facts` as for a whole one."""
+
+    def __init__(self, message: str, *, output: Path, facts: dict[str, Any]) -> None:  # Any: JSON values
+        super().__init__(message)
+        self.output = output
+        self.facts = facts
 
 
 class ModelError(InputError):
