@@ -98,6 +98,7 @@ class JobFailed:
     input: Path
     reason: str
     output: Path | None = None
+    facts: dict[str, Any] = field(default_factory=dict)  # Any: JSON values
 
 
 @dataclass(frozen=True)

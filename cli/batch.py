@@ -1,0 +1,134 @@
+"""Run a batch of pictures or films for a command: plan, open the model, show events, write what was asked for."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from cgconv.runtime.errors import CgconvError
+from cgconv.runtime.events import BatchFinished, CommandFailed, Event, JobPlanned
+
+from .progress import Show, open_show
+from .report import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reporting:
+    """How a command tells what happened."""
+
+    report: Path | None = None
+    page: Path | None = None
+    as_json: bool = False
+    dry_run: bool = False
+
+
+def run_batch(
+    inputs: Sequence[str],
+    options: Any,  # Any: jobs.BatchOptions, whose module is imported late
+    *,
+    model: Path,
+    machine: Mapping[str, Any],  # Any: the options of open_translator
+    reporting: Reporting,
+    settings: Mapping[str, Any],  # Any: JSON values for the report
+) -> int:
+    """Translate what `inputs` name and return the exit code."""
+    with ExitStack() as stack:
+        show = stack.enter_context(open_show(as_json=reporting.as_json, kind=options.kind))
+        report = stack.enter_context(Report(reporting.report, settings))
+        try:
+            from cgconv.runtime.jobs import plan_jobs, run_jobs
+
+            jobs = plan_jobs(inputs, options)
+            if reporting.dry_run:
+                return _show_plan(jobs, show)
+            cancel = stack.enter_context(cancel_on_interrupt(show))
+            translator = None
+            if any(job.to_do for job in jobs):
+                from cgconv.runtime.translator import open_translator
+
+                show.note(f"opening {options.model_name} …")
+                translator = stack.enter_context(open_translator(model, **machine))
+            last: Event | None = None
+            for last in run_jobs(jobs, translator, cancel):
+                report.show(last)
+                show.show(last)
+        except CgconvError as error:
+            report.show(CommandFailed(str(error), error.exit_code))
+            if reporting.as_json:
+                show.show(CommandFailed(str(error), error.exit_code))
+            raise
+        if reporting.page is not None:
+            _write_page(reporting.page, report, options.model_name, show)
+        return exit_code(last)
+
+
+def exit_code(last: Event | None) -> int:
+    """Return 0, 1 or 130 for a batch's last event."""
+    if not isinstance(last, BatchFinished):
+        return 1
+    if last.cancelled:
+        return 130
+    return 1 if last.failed else 0
+
+
+@contextmanager
+def cancel_on_interrupt(show: Show) -> Iterator[threading.Event]:
+    """Give an event that the first Ctrl-C (or SIGTERM) sets; the second Ctrl-C stops at once."""
+    cancel = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if cancel.is_set():
+            raise KeyboardInterrupt
+        cancel.set()
+        show.note("stopping after what is being done now (Ctrl-C again stops at once)")
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, on_signal) for number in numbers} if is_main else {}
+    try:
+        yield cancel
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show_plan(jobs: Sequence[Any], show: Show) -> int:  # Any: jobs.Job, whose module is imported late
+    for job in jobs:
+        action = "fail" if job.problem else "skip" if job.skip else "translate"
+        show.show(JobPlanned(job.index, job.input, job.output, action, job.problem or job.skip or ""))
+    sys.stdout.flush()
+    return 1 if any(job.problem for job in jobs) else 0
+
+
+def _write_page(path: Path, report: Report, model_name: str, show: Show) -> None:
+    from cgconv.runtime.page import write_page
+
+    pairs = report.results()
+    if not pairs:
+        show.note(f"no page written: there is no result to put on {path}")
+        return
+    write_page(pairs, path, f"cgconv · {model_name}")
+    show.note(f"page: {path}")
+
+
+def model_names(model: str) -> tuple[Path, frozenset[str]]:
+    """Return the model's file, and all names that results of earlier runs may carry. Opens no model."""
+    from cgconv.runtime.store import bundled_folder, models_folder, resolve_model
+
+    path = resolve_model(model)
+    stored = (file.stem for folder in (bundled_folder(), models_folder()) for file in folder.glob("*.onnx"))
+    return path, frozenset({path.stem, *stored})
+
+
+def settings_of(given: Mapping[str, Any]) -> dict[str, Any]:  # Any: option values in, JSON values out
+    """Return a command's options for the report."""
+    return {
+        name: value if isinstance(value, bool | int | float | None) else str(value) for name, value in given.items()
+    }

@@ -1,0 +1,93 @@
+"""The cgconv command: find the sub-command, run it, turn whatever goes wrong into one line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+from cgconv.runtime.errors import CgconvError
+
+# Each is a module of this folder that holds a command of the same name, and is imported when it is asked for.
+COMMANDS = ("images", "video", "models", "doctor", "train", "export", "completion")
+
+
+class LazyGroup(click.Group):
+    """A group whose commands lie in modules that are imported one by one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"cgconv.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"cgconv {version('cgconv')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Try: cgconv images photos --model monet",
+)
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version,
+              help="Show the version and exit.")  # fmt: skip
+def cgconv() -> None:
+    """Turn pictures and films of one kind into another: photo to Monet, summer to winter.
+
+    Train on two folders of pictures, export one file, then translate folders of pictures and films with it.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the process's exit code; see runtime/errors.py for what each means."""
+    logging.getLogger("cgconv").addHandler(logging.NullHandler())  # silent, unless --debug says otherwise
+    try:
+        code = cgconv.main(arguments, prog_name="cgconv", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        name = context.command_path if context is not None else "cgconv"
+        return _say(f"{error.format_message().rstrip('.')} (see {name} --help)", error.exit_code)
+    except BrokenPipeError:  # the reader of our output has gone, as `cgconv models list | head -1` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        return _say("stopped", 130)
+    except CgconvError as error:
+        if debugging():
+            logging.getLogger("cgconv").exception("the error's traceback")
+        return _say(str(error), error.exit_code)
+    except MemoryError:
+        return _say("memory ran out: close other programs, or work on smaller pictures", 1)
+    except Exception as error:
+        if debugging():
+            raise
+        text = " ".join(str(error).split())[:300]
+        return _say(f"unexpected {type(error).__name__}: {text} (run it again with --debug to see where)", 1)
+
+
+def debugging() -> bool:
+    """Say whether tracebacks are wanted: the option --debug, or CGCONV_DEBUG set."""
+    return logging.getLogger("cgconv").level == logging.DEBUG
+
+
+def _say(sentence: str, exit_code: int) -> int:
+    click.echo(f"cgconv: {' '.join(sentence.split())}", err=True)
+    return exit_code

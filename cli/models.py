@@ -1,0 +1,167 @@
+"""cgconv models: list, describe, import and remove models."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .extras import needs_extra
+from .options import PathType, complete_model, debug_option, json_option
+
+if TYPE_CHECKING:
+    from cgconv.runtime.card import ModelCard
+
+CHECKPOINT_SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".pkl", ".model", ".tar", ".bin", ".safetensors"})
+CHECKPOINT_STARTS = (b"PK\x03\x04", b"\x80\x02")  # torch's zip files, and the pickles before them
+
+
+@click.group(epilog="Try: cgconv models list")
+def models() -> None:
+    """List, describe, import and remove models."""
+
+
+@models.command("list", epilog="Try: cgconv models list")
+@json_option
+@debug_option
+def list_(as_json: bool) -> int:
+    """Show every model that --model knows by name."""
+    from cgconv.runtime.store import list_models, models_folder
+
+    stored = list_models()
+    if as_json:
+        click.echo(json.dumps([{**asdict(model), "path": str(model.path)} for model in stored], indent=1))
+        return 0
+    if not stored:
+        click.echo(f"no models yet in {models_folder()}: cgconv models import FILE brings one")
+        return 0
+    rows = [("NAME", "WHAT IT DOES", "SIZE", "WHERE")]
+    for model in stored:
+        what = model.problem or (_direction(model.card) if model.card else "no card: cgconv models import reads it in")
+        where = "shipped with cgconv" if model.bundled else str(model.path)
+        rows.append((model.name, what, _megabytes(model.bytes), where))
+    _print_table(rows)
+    return 0
+
+
+@models.command(epilog="Try: cgconv models info monet")
+@click.argument("model", shell_complete=complete_model)
+@json_option
+@debug_option
+def info(model: str, as_json: bool) -> int:
+    """Show a model's card: what it does, what it takes, where it comes from, how it was verified."""
+    from cgconv.runtime.card import read_card
+    from cgconv.runtime.store import resolve_model
+
+    path = resolve_model(model)
+    card = read_card(path)
+    if as_json:
+        click.echo(json.dumps({"path": str(path), "card": asdict(card) if card else None}, indent=1))
+        return 0
+    click.echo(f"{path} ({_megabytes(path.stat().st_size)})")
+    if card is None:
+        click.echo("no card: this file comes from elsewhere; cgconv models import finds out what it takes")
+        return 0
+    _print_table([(label, value) for label, value in _card_rows(card) if value])
+    return 0
+
+
+@models.command("import", epilog="Try: cgconv models import latest_net_G_A.pth --name zebra")
+@click.argument("file", type=PathType)
+@click.option("--name", metavar="NAME", help="What --model is to call it; default: the file's name.")
+@debug_option
+def import_(file: Path, name: str | None) -> int:
+    """Bring an ONNX file or another project's checkpoint into the model folder, checked.
+
+    Checkpoints (pytorch-CycleGAN-and-pix2pix) need torch: pip install 'cgconv[train]'.
+    """
+    if _is_checkpoint(file):
+        with needs_extra("train", "importing a checkpoint"):
+            from cgconv.exporter.export import import_checkpoint
+        path = import_checkpoint(file, name=name).path
+    else:
+        from cgconv.runtime.foreign import import_onnx
+
+        path = import_onnx(file, name=name)
+    click.echo(f"{path.stem} is here now: cgconv images photos --model {path.stem}")
+    click.echo(f"file: {path}", err=True)
+    return 0
+
+
+@models.command(epilog="Try: cgconv models remove zebra")
+@click.argument("name", shell_complete=complete_model)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@debug_option
+def remove(name: str, yes: bool) -> int:
+    """Delete a model of yours; those shipped with cgconv stay."""
+    from cgconv.runtime.store import remove_model, resolve_model
+
+    resolve_model(name)  # an unknown name is said before the question
+    if not yes and sys.stdin.isatty():
+        click.confirm(f"delete the model {name}?", abort=True, err=True)
+    click.echo(f"removed {remove_model(name)}")
+    return 0
+
+
+def _is_checkpoint(file: Path) -> bool:
+    if file.suffix.lower() in CHECKPOINT_SUFFIXES:
+        return True
+    try:
+        with file.open("rb") as opened:
+            return opened.read(4).startswith(CHECKPOINT_STARTS)
+    except OSError:
+        return False  # the importer says what is wrong with it
+
+
+def _direction(card: ModelCard) -> str:
+    words = [card.direction] if card.direction else []
+    if card.title and card.title not in (card.name, card.direction):
+        words.append(card.title)
+    return ": ".join(words) or "not said"
+
+
+def _card_rows(card: ModelCard) -> list[tuple[str, str]]:
+    size = f"multiples of {card.size_multiple}, at least {card.smallest_size} px"
+    if card.fixed_size_hw is not None:
+        size = f"{card.fixed_size_hw[1]}×{card.fixed_size_hw[0]} px only"
+    return [
+        ("name", card.name),
+        ("title", card.title),
+        ("direction", card.direction),
+        ("architecture", _pairs(card.architecture)),
+        ("input", f"{card.input_name}: {card.dtype} {card.layout_in} {card.channel_order} in {_range(card.value_range_in)}"),
+        ("output", f"{card.output_name}: {card.layout_out} in {_range(card.value_range_out)}, {card.scale}× the size"),
+        ("sizes", f"{size}; other sizes are padded and cropped"),
+        ("receptive field", f"{card.receptive_field_px} px" if card.receptive_field_px else ""),
+        ("trained at", f"{card.training_size_px} px" if card.training_size_px else ""),
+        ("normalization", card.normalization),
+        ("licence", card.licence),
+        ("data", card.data),
+        ("source", _pairs(card.source)),
+        ("verified", _pairs(card.verification)),
+    ]
+
+
+def _pairs(values: dict[str, Any]) -> str:  # Any: JSON values
+    return ", ".join(f"{key} {value}" for key, value in values.items())
+
+
+def _range(ends: tuple[float, float]) -> str:
+    return f"[{ends[0]:g}, {ends[1]:g}]"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
+
+
+def _print_table(rows: list[tuple[str, ...]] | list[tuple[str, str]]) -> None:
+    """Print aligned columns; the last one is as long as it is."""
+    columns = len(rows[0])
+    widths = [max(len(row[column]) for row in rows) for column in range(columns - 1)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        click.echo("  ".join([*cells, row[-1]]).rstrip())

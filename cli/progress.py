@@ -1,0 +1,329 @@
+"""Show events: a live display on a terminal, plain lines elsewhere, JSON lines for programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+import click
+from cgconv.runtime.events import (
+    BackendOpened,
+    BatchFinished,
+    BatchPlanned,
+    Event,
+    JobFailed,
+    JobFinished,
+    JobPlanned,
+    JobProgressed,
+    JobSkipped,
+    JobStarted,
+    JobWarned,
+)
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+FILM_LINE_EVERY_S = 5.0
+PICTURE_LINE_EVERY_S = 0.5
+LONGEST_LIST = 50  # failures listed at the end; --report has them all
+
+
+class Show(Protocol):
+    """Where events go."""
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+
+    def note(self, sentence: str) -> None:
+        """Say something that is no event."""
+
+
+@contextmanager
+def open_show(*, as_json: bool, kind: str) -> Iterator[Show]:
+    """Give the display that suits where the output goes. `kind` is picture or film."""
+    if as_json:
+        from cgconv.runtime.protocol import reserved_stdout
+
+        with reserved_stdout() as stream:
+            yield JsonShow(stream)
+    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        show = LiveShow(kind)
+        try:
+            yield show
+        finally:
+            show.close()
+    else:
+        yield PlainShow(kind)
+
+
+class JsonShow:
+    """Each event as a line of JSON on the real standard output; notes go to standard error."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def show(self, event: Event) -> None:
+        from cgconv.runtime.protocol import write_event
+
+        write_event(self._stream, event)
+
+    def note(self, sentence: str) -> None:
+        click.echo(sentence, err=True)
+
+
+class Summary:
+    """What all events of a batch come to."""
+
+    def __init__(self, kind: str) -> None:
+        self.noun = {"picture": ("picture", "pictures"), "film": ("film", "films")}[kind]
+        self.model = ""
+        self.to_do = 0
+        self.through = 0
+        self.frames = 0
+        self.begun = time.monotonic()
+        self.names: dict[int, Path] = {}
+        self.outputs: list[Path] = []
+        self.failures: list[JobFailed] = []
+        self.skips: list[JobSkipped] = []
+        self.stage_seconds: Counter[str] = Counter()
+
+    def add(self, event: Event) -> None:
+        match event:
+            case BatchPlanned():
+                self.to_do = event.jobs - event.skipped
+            case BackendOpened():
+                self.begun = time.monotonic()
+            case JobStarted():
+                self.names[event.index] = event.input
+            case JobFinished():
+                self.through += 1
+                self.outputs.append(event.output)
+                self.stage_seconds.update(event.stage_seconds)
+            case JobFailed():
+                self.through += 1
+                self.failures.append(event)
+            case JobSkipped():
+                self.skips.append(event)
+            case _:
+                pass
+
+    @property
+    def slow_stage(self) -> str:
+        """The stage that took the most time so far, "" before any has."""
+        return self.stage_seconds.most_common(1)[0][0] if self.stage_seconds else ""
+
+    def closing_lines(self, event: BatchFinished) -> list[str]:
+        """Return the lines that end a batch: failures with reasons, counts, where the results are."""
+        lines = []
+        for failure in self.failures[:LONGEST_LIST]:
+            kept = f" (what could be done is in {failure.output})" if failure.output else ""
+            lines.append(f"failed: {failure.input}: {failure.reason}{kept}")
+        if len(self.failures) > LONGEST_LIST:
+            lines.append(f"… and {len(self.failures) - LONGEST_LIST} more failures (--report FILE lists all)")
+        counts = [_plural(event.done, self.noun) + " done"] if event.done or not event.skipped else []
+        if event.skipped:
+            counts.append(f"{event.skipped} skipped ({_why_skipped(self.skips)})")
+        if event.failed:
+            counts.append(f"{event.failed} failed")
+        pace = ""
+        if event.done and event.seconds > 0:
+            pace = f" in {duration(event.seconds)}"
+            if event.done > 1:
+                pace += f" ({event.done / event.seconds:.2g} a second)"
+        stage = f", slowest stage: {self.slow_stage}" if event.done and self.slow_stage else ""
+        lines.append(("stopped: " if event.cancelled else "") + ", ".join(counts) + pace + stage)
+        if self.outputs:
+            lines.append(f"results: {place(self.outputs)}")
+        return lines
+
+
+class PlainShow:
+    """Plain lines on standard error, a few a second at most."""
+
+    def __init__(self, kind: str, write: Callable[[str], None] | None = None) -> None:
+        self._write = write or (lambda line: click.echo(line, err=True))
+        self._summary = Summary(kind)
+        self._last_line = float("-inf")
+
+    def show(self, event: Event) -> None:
+        summary = self._summary
+        summary.add(event)
+        match event:
+            case BatchPlanned():
+                for sentence in event.notes:
+                    self._write(sentence)
+            case JobPlanned():
+                click.echo(planned_line(event))
+            case BackendOpened():
+                self._write(backend_line(event))
+            case JobProgressed():
+                if self._is_time(FILM_LINE_EVERY_S):
+                    self._write(f"{summary.names.get(event.index, '')}: {film_line(event)}")
+            case JobWarned():
+                self._write(f"warning: {summary.names.get(event.index, '')}: {event.message}")
+            case JobFinished():
+                if self._is_time(PICTURE_LINE_EVERY_S) or summary.through == summary.to_do:
+                    self._write(f"[{summary.through}/{summary.to_do}] {event.input} → {event.output}")
+            case JobFailed():
+                self._write(f"[{summary.through}/{summary.to_do}] {event.input}: {event.reason}")
+            case BatchFinished():
+                for line in summary.closing_lines(event):
+                    self._write(line)
+            case _:
+                pass
+
+    def note(self, sentence: str) -> None:
+        self._write(sentence)
+
+    def _is_time(self, every_s: float) -> bool:
+        now = time.monotonic()
+        if now - self._last_line < every_s:
+            return False
+        self._last_line = now
+        return True
+
+
+class LiveShow:
+    """A bar with count, pace, time left and slow stage at the bottom of the terminal; warnings pass above it."""
+
+    def __init__(self, kind: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self._progress: Progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[numbers]}", markup=False),
+            console=self._console,
+            transient=True,
+        )
+        self._summary = Summary(kind)
+        self._tasks: dict[int, TaskID] = {}
+        self._all: TaskID | None = None
+        self._kind = kind
+
+    def show(self, event: Event) -> None:
+        summary = self._summary
+        summary.add(event)
+        match event:
+            case BatchPlanned():
+                for sentence in event.notes:
+                    self.note(sentence)
+            case JobPlanned():
+                click.echo(planned_line(event))
+            case BackendOpened():
+                self.note(backend_line(event))
+                self._progress.start()
+                if self._kind == "picture" or summary.to_do > 1:
+                    self._all = self._progress.add_task(summary.noun[1], total=summary.to_do, numbers="")
+                    self._show_count()
+            case JobStarted():
+                if self._kind == "film":
+                    name = shortened(event.input.name)
+                    self._tasks[event.index] = self._progress.add_task(name, total=event.frames, numbers="starting")
+            case JobProgressed():
+                if (task := self._tasks.get(event.index)) is not None:
+                    self._progress.update(
+                        task, completed=event.frames_done, total=event.frames, numbers=film_line(event)
+                    )
+            case JobWarned():
+                self.note(f"warning: {summary.names.get(event.index, '')}: {event.message}")
+            case JobFinished() | JobFailed():
+                if (task := self._tasks.pop(event.index, None)) is not None:
+                    self._progress.remove_task(task)
+                if isinstance(event, JobFailed):
+                    self.note(f"{event.input}: {event.reason}")
+                self._show_count()
+            case BatchFinished():
+                self.close()
+                for line in summary.closing_lines(event):
+                    self.note(line)
+            case _:
+                pass
+
+    def note(self, sentence: str) -> None:
+        self._console.print(sentence)
+
+    def close(self) -> None:
+        """Take the bar off the terminal."""
+        self._progress.stop()
+
+    def _show_count(self) -> None:
+        if self._all is None:
+            return
+        summary = self._summary
+        parts = [f"{summary.through}/{summary.to_do}"]
+        elapsed_s = time.monotonic() - summary.begun
+        if summary.through and elapsed_s > 0:
+            pace = summary.through / elapsed_s
+            parts += [f"{pace:.2g} a second", f"{duration((summary.to_do - summary.through) / pace)} left"]
+        if summary.slow_stage:
+            parts.append(f"slowest: {summary.slow_stage}")
+        self._progress.update(self._all, completed=summary.through, numbers=" · ".join(parts))
+
+
+def backend_line(event: BackendOpened) -> str:
+    """Return what really runs, in one line."""
+    names = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "tensorrt": "TensorRT"}
+    backend = names.get(event.backend, event.backend)
+    return f"running on {backend}, {event.device}, {event.precision}: {event.why}"
+
+
+def film_line(event: JobProgressed) -> str:
+    """Return how far a film is."""
+    count = f"{event.frames_done}/{event.frames} frames" if event.frames else f"{event.frames_done} frames"
+    parts = [count, f"{event.frames_per_second:.1f} a second"]
+    if event.seconds_left is not None:
+        parts.append(f"{duration(event.seconds_left)} left")
+    if event.slow_stage:
+        parts.append(f"slowest: {event.slow_stage}")
+    return " · ".join(parts)
+
+
+def planned_line(event: JobPlanned) -> str:
+    """Return what would be done with one input."""
+    if event.action == "translate":
+        return f"{event.input} → {event.output}"
+    return f"{event.action}: {event.input}: {event.reason}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: 0.8 s, 12 s, 3:05 min, 2:03:05 h."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
+
+
+def place(outputs: list[Path]) -> str:
+    """Return where results are: the file, or the folder that holds all."""
+    if len(outputs) == 1:
+        return str(outputs[0])
+    folders = {str(path.parent) for path in outputs}
+    try:
+        return os.path.commonpath(folders) or "."
+    except ValueError:  # on several drives, or absolute and relative
+        return ", ".join(sorted(folders)[:3])
+
+
+def shortened(name: str, length: int = 32) -> str:
+    """Return a name that leaves room for the numbers beside it."""
+    return name if len(name) <= length else f"{name[: length - 12]}…{name[-11:]}"
+
+
+def _why_skipped(skips: list[JobSkipped]) -> str:
+    if skips and all("exists already" in skip.reason for skip in skips):
+        return "there already; --exists overwrite does them again"
+    return skips[0].reason if skips else ""
+
+
+def _plural(count: int, noun: tuple[str, str]) -> str:
+    return f"{count} {noun[count != 1]}"

@@ -1,0 +1,120 @@
+"""Gather a batch's events into the JSON file that --report asks for."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from cgconv.runtime.errors import CgconvError, OutputError
+from cgconv.runtime.events import (
+    BackendOpened,
+    BatchFinished,
+    CommandFailed,
+    Event,
+    JobFailed,
+    JobFinished,
+    JobSkipped,
+    JobStarted,
+    JobWarned,
+    event_as_json,
+)
+from cgconv.runtime.protocol import finite
+
+REPORT_VERSION = 1
+
+
+class Report:
+    """What a batch did. On leaving, also by an error or Ctrl-C, it is written to `path` in one step."""
+
+    def __init__(self, path: Path | None, settings: Mapping[str, Any]) -> None:  # Any: JSON values
+        self._path = path
+        self._values: dict[str, Any] = {  # Any: JSON values
+            "report_version": REPORT_VERSION,
+            "options": dict(settings),
+            "backend": None,
+            "jobs": [],
+            "totals": None,
+            "error": None,
+        }
+        self._jobs: dict[int, dict[str, Any]] = {}  # Any: JSON values
+
+    def show(self, event: Event) -> None:
+        """Take note of an event."""
+        match event:
+            case BackendOpened():
+                self._values["backend"] = _without_kind(event)
+            case BatchFinished():
+                self._values["totals"] = _without_kind(event)
+            case CommandFailed():
+                self._values["error"] = _without_kind(event)
+            case JobStarted():
+                self._job(event.index).update(input=str(event.input), output=str(event.output), state="started")
+            case JobWarned():
+                self._job(event.index)["warnings"].append(event.message)
+            case JobSkipped() | JobFinished() | JobFailed():
+                state = {JobSkipped: "skipped", JobFinished: "done", JobFailed: "failed"}[type(event)]
+                values = {key: value for key, value in _without_kind(event).items() if key != "index"}
+                self._job(event.index).update(values, state=state)
+            case _:
+                pass
+
+    def results(self) -> list[tuple[Path, Path]]:
+        """Return the pairs of input and output of which there is a result now, in the order of the jobs."""
+        pairs = []
+        for _, job in sorted(self._jobs.items()):
+            if job["state"] in ("done", "skipped") and Path(job["output"]).is_file():
+                pairs.append((Path(job["input"]), Path(job["output"])))
+        return pairs
+
+    def __enter__(self) -> Self:
+        if self._path is not None and (self._path.is_dir() or not _can_write(self._path.absolute().parent)):
+            raise OutputError(f"{self._path}: the report cannot be written there")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None and self._values["error"] is None:
+            reason = str(error) if isinstance(error, CgconvError) else f"{type(error).__name__}: {error}"
+            self._values["error"] = {"reason": reason, "exit_code": getattr(error, "exit_code", 1)}
+        if self._path is not None:
+            self._values["jobs"] = [job for _, job in sorted(self._jobs.items())]
+            _write_in_one_step(self._path, json.dumps(finite(self._values), indent=1, default=str) + "\n")
+
+    def _job(self, index: int) -> dict[str, Any]:  # Any: JSON values
+        return self._jobs.setdefault(index, {"index": index, "state": "planned", "warnings": []})
+
+
+def _without_kind(event: Event) -> dict[str, Any]:  # Any: JSON values
+    values = event_as_json(event)
+    del values["event"]
+    return values
+
+
+def _can_write(folder: Path) -> bool:
+    while not folder.exists():
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK)
+
+
+def _write_in_one_step(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=".cgconv-", suffix=".part")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+            Path(beside).chmod(0o644)
+            Path(beside).replace(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(beside).unlink()
+            raise
+    except OSError as error:
+        raise OutputError(f"{path}: the report cannot be written ({error.strerror or error})") from error

@@ -1,0 +1,273 @@
+"""Find the pictures or films that files, folders and patterns name."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+
+from .images import SUFFIXES as READABLE_SUFFIXES
+
+
+class Kind(StrEnum):
+    """What a batch is made of."""
+
+    PICTURE = "picture"
+    FILM = "film"
+
+
+PICTURE_SUFFIXES = frozenset(READABLE_SUFFIXES)
+FILM_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv"}
+    | {".3gp", ".ogv", ".mxf", ".vob", ".y4m"}
+)
+SUFFIXES = {Kind.PICTURE: PICTURE_SUFFIXES, Kind.FILM: FILM_SUFFIXES}
+PLURALS = {Kind.PICTURE: "pictures", Kind.FILM: "films"}
+COMMANDS = {Kind.PICTURE: "cgconv images", Kind.FILM: "cgconv video"}
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file to work on. `folder` is the folder input it was found in, None where it was named itself."""
+
+    path: Path
+    folder: Path | None
+
+
+@dataclass
+class Findings:
+    """What the inputs came to. Paths keep the form they were given in; nothing was opened."""
+
+    files: list[FoundFile] = field(default_factory=list)
+    refused: list[tuple[Path, str]] = field(default_factory=list)  # named files that cannot be used, and why
+    ignored: int = 0  # files in folders that are of another kind
+    other_kind: int = 0  # of those, films where pictures were wanted, or pictures where films were
+    own_results: int = 0  # results of an earlier run, left alone
+
+
+def find_files(
+    inputs: Sequence[str | Path],
+    kind: Kind,
+    *,
+    model_names: frozenset[str] = frozenset(),
+    leave_out: Path | None = None,
+) -> Findings:
+    """Return the files of `kind` that `inputs` name, each once, in the order of the inputs, folders sorted by name.
+
+    Folders are walked with their sub-folders; hidden files and folders and everything under `leave_out` (the folder
+    that results go to) are passed over, links are followed but no folder is entered twice. A pattern (`*`, `?`, `[`,
+    `**`) that the shell left alone is expanded here. Results of an earlier run with one of `model_names` are told by
+    their names and by what stands beside them: `a.monet.jpg` next to an `a` of any picture type, a folder
+    `photos-monet` next to `photos`. A file that was named itself is only taken for a result where its source was
+    named too, as a shell's `*.jpg` does; named alone it is translated again.
+    """
+    real_folder.cache_clear()
+    found = Findings()
+    results = _ResultNames(model_names)
+    expanded = list(_expand(inputs, found))
+    named_files = {
+        (real_folder(path.parent), name) for path, _ in expanded for name in (path.name.lower(), path.stem.lower())
+    }
+    named_folders = {real_folder(path) for path, _ in expanded if path.is_dir()}
+    seen: set[str] = set()
+    for path, by_pattern in expanded:
+        if path.is_dir():
+            source = results.source_folder(path)
+            if source is not None and real_folder(source) in named_folders:
+                found.own_results += 1
+                continue
+            for file in _walk(path, kind, results, leave_out, found):
+                _take(FoundFile(file, path), seen, found)
+            continue
+        if results.has_source(path, named_files):
+            found.own_results += 1
+        elif path.suffix.lower() in SUFFIXES[kind]:
+            _take(FoundFile(path, None), seen, found)
+        elif by_pattern:
+            found.ignored += 1
+            found.other_kind += _is_other_kind(path, kind)
+        elif _is_other_kind(path, kind):
+            other = Kind.FILM if kind is Kind.PICTURE else Kind.PICTURE
+            found.refused.append((path, f"this is a {other}, not a {kind}: use {COMMANDS[other]} for it"))
+        elif looks_like(path) is kind:
+            _take(FoundFile(path, None), seen, found)
+        else:
+            found.refused.append((path, f"not a {kind} that cgconv knows"))
+    return found
+
+
+def looks_like(path: Path) -> Kind | None:
+    """Return what the first bytes of a file say it is, None where they say nothing or it cannot be read."""
+    suffix = sniff_suffix(path)
+    if suffix is None:
+        return None
+    return Kind.PICTURE if suffix in PICTURE_SUFFIXES else Kind.FILM
+
+
+def sniff_suffix(path: Path) -> str | None:
+    """Return the suffix that a file's first bytes call for, None where they say nothing or it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(32)
+    except OSError:
+        return None
+    for offset, magic, suffix in _MAGIC:
+        if head[offset : offset + len(magic)] == magic:
+            return suffix
+    return None
+
+
+_MAGIC = (
+    (0, b"\xff\xd8\xff", ".jpg"),
+    (0, b"\x89PNG\r\n\x1a\n", ".png"),
+    (0, b"GIF8", ".gif"),
+    (0, b"II*\0", ".tiff"),
+    (0, b"MM\0*", ".tiff"),
+    (0, b"BM", ".bmp"),
+    (0, b"\0\0\0\x0cjP", ".jp2"),
+    (8, b"WEBP", ".webp"),
+    (8, b"AVI ", ".avi"),
+    (4, b"ftypavif", ".avif"),
+    (4, b"ftyphei", ".heic"),
+    (4, b"ftypmif1", ".heic"),
+    (4, b"ftypqt", ".mov"),
+    (4, b"ftyp", ".mp4"),
+    (0, b"\x1aE\xdf\xa3", ".mkv"),
+)
+
+
+def _is_other_kind(path: Path, kind: Kind) -> bool:
+    suffix = path.suffix.lower()
+    return suffix not in SUFFIXES[kind] and any(suffix in suffixes for suffixes in SUFFIXES.values())
+
+
+def _expand(inputs: Sequence[str | Path], found: Findings) -> Iterator[tuple[Path, bool]]:
+    """Yield each existing path with whether a pattern brought it; note the inputs that name nothing."""
+    for given in inputs:
+        path = Path(given).expanduser()
+        try:
+            if path.exists():
+                yield path, False
+                continue
+        except OSError as error:  # a name too long, a folder that may not be entered
+            found.refused.append((path, f"cannot be looked at: {error.strerror or error}"))
+            continue
+        if not glob.has_magic(str(path)):
+            is_link = path.is_symlink()
+            found.refused.append(
+                (path, "this link points to nothing" if is_link else "there is no such file or folder")
+            )
+            continue
+        matches = sorted(glob.glob(str(path), recursive=True), key=_sort_key)  # noqa: PTH207  # one call for ** too
+        if not matches:
+            found.refused.append((path, "no file fits this pattern"))
+        for match in matches:
+            if not ("**" in str(path) and Path(match).is_dir()):  # ** already brought what is inside
+                yield Path(match), True
+
+
+def _walk(folder: Path, kind: Kind, results: _ResultNames, leave_out: Path | None, found: Findings) -> Iterator[Path]:
+    """Yield the folder's files of `kind`, sub-folders after files, each folder once however links turn."""
+    suffixes = SUFFIXES[kind]
+    left_out = real_folder(leave_out) if leave_out is not None else None
+    entered: set[str] = set()
+    waiting = [folder]
+    while waiting:
+        folder_now = waiting.pop()
+        real = real_folder(folder_now)
+        if real in entered or real == left_out:
+            continue
+        entered.add(real)
+        try:
+            with os.scandir(folder_now) as listing:
+                entries = sorted((e for e in listing if not e.name.startswith(".")), key=lambda e: _sort_key(e.name))
+        except OSError as error:
+            found.refused.append((folder_now, f"this folder cannot be read: {error.strerror or error}"))
+            continue
+        folders = [entry.name for entry in entries if entry.is_dir()]
+        names = [entry.name for entry in entries if not entry.is_dir()]
+        around = {name.lower() for name in names} | {Path(name).stem.lower() for name in names}
+        for name in names:
+            suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  # ten thousand names a second
+            if suffix not in suffixes:
+                found.ignored += 1
+                found.other_kind += any(suffix in others for others in SUFFIXES.values())
+            elif results.source_name(name) in around:
+                found.own_results += 1
+            else:
+                yield folder_now / name
+        folders_lower = {name.lower() for name in folders}
+        for name in reversed(folders):
+            source = results.source_folder_name(name)
+            if source is not None and source.lower() in folders_lower:
+                found.own_results += 1
+            else:
+                waiting.append(folder_now / name)
+
+
+def _take(file: FoundFile, seen: set[str], found: Findings) -> None:
+    key = real_key(file.path)
+    if key not in seen:
+        seen.add(key)
+        found.files.append(file)
+
+
+def real_key(path: Path) -> str:
+    """Return one string per file on disk, whatever links and spellings lead to it."""
+    if path.is_symlink():
+        return os.path.realpath(path)
+    return os.path.join(real_folder(path.parent), path.name)  # noqa: PTH118  # 10,000 names a second
+
+
+@lru_cache(maxsize=4096)  # resolving the folder of each of 10,000 files takes seconds: a plan starts by clearing it
+def real_folder(folder: Path) -> str:
+    """Return a folder's absolute path without links."""
+    return os.path.realpath(folder)
+
+
+def _sort_key(name: str) -> list[tuple[int, int, str]]:
+    """Sort as people count: img2 before img10, without regard to case, and the same on every machine."""
+    parts = re.split(r"(\d+)", name.lower())
+    return [(1, int(part), part) if part.isdecimal() else (0, 0, part) for part in parts] + [(0, 0, name)]
+
+
+class _ResultNames:
+    """Tell results of earlier runs by their names."""
+
+    def __init__(self, model_names: frozenset[str]) -> None:
+        names = "|".join(re.escape(name) for name in sorted(model_names)) or r"(?!)"
+        self._file = re.compile(rf"(?P<source>.+)\.({names})(-\d+)?\.[^.]+", re.IGNORECASE)
+        self._folder = re.compile(rf"(?P<source>.+)-({names})", re.IGNORECASE)
+
+    def source_name(self, name: str) -> str | None:
+        """Return `a` (lower case) for `a.monet.jpg` and `a.monet-2.jpg`, `a.jpg` for `a.jpg.monet.png`, else None."""
+        match = self._file.fullmatch(name)
+        return match["source"].lower() if match else None
+
+    def source_folder_name(self, name: str) -> str | None:
+        """Return `photos` for `photos-monet`, else None."""
+        match = self._folder.fullmatch(name)
+        return match["source"] if match else None
+
+    def source_folder(self, folder: Path) -> Path | None:
+        """Return `x/photos` for `x/photos-monet`, else None."""
+        folder = Path(os.path.abspath(folder)) if folder.name in ("", "..") else folder  # noqa: PTH100  # keeps links
+        name = self.source_folder_name(folder.name)
+        return folder.with_name(name) if name else None
+
+    def has_source(self, path: Path, named: set[tuple[str, str]]) -> bool:
+        """Say whether the source of this result is among the named files: (real folder, name or stem) pairs."""
+        if (source := self.source_name(path.name)) and (real_folder(path.parent), source) in named:
+            return True
+        for parent in path.parents:
+            source_folder = self.source_folder(parent) if parent.name else None
+            if source_folder is not None and source_folder.is_dir():
+                mirrored = real_folder(source_folder / path.relative_to(parent).parent)
+                if (mirrored, path.name.lower()) in named or (mirrored, path.stem.lower()) in named:
+                    return True
+        return False

@@ -1,0 +1,444 @@
+"""Settle what a batch will do, every output name included, then do it, one event at a time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+import time
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import Cancelled, CgconvError, PartialFilmError, UsageError
+from .events import BatchFinished, BatchPlanned, Event, JobFailed, JobFinished, JobSkipped, JobStarted, JobWarned
+from .find import (
+    COMMANDS,
+    PLURALS,
+    SUFFIXES,
+    Findings,
+    FoundFile,
+    Kind,
+    find_files,
+    real_folder,
+    real_key,
+    sniff_suffix,
+)
+from .images import output_suffix, picture_size_hw
+
+if TYPE_CHECKING:
+    from .film_job import FilmOptions
+    from .picture_job import PictureOptions
+    from .shared_translator import SharedTranslator, Translates
+
+log = logging.getLogger(__name__)
+
+LARGE_PICTURE_PIXELS = 24_000_000  # about 75 MB decoded, and several times that on its way through the model
+
+
+class Exists(StrEnum):
+    """What to do where an output is there already."""
+
+    SKIP = "skip"
+    OVERWRITE = "overwrite"
+    RENAME = "rename"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions:
+    """What holds for all jobs of a batch.
+
+    `model_name` goes into the outputs' names; `model_names` are all names by which results of earlier runs are known.
+    `file_format` is the results' ("png", "mkv"); "same" keeps the inputs' own, or the nearest that can be written.
+    `batch` pictures of one size are translated together; `workers` read and write pictures beside the translation.
+    """
+
+    kind: Kind
+    model_name: str
+    model_names: frozenset[str] = frozenset()
+    out: Path | None = None
+    exists: Exists = Exists.SKIP
+    file_format: str = "same"
+    picture: PictureOptions | None = None
+    film: FilmOptions | None = None
+    batch: int = 1
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.batch <= 256:
+            raise UsageError(f"batch is {self.batch}, expected 1 to 256")
+        if self.workers is not None and not 1 <= self.workers <= 256:
+            raise UsageError(f"workers is {self.workers}, expected 1 to 256")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and its settled output. With `skip` or `problem` set there is nothing to do, and that is why."""
+
+    index: int
+    input: Path
+    output: Path
+    options: BatchOptions
+    skip: str | None = None
+    problem: str | None = None
+
+    @property
+    def to_do(self) -> bool:
+        """Whether this job has work."""
+        return self.skip is None and self.problem is None
+
+
+class JobList(list[Job]):
+    """The jobs of a batch in order. `notes` are sentences about what was left alone while looking for inputs."""
+
+    def __init__(self, jobs: Iterable[Job] = (), notes: Sequence[str] = ()) -> None:
+        super().__init__(jobs)
+        self.notes = list(notes)
+
+
+def plan_jobs(inputs: Sequence[str | Path], options: BatchOptions) -> JobList:
+    """Return one job per input file with its output settled; nothing is decoded, created or written.
+
+    `x/a.jpg` goes to `x/a.monet.jpg`, a folder `photos` to `photos-monet` with the same names inside; with
+    `options.out`, both go there under their own names (several folders: each in a folder of its name). No output is
+    an input, no two outputs are the same name, also where case and accents' spelling are not told apart.
+
+    Raises:
+        UsageError: the inputs name nothing to do at all, or the output folder is a file.
+    """
+    found = find_files(
+        inputs, options.kind, model_names=options.model_names | {options.model_name}, leave_out=options.out
+    )
+    if not found.files:
+        raise UsageError(_nothing_found(inputs, found, options.kind))
+    if options.out is not None and options.out.is_file() and not _out_is_a_name(found.files, options):
+        raise UsageError(f"{options.out}: this is a file, expected a folder for the results (--out)")
+    outputs = _settle_names(found.files, options)
+    jobs = JobList(notes=_notes(found, options.kind))
+    taken = {_key(output) for output in outputs}
+    for file, wanted in zip(found.files, outputs, strict=True):
+        output, skip, problem = wanted, None, None
+        if wanted.is_dir():
+            problem = f"{wanted} is a folder, so the result cannot be written there"
+        elif os.path.lexists(wanted):
+            if options.exists is Exists.SKIP:
+                skip = f"{wanted} exists already"
+            elif options.exists is Exists.FAIL:
+                problem = f"{wanted} exists already"
+            elif options.exists is Exists.RENAME:
+                output = _first_free(wanted, taken, on_disk=True)
+                taken.add(_key(output))
+        jobs.append(Job(len(jobs), file.path, output, options, skip, problem))
+    for path, reason in found.refused:
+        jobs.append(Job(len(jobs), path, path, options, problem=reason))
+    return jobs
+
+
+def run_jobs(jobs: Sequence[Job], translator: Translates | None, cancel: threading.Event) -> Iterator[Event]:
+    """Do the jobs and say what happens. One bad file yields JobFailed and the rest go on.
+
+    Pictures are read and written by a few workers beside the translation, so their events may come out of order;
+    films follow one another. Once `cancel` is set, what is being translated is finished, nothing new is begun and
+    the last event says `cancelled`. `translator` may be None where no job has anything to do.
+    """
+    started = time.perf_counter()
+    counts: Counter[str] = Counter()
+    notes = tuple(jobs.notes) if isinstance(jobs, JobList) else ()
+    yield BatchPlanned(len(jobs), sum(job.skip is not None for job in jobs), notes)
+    if translator is not None:
+        yield translator.describe()
+    for event in _run_all(jobs, translator, cancel):
+        counts[type(event).__name__] += 1
+        yield event
+    through = counts["JobFinished"] + counts["JobSkipped"] + counts["JobFailed"]
+    yield BatchFinished(
+        done=counts["JobFinished"],
+        skipped=counts["JobSkipped"],
+        failed=counts["JobFailed"],
+        seconds=time.perf_counter() - started,
+        cancelled=cancel.is_set() and through < len(jobs),
+    )
+
+
+def _run_all(jobs: Sequence[Job], translator: Translates | None, cancel: threading.Event) -> Iterator[Event]:
+    for job in jobs:
+        if job.problem is not None:
+            yield JobFailed(job.index, job.input, job.problem)
+        elif job.skip is not None:
+            yield JobSkipped(job.index, job.input, job.output, job.skip)
+    to_do = [job for job in jobs if job.to_do]
+    if not to_do:
+        return
+    if translator is None:
+        raise ValueError("there are jobs to do, so a translator is needed")
+    pictures = [job for job in to_do if job.options.kind is Kind.PICTURE]
+    if pictures:
+        yield from _run_pictures(pictures, translator, cancel)
+    for job in to_do:
+        if job.options.kind is Kind.FILM and not cancel.is_set():
+            yield from _run_film(job, translator, cancel)
+
+
+def _run_pictures(jobs: Sequence[Job], translator: Translates, cancel: threading.Event) -> Iterator[Event]:
+    """Work on several pictures at once; the translator takes one call at a time."""
+    from .shared_translator import SharedTranslator
+
+    options = jobs[0].options
+    shared = SharedTranslator(translator, batch=options.batch, cancel=cancel)
+    workers = options.workers or min(4, os.cpu_count() or 2)
+    if options.batch > 1:
+        workers = max(workers, 2 * options.batch)  # one batch being translated, the next being read
+    workers = min(workers, len(jobs))
+    waiting = iter(jobs)
+    waiting_lock, large_lock = threading.Lock(), threading.Lock()
+    events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+    abandoned = threading.Event()
+
+    def work() -> None:
+        try:
+            while not (cancel.is_set() or abandoned.is_set()):
+                with waiting_lock:
+                    job = next(waiting, None)
+                if job is None:
+                    return
+                with large_lock if _is_large(job.input) else nullcontext():
+                    for event in _run_picture(job, shared):
+                        events.put(event)
+        finally:
+            events.put(None)
+
+    threads = [threading.Thread(target=work, name=f"picture-{number}", daemon=True) for number in range(workers)]
+    for thread in threads:
+        thread.start()
+    try:
+        running = workers
+        while running:
+            try:
+                event = events.get(timeout=0.2)  # without a timeout, Windows would not hear Ctrl-C here
+            except queue.Empty:
+                continue
+            if event is None:
+                running -= 1
+            else:
+                yield event
+    finally:
+        abandoned.set()
+
+
+def _is_large(path: Path) -> bool:
+    """Say whether a picture is so large that only one such may be in memory; False where it cannot be said."""
+    try:
+        height, width = picture_size_hw(path)
+    except CgconvError:
+        return False  # reading it will say what is wrong
+    return height * width > LARGE_PICTURE_PIXELS
+
+
+def _run_picture(job: Job, shared: SharedTranslator) -> Iterator[Event]:
+    from .picture_job import PictureOptions, translate_picture_file
+
+    yield JobStarted(job.index, job.input, job.output)
+    started, waited_before_s = time.perf_counter(), shared.waited_s()
+    try:
+        facts = translate_picture_file(job.input, job.output, shared, job.options.picture or PictureOptions())
+    except Cancelled:
+        return
+    except Exception as error:
+        yield JobFailed(job.index, job.input, reason_of(error))
+        return
+    yield from _finished(job, started, facts, waited_s=shared.waited_s() - waited_before_s)
+
+
+def _run_film(job: Job, translator: Translates, cancel: threading.Event) -> Iterator[Event]:
+    from .film_job import FilmOptions, translate_film
+
+    yield JobStarted(job.index, job.input, job.output)
+    started = time.perf_counter()
+    options = job.options.film or FilmOptions()
+    try:
+        facts = yield from translate_film(job.input, job.output, translator, options, cancel=cancel, index=job.index)
+    except Cancelled as stopped:
+        yield JobWarned(job.index, str(stopped))
+        return
+    except PartialFilmError as error:
+        yield JobFailed(job.index, job.input, str(error), error.output, error.facts)
+        return
+    except Exception as error:
+        yield JobFailed(job.index, job.input, reason_of(error))
+        return
+    yield from _finished(job, started, facts)
+
+
+def _finished(job: Job, started: float, facts: dict[str, Any], *, waited_s: float = 0.0) -> Iterator[Event]:
+    """Yield what a finished job has to say. A stage's seconds do not count waiting for other jobs' translations."""
+    names = {"read": "decode", "write": "encode"}  # one word per stage, for pictures as for films
+    stage_seconds = {names.get(name, name): seconds for name, seconds in facts.pop("stage_seconds", {}).items()}
+    if "translate" in stage_seconds:
+        stage_seconds["translate"] = max(0.0, stage_seconds["translate"] - waited_s)
+    for message in facts.pop("warnings", ()):
+        yield JobWarned(job.index, message)
+    yield JobFinished(job.index, job.input, job.output, time.perf_counter() - started, stage_seconds, facts)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return one sentence for the user about why a job failed; log the traceback of what nobody foresaw."""
+    if isinstance(error, CgconvError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "memory ran out: lower --max-pixels, --batch or --threads, or close other programs"
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror.lower()}"
+    log.error("a job ended in an error that nobody foresaw", exc_info=error)
+    text = " ".join(str(error).split())[:300]
+    return f"unexpected {type(error).__name__}: {text} (--debug shows where)"
+
+
+def _settle_names(files: Sequence[FoundFile], options: BatchOptions) -> list[Path]:
+    """Return each file's output; the same files and options give the same names, whatever is on the disk."""
+    inputs = {_fold(real_key(file.path)) for file in files}
+    folders = {file.folder for file in files if file.folder is not None}
+    homes = {folder: _home(folder, options, alone=len(folders) == 1) for folder in folders}
+    if _out_is_a_name(files, options) and options.out is not None:
+        wanted = [options.out]
+    else:
+        wanted = [_wanted(file, homes, options) for file in files]
+    for index, path in enumerate(wanted):
+        if _key(path) in inputs:
+            wanted[index] = path.with_name(f"{path.stem}.{options.model_name}{path.suffix}")
+    claims = Counter(_key(path) for path in wanted)
+    # Where a.png and a.jpg are both to become a.png, the first keeps its name and the other gives a.jpg.png.
+    gives_way = [
+        claims[_key(path)] > 1 and not _same_format(file.path.suffix, path.suffix)
+        for file, path in zip(files, wanted, strict=True)
+    ]
+    outputs = list(wanted)
+    taken = set(inputs)
+    for index in sorted(range(len(files)), key=gives_way.__getitem__):
+        source, path = files[index].path, wanted[index]
+        if gives_way[index]:
+            path = path.with_name(source.name + path.name.removeprefix(source.stem))
+        outputs[index] = _first_free(path, taken)
+        taken.add(_key(outputs[index]))
+    return outputs
+
+
+def _home(folder: Path, options: BatchOptions, *, alone: bool) -> Path:
+    """Return the folder that the results of a folder input go to."""
+    if folder.name in ("", ".."):
+        folder = folder.resolve()
+    if options.out is not None:
+        return options.out if alone else options.out / folder.name
+    if not folder.name:
+        raise UsageError(f"{folder}: there is nothing beside this folder; say where the results go (--out)")
+    return folder.with_name(f"{folder.name}-{options.model_name}")
+
+
+def _wanted(file: FoundFile, homes: Mapping[Path, Path], options: BatchOptions) -> Path:
+    suffix = result_suffix(file.path, options)
+    if file.folder is not None:
+        return (homes[file.folder] / file.path.relative_to(file.folder)).with_name(file.path.stem + suffix)
+    if options.out is not None:
+        return options.out / (file.path.stem + suffix)
+    return file.path.with_name(f"{file.path.stem}.{options.model_name}{suffix}")
+
+
+def _out_is_a_name(files: Sequence[FoundFile], options: BatchOptions) -> bool:
+    """Say whether --out names the one result itself (painted.jpg) and no folder."""
+    out = options.out
+    if out is None or len(files) != 1 or files[0].folder is not None or out.is_dir():
+        return False
+    return out.suffix.lower() in SUFFIXES[options.kind]
+
+
+def result_suffix(source: Path, options: BatchOptions) -> str:
+    """Return the suffix of a file's result: the one asked for, else its own where cgconv can write that.
+
+    Raises:
+        UsageError: a format that is not written, or that cannot hold the codec asked for.
+    """
+    known = source.suffix.lower() in SUFFIXES[options.kind]
+    own = source.suffix if known else sniff_suffix(source) or source.suffix
+    if options.kind is Kind.PICTURE:
+        wanted = output_suffix(Path(f"x{own}"), options.file_format)
+    else:
+        wanted = _film_suffix(own, options)
+    return own if _same_format(own, wanted) else wanted
+
+
+def _film_suffix(own: str, options: BatchOptions) -> str:
+    from .film_encoding import FORMATS, film_output_suffix
+
+    codec = options.film.codec if options.film is not None else "auto"
+    if options.file_format == "same":
+        return film_output_suffix(own, codec)
+    wanted = f".{options.file_format}"
+    if wanted not in FORMATS:
+        raise UsageError(f"--format is {options.file_format}, expected same or {', '.join(s[1:] for s in FORMATS)}")
+    if film_output_suffix(wanted, codec) != wanted:
+        raise UsageError(f"--format {options.file_format} cannot hold --codec {codec}")
+    return wanted
+
+
+_SPELLINGS = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tif": ".tiff", ".dib": ".bmp", ".m4v": ".mp4"}
+
+
+def _same_format(suffix: str, other: str) -> bool:
+    suffix, other = suffix.lower(), other.lower()
+    return _SPELLINGS.get(suffix, suffix) == _SPELLINGS.get(other, other)
+
+
+def _first_free(path: Path, taken: set[str], *, on_disk: bool = False) -> Path:
+    """Return `path`, or the first of path-2, path-3, … that is not taken (nor on the disk)."""
+    candidate, number = path, 1
+    while _key(candidate) in taken or (on_disk and os.path.lexists(candidate)):
+        number += 1
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return candidate
+
+
+def _key(path: Path) -> str:
+    """Return what decides whether two outputs are one file, on any file system."""
+    return _fold(os.path.join(real_folder(path.parent), path.name))  # noqa: PTH118  # 10,000 names a second
+
+
+def _fold(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+def _nothing_found(inputs: Sequence[str | Path], found: Findings, kind: Kind) -> str:
+    if not inputs:
+        return f"no input given: name {PLURALS[kind]}, folders or patterns"
+    if found.refused:
+        path, reason = found.refused[0]
+        more = f" (and {len(found.refused) - 1} more inputs that cannot be used)" if len(found.refused) > 1 else ""
+        return f"{path}: {reason}{more}"
+    where = ", ".join(str(given) for given in inputs[:3]) + (", …" if len(inputs) > 3 else "")
+    if found.other_kind:
+        other = Kind.FILM if kind is Kind.PICTURE else Kind.PICTURE
+        return f"no {PLURALS[kind]} found in {where}, but {_count(found.other_kind, other)}: use {COMMANDS[other]}"
+    if found.own_results:
+        return f"nothing to do in {where}: only results of earlier runs there"
+    return f"no {PLURALS[kind]} found in {where}"
+
+
+def _notes(found: Findings, kind: Kind) -> list[str]:
+    notes = []
+    if found.ignored:
+        other = Kind.FILM if kind is Kind.PICTURE else Kind.PICTURE
+        of_those = f", {_count(found.other_kind, other)} among them: use {COMMANDS[other]}" if found.other_kind else ""
+        notes.append(f"ignored {found.ignored} files that are no {PLURALS[kind]}{of_those}")
+    if found.own_results:
+        notes.append(f"left alone {found.own_results} results of earlier runs")
+    return notes
+
+
+def _count(number: int, kind: Kind) -> str:
+    return f"1 {kind}" if number == 1 else f"{number} {PLURALS[kind]}"

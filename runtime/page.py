@@ -1,0 +1,219 @@
+"""Write a page that shows originals and results with a divider between them, and opens from disk."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import CgconvError
+from .find import FILM_SUFFIXES
+from .images import Animation, picture_size_hw, read_picture, write_atomically
+
+Image = npt.NDArray[Any]  # Any: uint8
+
+SHOWN_BY_BROWSERS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp"})
+PLAYED_BY_BROWSERS = frozenset({".mp4", ".m4v", ".mov", ".webm"})
+PREVIEW_EDGE_PX = 1280  # longest edge of what is embedded for files that browsers cannot show
+
+
+def write_page(pairs: Sequence[tuple[Path, Path]], path: Path, title: str) -> None:
+    """Write an HTML page of (original, result) pairs: pictures, films, or both, in their order.
+
+    The page links to the files by relative paths, loads nothing from a network, and holds no copy of them, but for
+    small previews of what browsers cannot show (TIFF, HEIC, MKV). Move it together with the files.
+
+    Raises:
+        OutputError: the page cannot be written.
+    """
+    figures = "\n".join(_figure(before, after, path.absolute().parent) for before, after in pairs)
+    count = f"{len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'}"
+    values = {"title": html.escape(title), "count": count, "figures": figures}
+    document = re.sub(r"\{(title|count|figures)\}", lambda found: values[found[1]], _PAGE)
+    write_atomically(path, document.encode("utf-8", "replace"))
+
+
+def _figure(before: Path, after: Path, page_folder: Path) -> str:
+    height, width = _size_hw(after)
+    is_film = _is_film(before) and _is_film(after)
+    plays = is_film and all(path.suffix.lower() in PLAYED_BY_BROWSERS for path in (before, after))
+    name = html.escape(after.name.encode("utf-8", "replace").decode("utf-8"))
+    layers = [
+        _layer(file, page_folder, side, is_film=is_film, plays=plays)
+        for file, side in ((after, "after"), (before, "before"))
+    ]
+    note = " · shown as one frame: browsers do not play this format" if is_film and not plays else ""
+    button = '<button type="button" class="play">Play</button>' if plays else ""
+    return (
+        f'<figure><div class="pair" style="aspect-ratio:{width}/{height}">{"".join(layers)}'
+        '<span class="tag left" aria-hidden="true">before</span><span class="tag right" aria-hidden="true">after</span>'
+        '<span class="line" aria-hidden="true"></span>'
+        f'<input type="range" min="0" max="100" step="0.1" value="50" aria-label="Divider: original or result, {name}">'
+        f"</div><figcaption>{button}<b>{name}</b>"
+        f'<span><a href="{_link(before, page_folder)}">original</a> · <a href="{_link(after, page_folder)}">result</a>'
+        f"{note}</span></figcaption></figure>"
+    )
+
+
+def _layer(file: Path, page_folder: Path, side: str, *, is_film: bool, plays: bool) -> str:
+    alt = "original" if side == "before" else "result"
+    if plays:
+        muted = " muted" if side == "before" else ""
+        return (
+            f'<video class="{side}" src="{_link(file, page_folder)}#t=0.001" preload="metadata" loop playsinline'
+            f'{muted} aria-label="{alt}"></video>'
+        )
+    shown = not is_film and file.suffix.lower() in SHOWN_BY_BROWSERS
+    source = _link(file, page_folder) if shown else _preview(file, is_film=is_film)
+    return f'<img class="{side}" src="{source}" alt="{alt}" loading="lazy" decoding="async" draggable="false">'
+
+
+def _link(file: Path, page_folder: Path) -> str:
+    """Return a link that works from the page's folder, whatever characters the name has."""
+    file = file.absolute()
+    try:
+        relative = os.path.relpath(file, page_folder)
+    except ValueError:  # another drive
+        return html.escape(file.as_uri())
+    return html.escape(quote(os.fsencode(relative.replace(os.sep, "/")), safe="/"))
+
+
+def _is_film(path: Path) -> bool:
+    return path.suffix.lower() in FILM_SUFFIXES - SHOWN_BY_BROWSERS
+
+
+def _size_hw(path: Path) -> tuple[int, int]:
+    """Return the displayed height and width, 3:4 where they cannot be read: the browser then finds out."""
+    try:
+        if _is_film(path):
+            frame = _film_frame(path)
+            return (frame.shape[0], frame.shape[1]) if frame is not None else (9, 16)
+        return picture_size_hw(path)
+    except (CgconvError, OSError):
+        return 3, 4
+
+
+def _preview(path: Path, *, is_film: bool) -> str:
+    """Return a small JPEG of a picture or a film's frame as a data URI; an empty one where it cannot be read."""
+    try:
+        image = _film_frame(path) if is_film else _picture_image(path)
+    except (CgconvError, OSError):
+        image = None
+    if image is None:
+        return "data:,"
+    import cv2
+
+    scale = min(1.0, PREVIEW_EDGE_PX / max(image.shape[:2]))
+    if scale < 1:
+        size_wh = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+        image = np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA))
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}" if done else "data:,"
+
+
+def _picture_image(path: Path) -> Image:
+    """Return a picture as H×W×3 RGB uint8, on white where it is transparent."""
+    picture = read_picture(path)
+    if isinstance(picture, Animation):
+        picture = picture.frames[0]
+    deep = 257 if picture.pixels.dtype == np.uint16 else 1
+    image = picture.pixels.astype(np.float32) / deep
+    if picture.alpha is not None:
+        opaque = (picture.alpha.astype(np.float32) / (255 * deep))[..., None]
+        image = image * opaque + 255 * (1 - opaque)
+    return np.asarray((image + 0.5).astype(np.uint8))
+
+
+def _film_frame(path: Path) -> Image | None:
+    """Return a film's first frame as H×W×3 RGB uint8, None where it has none."""
+    from .film_reader import FilmReader
+
+    with FilmReader(path, allow_hdr=True) as reader:
+        frame = next(reader.frames(), None)
+    if frame is None:
+        return None
+    if frame.image.dtype == np.uint8:
+        return np.asarray(frame.image)
+    return np.asarray((frame.image * 255 + 0.5).astype(np.uint8))
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="cgconv">
+<title>{title}</title>
+<style>
+:root { color-scheme: light dark; --page: #f6f4f0; --card: #fff; --text: #22201c; --soft: #6b665d; --line: #0002;
+  --accent: #7a4f1d; }
+@media (prefers-color-scheme: dark) { :root { --page: #161513; --card: #211f1c; --text: #ece8e1; --soft: #a39c90;
+  --line: #fff2; --accent: #e0b070; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--page); color: var(--text); font: 16px/1.5 system-ui, sans-serif; }
+header, main, footer { max-width: 1500px; margin: 0 auto; padding: 1rem 1.25rem; }
+header { padding-top: 2rem; }
+h1 { font-size: 1.6rem; line-height: 1.2; margin: 0; overflow-wrap: anywhere; }
+header p, footer { color: var(--soft); margin: .25rem 0 0; font-size: .9rem; }
+main { display: grid; gap: 1.25rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr));
+  align-items: start; }
+figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
+.pair { --at: 50%; position: relative; width: 100%; overflow: hidden; background: #8883; }
+.pair img, .pair video { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: fill; user-select: none; }
+.before { clip-path: inset(0 calc(100% - var(--at)) 0 0); }
+.line { position: absolute; inset: 0 auto 0 var(--at); width: 2px; margin-left: -1px; background: #fff;
+  box-shadow: 0 0 6px #000a; pointer-events: none; }
+.line::after { content: "\\2194"; position: absolute; top: 50%; left: 50%; width: 2rem; height: 2rem; margin: -1rem;
+  border-radius: 50%; background: #fff; color: #222; display: grid; place-items: center; box-shadow: 0 1px 6px #0008; }
+.tag { position: absolute; top: .6rem; padding: .05rem .5rem; border-radius: 99px; background: #0009; color: #fff;
+  font-size: .75rem; pointer-events: none; }
+.left { left: .6rem; } .right { right: .6rem; }
+input[type=range] { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0; cursor: ew-resize;
+  touch-action: pan-y; }
+.pair:focus-within { outline: 3px solid var(--accent); outline-offset: -3px; }
+figcaption { display: flex; flex-wrap: wrap; gap: .25rem 1rem; align-items: baseline; padding: .6rem .9rem;
+  font-size: .9rem; }
+figcaption b { flex: 1 1 auto; font-weight: 600; overflow-wrap: anywhere; }
+figcaption span { color: var(--soft); }
+a { color: var(--accent); }
+button { font: inherit; color: inherit; background: none; border: 1px solid var(--soft); border-radius: 6px;
+  padding: .1rem .8rem; cursor: pointer; }
+</style>
+</head>
+<body>
+<header><h1>{title}</h1><p>{count} · drag across a picture, or use the arrow keys</p></header>
+<main>
+{figures}
+</main>
+<footer>Made with cgconv. The page links to the files; move it together with them.</footer>
+<script>
+for (const figure of document.querySelectorAll("figure")) {
+  const pair = figure.querySelector(".pair"), range = pair.querySelector("input");
+  const place = () => pair.style.setProperty("--at", range.value + "%");
+  range.addEventListener("input", place);
+  place();
+  const button = figure.querySelector(".play");
+  if (!button) continue;
+  const before = pair.querySelector("video.before"), after = pair.querySelector("video.after");
+  button.addEventListener("click", () => {
+    if (after.paused) { before.currentTime = after.currentTime; before.play(); after.play(); }
+    else { before.pause(); after.pause(); }
+  });
+  after.addEventListener("play", () => { button.textContent = "Pause"; });
+  after.addEventListener("pause", () => { button.textContent = "Play"; before.pause(); });
+  after.addEventListener("timeupdate", () => {
+    if (Math.abs(before.currentTime - after.currentTime) > 0.15) before.currentTime = after.currentTime;
+  });
+}
+</script>
+</body>
+</html>
+"""
