@@ -17,4 +17,6 @@ def needs_extra(extra: str, purpose: str) -> Iterator[None]:
         package = (error.name or "").split(".")[0]
         if package in ("", "cgconv"):
             raise  # our own mistake, not the user's
-        raise MissingError(f"{purpose} needs {package}, which is not installed: pip install 'cgconv[{extra}]'") from error
+        raise MissingError(
+            f"{purpose} needs {package}, which is not installed: pip install 'cgconv[{extra}]'"
+        ) from error

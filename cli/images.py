@@ -14,7 +14,7 @@ Try:
   cgconv images 'holiday/*.jpg' --model monet --out painted --page painted.html"""
 
 
-@click.command(epilog=EXAMPLE)
+@click.command(epilog=EXAMPLE, short_help="Translate pictures and folders of pictures.")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @model_option
 @output_options
@@ -35,7 +35,8 @@ def images(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options ab
     A picture's result lies beside it as NAME.MODEL.EXT, a folder's in FOLDER-MODEL. Sizes, 16 bits, transparency and
     metadata are kept. Pictures that have a result already are skipped.
     """
-    from cgconv.runtime.jobs import BatchOptions, Exists, Kind
+    from cgconv.runtime.find import Kind
+    from cgconv.runtime.jobs import BatchOptions, Exists
     from cgconv.runtime.picture_job import PictureOptions
 
     from .batch import Reporting, model_names, run_batch, settings_of

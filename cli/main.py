@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 import click
+
 from cgconv.runtime.errors import CgconvError
 
 # Each is a module of this folder that holds a command of the same name, and is imported when it is asked for.
@@ -53,7 +54,7 @@ def cgconv() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the process's exit code; see runtime/errors.py for what each means."""
-    logging.getLogger("cgconv").addHandler(logging.NullHandler())  # silent, unless --debug says otherwise
+    _show_warnings()
     try:
         code = cgconv.main(arguments, prog_name="cgconv", standalone_mode=False)
         sys.stdout.flush()
@@ -81,6 +82,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         text = " ".join(str(error).split())[:300]
         return _say(f"unexpected {type(error).__name__}: {text} (run it again with --debug to see where)", 1)
+
+
+class _Lines(logging.Handler):
+    """Show what libraries warn of as lines on standard error, tracebacks only with --debug."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if debugging():
+            click.echo(self.format(record), err=True)
+        elif record.levelno >= logging.WARNING:
+            click.echo(f"warning: {record.getMessage()}", err=True)
+
+
+def _show_warnings() -> None:
+    log = logging.getLogger("cgconv")
+    if not any(isinstance(handler, _Lines) for handler in log.handlers):
+        log.addHandler(_Lines())
+    log.propagate = False
 
 
 def debugging() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -133,7 +134,10 @@ def _card_rows(card: ModelCard) -> list[tuple[str, str]]:
         ("title", card.title),
         ("direction", card.direction),
         ("architecture", _pairs(card.architecture)),
-        ("input", f"{card.input_name}: {card.dtype} {card.layout_in} {card.channel_order} in {_range(card.value_range_in)}"),
+        (
+            "input",
+            f"{card.input_name}: {card.dtype} {card.layout_in} {card.channel_order} in {_range(card.value_range_in)}",
+        ),
         ("output", f"{card.output_name}: {card.layout_out} in {_range(card.value_range_out)}, {card.scale}× the size"),
         ("sizes", f"{size}; other sizes are padded and cropped"),
         ("receptive field", f"{card.receptive_field_px} px" if card.receptive_field_px else ""),
@@ -158,7 +162,7 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
 
 
-def _print_table(rows: list[tuple[str, ...]] | list[tuple[str, str]]) -> None:
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
     """Print aligned columns; the last one is as long as it is."""
     columns = len(rows[0])
     widths = [max(len(row[column]) for row in rows) for column in range(columns - 1)]

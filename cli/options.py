@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -17,8 +16,9 @@ PathType = click.Path(path_type=Path)
 
 
 def complete_model(_: click.Context, __: click.Parameter, incomplete: str) -> list[Any]:  # Any: click's items
-    from cgconv.runtime.store import bundled_folder, models_folder
     from click.shell_completion import CompletionItem
+
+    from cgconv.runtime.store import bundled_folder, models_folder
 
     names = {path.stem for folder in (models_folder(), bundled_folder()) for path in folder.glob("*.onnx")}
     found = [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
@@ -27,7 +27,6 @@ def complete_model(_: click.Context, __: click.Parameter, incomplete: str) -> li
 
 def _start_debugging(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if (wanted or os.environ.get("CGCONV_DEBUG")) and not ctx.resilient_parsing:
-        logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
         logging.getLogger("cgconv").setLevel(logging.DEBUG)
 
 
@@ -40,7 +39,7 @@ def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
-class TimeType(click.ParamType):
+class TimeType(click.ParamType[Fraction]):
     """A time in a film: 90, 90.5, 1:30 or 0:01:30.5; exact seconds."""
 
     name = "time"

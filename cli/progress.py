@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 import click
+
 from cgconv.runtime.events import (
     BackendOpened,
     BatchFinished,

@@ -14,12 +14,13 @@ Try:
   cgconv video holiday.mp4 --model monet --start 1:30 --end 1:45 --out trial"""
 
 
-@click.command(epilog=EXAMPLE)
+@click.command(epilog=EXAMPLE, short_help="Translate films, with their sound.")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @model_option
 @output_options
 @click.option("--format", "file_format", type=click.Choice(["same", "mp4", "mov", "mkv", "webm", "gif"]),
-              default="same", show_default=True, help="Container of the results; AVI and others become MKV.")  # fmt: skip
+              default="same", show_default=True,
+              help="Container of the results; AVI and the rest become MKV.")  # fmt: skip
 @click.option("--codec", type=click.Choice(["auto", "h264", "hevc", "av1", "vp9", "prores", "ffv1"]), default="auto",
               show_default=True, help="What the pictures are stored as.")  # fmt: skip
 @click.option(
@@ -42,7 +43,8 @@ def video(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options abo
     """
     from cgconv.runtime.film_encoding import VideoCodec
     from cgconv.runtime.film_job import FilmOptions
-    from cgconv.runtime.jobs import BatchOptions, Exists, Kind
+    from cgconv.runtime.find import Kind
+    from cgconv.runtime.jobs import BatchOptions, Exists
 
     from .batch import Reporting, model_names, run_batch, settings_of
 

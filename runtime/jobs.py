@@ -296,7 +296,7 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror.lower()}"
-    log.error("a job ended in an error that nobody foresaw", exc_info=error)
+    log.debug("a job ended in an error that nobody foresaw", exc_info=error)
     text = " ".join(str(error).split())[:300]
     return f"unexpected {type(error).__name__}: {text} (--debug shows where)"
 

@@ -1,0 +1,70 @@
+"""cgconv doctor: say what is installed, what runs here, and why the rest does not."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import debug_option, json_option
+
+if TYPE_CHECKING:
+    from cgconv.runtime.doctor import Examination
+
+
+@click.command(epilog="Try: cgconv doctor", short_help="Say what is installed and what runs here.")
+@json_option
+@debug_option
+def doctor(as_json: bool) -> int:
+    """Say what is installed, which backends really run a model here, and why others do not.
+
+    Ends with exit code 3 where nothing can run a model.
+    """
+    from cgconv.runtime.doctor import examine
+
+    if as_json:
+        from cgconv.runtime.protocol import reserved_stdout, write_line
+
+        with reserved_stdout() as stream:
+            found = examine()
+            write_line(stream, {**asdict(found), "can_run": found.can_run})
+    else:
+        found = examine()
+        for line in described(found):
+            click.echo(line)
+    return 0 if found.can_run else 3
+
+
+def described(found: Examination) -> list[str]:
+    """Return the examination in lines for people."""
+    lines = [
+        f"cgconv {found.cgconv} · Python {found.python}",
+        f"{found.system} · {found.processor}, {found.cores} cores",
+        f"processor features: {', '.join(found.processor_features) or 'not known'}",
+        "NVIDIA GPUs: " + (str(found.gpus) if found.gpus else "none found"),
+        "packages: " + ", ".join(f"{name} {version}" for name, version in found.packages.items()),
+        "",
+        "backends",
+    ]
+    for trial in found.trials:
+        name = f"{trial.backend} {trial.device} {trial.precision}"
+        if trial.problem is None:
+            lines.append(f"  yes  {name:24} {trial.provider}, opened and ran in {trial.seconds:.2f} s")
+        else:
+            lines.append(f"  no   {name:24} {trial.problem}")
+    if found.chosen is not None:
+        chosen = found.chosen
+        lines.append(f"auto takes {chosen.backend}, {chosen.device}, {chosen.precision}: {chosen.why}")
+    else:
+        lines.append("auto finds nothing that runs")
+    lines += ["", f"models: {', '.join(found.models) or 'none yet'}", f"model folder: {found.models_folder}"]
+    lines += [f"  cannot be used: {problem}" for problem in found.problems]
+    lines += ["", "extras"]
+    lines += [f"  {extra.name}: {'installed' if extra.install is None else extra.install}" for extra in found.extras]
+    lines += ["", "hardware encoders for films"]
+    for encoder in found.encoders:
+        lines.append(f"  {'yes' if encoder.opens else 'no '}  {encoder.name:20} {encoder.problem or ''}".rstrip())
+    if not found.encoders:
+        lines.append("  none in this PyAV; films are encoded by the processor")
+    return lines

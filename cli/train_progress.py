@@ -1,0 +1,109 @@
+"""Show how a training goes: a live bar on a terminal, plain lines elsewhere, JSON lines for programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from cgconv.runtime.events import CheckpointSaved, Event, SamplesSaved, TrainFinished, TrainProgressed, TrainStarted
+
+from .progress import JsonShow, Show, duration
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+LINE_EVERY_S = 5.0
+
+
+@contextmanager
+def open_train_show(*, as_json: bool) -> Iterator[Show]:
+    """Give the display that suits where the output goes."""
+    if as_json:
+        from cgconv.runtime.protocol import reserved_stdout
+
+        with reserved_stdout() as stream:
+            yield JsonShow(stream)
+        return
+    show = TrainShow(live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
+    try:
+        yield show
+    finally:
+        show.close()
+
+
+class TrainShow:
+    """A training in lines; with `live`, the last line is a bar that moves."""
+
+    def __init__(self, *, live: bool) -> None:
+        self._progress: Progress | None = None
+        if live:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            columns = (BarColumn(bar_width=24), TextColumn("{task.fields[numbers]}", markup=False))
+            self._progress = Progress(*columns, console=Console(stderr=True, highlight=False, markup=False))
+        self._task: TaskID | None = None
+        self._last_line = float("-inf")
+
+    def show(self, event: Event) -> None:
+        match event:
+            case TrainStarted():
+                self.note(
+                    f"training on {event.pictures_a} and {event.pictures_b} pictures, {event.device}, {event.precision}"
+                    f" → {event.out}"
+                )
+                if event.images_seen:
+                    self.note(f"going on after {event.images_seen:,} images")
+                if self._progress is not None:
+                    self._progress.start()
+                    self._task = self._progress.add_task("", total=event.images_total, numbers="starting")
+            case TrainProgressed():
+                if self._progress is not None and self._task is not None:
+                    self._progress.update(self._task, completed=event.images_seen, numbers=train_line(event))
+                elif time.monotonic() - self._last_line >= LINE_EVERY_S or event.images_seen >= event.images_total:
+                    self._last_line = time.monotonic()
+                    self.note(f"{train_line(event)} · {losses_line(event)}")
+            case SamplesSaved():
+                self.note(f"samples: {event.path}")
+            case CheckpointSaved():
+                if self._progress is None:
+                    self.note(f"checkpoint after {event.images_seen:,} images: {event.path}")
+            case TrainFinished():
+                self.close()
+                self.note(f"trained on {event.images_seen:,} images; export it: cgconv export {event.out}")
+            case _:
+                pass
+
+    def note(self, sentence: str) -> None:
+        if self._progress is not None:
+            self._progress.console.print(sentence)
+        else:
+            click.echo(sentence, err=True)
+
+    def close(self) -> None:
+        """Take the bar off the terminal."""
+        if self._progress is not None:
+            self._progress.stop()
+
+
+def train_line(event: TrainProgressed) -> str:
+    """Return how far a training is."""
+    parts = [
+        f"{event.images_seen:,}/{event.images_total:,} images",
+        f"{event.images_per_second:.1f} a second",
+        f"{duration(event.seconds_left)} left",
+    ]
+    if event.data_wait > 0.2:
+        parts.append(f"waiting for pictures {event.data_wait:.0%} of the time")
+    return " · ".join(parts)
+
+
+def losses_line(event: TrainProgressed) -> str:
+    """Return the mean losses since the last report."""
+    return " ".join(f"{name} {value:.3f}" for name, value in event.losses.items())
