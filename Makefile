@@ -19,7 +19,7 @@ help:
 	@echo 'make test    run all tests                          make lint    ruff: rules and format'
 	@echo 'make types   mypy --strict on an installed copy     make bench   time and measure on this machine'
 	@echo 'make clean   remove .venv, build, .data and demo'
-	@echo 'Variables: PYTHON=python3.12   MODEL=path/or/name (demo)   WORKERS=2 (test)'
+	@echo 'Variables: PYTHON=python3.12   MODEL=path/or/name (demo, bench)   WORKERS=2 (test)'
 
 .venv/made:
 	@test -n '$(PYTHON)' || { echo 'cgconv needs Python 3.11 or newer: install it, or name it: make PYTHON=/path/to/python' >&2; exit 1; }
@@ -51,11 +51,11 @@ types: .venv/dev
 	@rm -rf build/lib build/typed
 	@$(INSTALL) --no-deps --no-build-isolation --target build/typed .
 	MYPYPATH=build/typed $(BIN)/mypy $(addprefix -p cgconv.,$(PACKAGES))
-	MYPYPATH=build/typed $(BIN)/mypy scripts
+	MYPYPATH=build/typed $(BIN)/mypy scripts benchmarks tests
 	@rm -rf build/lib build/bdist.* build/typed
 
 bench: .venv/dev
-	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+	@set -e; for file in benchmarks/*_speed.py; do echo "== $$file"; $(BIN)/python $$file --model '$(MODEL)'; done
 
 clean:
 	rm -rf .venv build dist demo .data .pytest_cache .mypy_cache .ruff_cache *.egg-info
