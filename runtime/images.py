@@ -6,6 +6,9 @@ import os
 import secrets
 from pathlib import Path
 
+# OpenCV refuses pictures larger than this says when it is imported. Ours is max_pixels, checked before OpenCV is asked.
+os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(2**40)
+
 from .errors import OutputError, UsageError
 from .picture import ANIMATED_FORMATS, Animation, FileFormat, Picture
 from .picture_encoder import encode_animation, encode_picture, losses

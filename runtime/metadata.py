@@ -15,12 +15,14 @@ import numpy as np
 from PIL import Image
 
 from .picture import Pixels
+from .pillow_quiet import pillow_quiet
 
 log = logging.getLogger(__name__)
 
 EXIF_PREFIX = b"Exif\0\0"
 ORIENTATION = 0x0112
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
+INTEROPERABILITY_IFD = 0xA005  # in the EXIF one; says only which DCF rules a camera's JPEG file follows
 
 # What belongs to the pixels' layout in one TIFF file or is written from elsewhere; the other tags describe the picture.
 STRUCTURAL_TAGS = frozenset(
@@ -98,7 +100,7 @@ def exif_from_tiff(image: Image.Image) -> bytes | None:
             block[tag] = value
     for tag in (EXIF_IFD, GPS_IFD):
         if tag in source:
-            block[tag] = dict(source.get_ifd(tag))
+            block[tag] = _directory(source, tag)
     try:
         return block.tobytes().removeprefix(EXIF_PREFIX) if block else None
     except Exception as error:  # Pillow fails in many ways on odd tags; a picture is worth more than its tags
@@ -110,12 +112,17 @@ def exif_tags_for_tiff(exif: bytes) -> dict[int, Any]:
     """Return an EXIF block's tags as a TIFF file holds them; Any: numbers, text, and a dict for EXIF and GPS."""
     block = Image.Exif()
     try:
-        block.load(exif)
-        tags = {tag: value for tag, value in block.items() if tag not in STRUCTURAL_TAGS}
-        return tags | {tag: dict(block.get_ifd(tag)) for tag in (EXIF_IFD, GPS_IFD) if tag in block}
+        with pillow_quiet:
+            block.load(exif)
+            tags = {tag: value for tag, value in block.items() if tag not in STRUCTURAL_TAGS}
+            return tags | {tag: _directory(block, tag) for tag in (EXIF_IFD, GPS_IFD) if tag in block}
     except Exception as error:  # as above
         log.debug("EXIF left out of a TIFF file: %s", error)
         return {}
+
+
+def _directory(block: Image.Exif, tag: int) -> dict[int, Any]:
+    return {key: value for key, value in block.get_ifd(tag).items() if key != INTEROPERABILITY_IFD}
 
 
 def png_with_metadata(

@@ -262,7 +262,7 @@ def _encode_tiff(picture: Picture, quality: int, asked: bool) -> bytes:
         strip = samples[top : top + rows].astype(samples.dtype.newbyteorder("<"))
         strip[:, 1:] = strip[:, 1:] - strip[:, :-1]  # wraps around, as the predictor does
         strips.append(zlib.compress(strip.tobytes(), 6))
-    offsets, place = [], 8
+    offsets, place = [], 0  # from the directory's end: Pillow adds its length
     for strip_bytes in strips:
         offsets.append(place)
         place += len(strip_bytes) + len(strip_bytes) % 2
@@ -277,15 +277,15 @@ def _encode_tiff(picture: Picture, quality: int, asked: bool) -> bytes:
         tags[700] = picture.xmp
     if picture.icc:
         tags[34675] = picture.icc
+    if place >= 2**32 - 2**24:
+        raise OutputError("the picture is larger than the 4 GB that TIFF holds; choose png")
     directory = ImageFileDirectory_v2()
     for tag, value in tags.items():
         directory[tag] = value
     directory.tagtype[273] = directory.tagtype[279] = 4  # LONG
-    ending = directory.tobytes(place)
-    if place + len(ending) > 2**32:
-        raise OutputError("the picture is larger than the 4 GB that TIFF holds; choose png")
+    head = b"II*\0" + struct.pack("<I", 8) + directory.tobytes(8)
     padded = (strip_bytes + b"\0" * (len(strip_bytes) % 2) for strip_bytes in strips)
-    return b"".join([b"II*\0" + struct.pack("<I", place), *padded, ending])
+    return b"".join([head, *padded])
 
 
 def _encode_gif(picture: Picture, quality: int, asked: bool) -> bytes:

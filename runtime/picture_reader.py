@@ -7,12 +7,9 @@ OpenCV gives the pixels where Pillow would cut 16 bits a channel to 8; pillow-he
 from __future__ import annotations
 
 import io
-import os
 import struct
-import threading
-import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -33,6 +30,7 @@ from .metadata import (
     xmp_upright,
 )
 from .picture import ANIMATED_FORMATS, Animation, FileFormat, Picture, Pixels
+from .pillow_quiet import pillow_quiet
 
 DEFAULT_MAX_PIXELS = 250_000_000  # 750 MB as RGB; the largest phone photographs have 200 million
 
@@ -48,6 +46,7 @@ PILLOW_FORMATS = {
     "BMP": FileFormat.BMP,
     "JPEG2000": FileFormat.JP2,
 }
+OPENED_FORMATS = [name for name in PILLOW_FORMATS if name != "MPO"]  # opened as JPEG
 LOSSLESS_FORMATS = frozenset({FileFormat.PNG, FileFormat.TIFF, FileFormat.BMP, FileFormat.GIF})
 
 TIFF_SUBFILE, TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_PLANAR, TIFF_EXTRA_SAMPLES = 254, 258, 262, 284, 338
@@ -56,9 +55,6 @@ TIFF_PREMULTIPLIED = 1
 DNG_VERSION = 50706
 
 Image.init()  # else formats given by name are not found
-
-# Our own limit is checked before OpenCV sees a file; it reads this variable at its first decoding.
-os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(2**40)
 
 
 def read_picture(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture | Animation:
@@ -111,47 +107,22 @@ def _sentences_about(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is not None:
             raise PictureError(f"{path} cannot be read: {error.strerror}") from error
-        raise PictureError(f"{path} is damaged or cut off: {error}") from error
+        raise PictureError(f"{path} is damaged or cut off: {_one_line(error)}") from error
     except Exception as error:  # decoders meet damaged files with nearly every type of error
-        raise PictureError(f"{path} is damaged: {error}") from error
+        raise PictureError(f"{path} is damaged: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    text = error.err if isinstance(error, cv2.error) else str(error)
+    return " ".join(text.split()).rstrip(".") or type(error).__name__
 
 
 @contextmanager
 def _open(file: BinaryIO) -> Iterator[Image.Image]:
     """Open with Pillow; what it says of the pixels' number and of odd tags is not wanted here."""
     file.seek(0)
-    with _pillow_quiet, Image.open(file, formats=list(PILLOW_FORMATS)) as image:
+    with pillow_quiet, Image.open(file, formats=OPENED_FORMATS) as image:
         yield image
-
-
-class _PillowQuiet:
-    """Lift Pillow's own pixel limit and hush its warnings while any thread is reading.
-
-    Both are settings of the whole process, so the first reader changes them and the last one puts them back.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._readers = 0
-        self._undo = ExitStack()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._readers += 1
-            if self._readers == 1:
-                self._undo.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
-                self._undo.enter_context(warnings.catch_warnings())
-                Image.MAX_IMAGE_PIXELS = None
-                warnings.filterwarnings("ignore", module=r"PIL\.")
-
-    def __exit__(self, *exception: object) -> None:
-        with self._lock:
-            self._readers -= 1
-            if not self._readers:
-                self._undo.close()
-
-
-_pillow_quiet = _PillowQuiet()
 
 
 def _check_size(path: Path, height: int, width: int, frames: int, max_pixels: int) -> None:
@@ -316,6 +287,8 @@ def _read_animation(image: Image.Image, file: BinaryIO, file_format: FileFormat)
         exif, xmp = _exif(image), image.info.get("xmp")
         orientation = exif_orientation(exif)
         pixels, alpha, _ = _pixels(image)
+        if alpha is not None and file_format is FileFormat.GIF and alpha.all():
+            alpha = None  # GIF marks colors as clear to repeat what an earlier frame showed
         picture = Picture(
             pixels=turn_upright(pixels, orientation),
             alpha=turn_upright(alpha, orientation) if alpha is not None else None,
