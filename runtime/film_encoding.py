@@ -53,7 +53,7 @@ FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".we
 
 # The default quality of each codec. H.264's 18 at "faster" gives 42 dB and more on the usual film for 12 core-ms a
 # frame at 960×540 (medium: 25); the others' are their makers' numbers for about the same quality.
-_DEFAULT_CRF = {VideoCodec.H264: 18, VideoCodec.HEVC: 19, VideoCodec.AV1: 23, VideoCodec.VP9: 20}
+_DEFAULT_CRF = {VideoCodec.H264: 17, VideoCodec.HEVC: 16, VideoCodec.AV1: 23, VideoCodec.VP9: 20}
 _LARGEST_CRF = {VideoCodec.H264: 51, VideoCodec.HEVC: 51, VideoCodec.AV1: 63, VideoCodec.VP9: 63}
 _SOFTWARE = {
     VideoCodec.H264: "libx264",
