@@ -38,7 +38,7 @@ def encode_picture(picture: Picture, *, file_format: str, quality: int | None = 
     has a place for them. Raises OutputError where the format cannot hold the size.
     """
     kind = FileFormat(file_format)
-    check_fits(picture, kind)
+    check_fits(picture.size_hw, kind)
     if kind not in DEEP_FORMATS:
         picture = with_8_bits(picture)
     if kind is FileFormat.JPG and picture.alpha is not None:
@@ -54,8 +54,6 @@ def encode_picture(picture: Picture, *, file_format: str, quality: int | None = 
         FileFormat.BMP: _encode_bmp,
         FileFormat.JP2: _encode_jp2,
     }
-    if kind not in encoders:
-        raise OutputError(f"{title(kind)} cannot be written; choose jpg, png, webp, tiff or avif")
     return encoders[kind](picture, DEFAULT_QUALITY.get(kind, 100) if quality is None else quality, quality is not None)
 
 
@@ -64,7 +62,7 @@ def encode_animation(animation: Animation, *, file_format: str, quality: int | N
     kind = FileFormat(file_format)
     if kind not in ANIMATED_FORMATS:
         raise OutputError(f"{title(kind)} holds no animation; choose gif, webp, png or avif")
-    check_fits(animation.frames[0], kind)
+    check_fits(animation.frames[0].size_hw, kind)
     animation = replace(animation, frames=[with_8_bits(frame) for frame in animation.frames])
     number = DEFAULT_QUALITY.get(kind, 100) if quality is None else quality
     if kind is FileFormat.GIF:
@@ -99,9 +97,12 @@ def title(file_format: str) -> str:
     return TITLES.get(kind, kind.value.upper())
 
 
-def check_fits(picture: Picture, kind: FileFormat) -> None:
-    """Raise OutputError where a side is longer than the format allows."""
-    height, width = picture.size_hw
+def check_fits(size_hw: tuple[int, int], file_format: str) -> None:
+    """Raise OutputError where a format is not written at all or allows no side so long."""
+    kind = FileFormat(file_format)
+    height, width = size_hw
+    if kind is FileFormat.HEIC:
+        raise OutputError("HEIC cannot be written; choose jpg, png, webp, tiff or avif")
     longest = LONGEST_SIDE.get(kind)
     if longest is not None and max(height, width) > longest:
         raise OutputError(f"{title(kind)} holds at most {longest} pixels a side, not {width}×{height}; choose png")

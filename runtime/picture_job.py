@@ -30,7 +30,7 @@ from .images import (
 )
 from .look import keep_colors, mix
 from .picture import DEEP_FORMATS, Pixels
-from .picture_encoder import title
+from .picture_encoder import check_fits, title
 
 Batch = NDArray[Any]  # Any: uint8, or float32 in [0, 1]; N×H×W×3
 
@@ -108,6 +108,7 @@ def translate_picture_file(
             f"{source} would have {size_out[1]}×{size_out[0]} pixels after --resize {options.resize_short_side},"
             f" more than the limit of {options.max_pixels:,}; raise it with --max-pixels or resize to less"
         )
+    check_fits(size_out, file_format)
     at_once = max(1, min(options.frames_at_once, FRAMES_PIXELS // (size_out[0] * size_out[1])))
     for start in range(0, len(frames), at_once):
         _stop_if(cancel, source)
@@ -158,7 +159,7 @@ def translate_pictures(
         replace(
             picture,
             pixels=pixels,
-            alpha=None if picture.alpha is None else _resized(picture.alpha, (pixels.shape[0], pixels.shape[1])),
+            alpha=None if picture.alpha is None else _resized_alpha(picture.alpha, (pixels.shape[0], pixels.shape[1])),
             is_gray=picture.is_gray and _channels_are_equal(pixels),
         )
         for picture, pixels in zip(pictures, translated, strict=True)
@@ -182,7 +183,7 @@ def resize_picture(picture: Picture, size_hw: tuple[int, int]) -> Picture:
     plain = _resized(picture.pixels, size_hw)
     if picture.alpha is None:
         return replace(picture, pixels=plain)
-    alpha = _resized(picture.alpha, size_hw)
+    alpha = _resized_alpha(picture.alpha, size_hw)
     whole = np.iinfo(picture.alpha.dtype).max
     weight = picture.alpha.astype(np.float32)[:, :, None] / whole
     weighted = _resized(picture.pixels * weight, size_hw)
@@ -193,13 +194,17 @@ def resize_picture(picture: Picture, size_hw: tuple[int, int]) -> Picture:
     return replace(picture, pixels=pixels, alpha=alpha)
 
 
-def _resized(samples: Pixels, size_hw: tuple[int, int]) -> Pixels:
-    """Shrink by areas, enlarge by Lanczos."""
+def _resized_alpha(alpha: Pixels, size_hw: tuple[int, int]) -> Pixels:
+    return _resized(alpha, size_hw, enlarging=cv2.INTER_LINEAR)  # sharper curves would ring around every edge
+
+
+def _resized(samples: Pixels, size_hw: tuple[int, int], *, enlarging: int = cv2.INTER_LANCZOS4) -> Pixels:
+    """Shrink by areas, enlarge by curves."""
     height, width = size_hw
     if samples.shape[:2] == (height, width):
         return samples
     smaller = height * width < samples.shape[0] * samples.shape[1]
-    how = cv2.INTER_AREA if smaller else cv2.INTER_LANCZOS4
+    how = cv2.INTER_AREA if smaller else enlarging
     return cast(Pixels, cv2.resize(samples, (width, height), interpolation=how))
 
 

@@ -256,7 +256,7 @@ def _pixels(image: Image.Image) -> tuple[Pixels, Pixels | None, bool]:
     if image.has_transparency_data:
         rgba = np.asarray(image.convert("RGBA"))
         return np.ascontiguousarray(rgba[:, :, :3]), np.ascontiguousarray(rgba[:, :, 3]), False
-    return np.array(image.convert("RGB")), None, False
+    return np.array(image if image.mode == "RGB" else image.convert("RGB")), None, False
 
 
 def _as_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
