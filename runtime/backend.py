@@ -140,16 +140,18 @@ def choose_machine(
     if kind in ("cuda", "directml", "coreml"):
         if wanted_backend is BackendName.OPENVINO:
             raise UsageError(f"--backend openvino has no device {device}: it has cpu and gpu (Intel)")
-        return _settle(wanted_precision, Machine(backend=BackendName.ONNXRUNTIME, device=device, threads=threads))
+        machine = Machine(backend=BackendName.ONNXRUNTIME, device=device, threads=threads)
+        return _settle(_precision_of_file(wanted_precision, model), machine)
     if kind == "gpu":
         if wanted_backend is BackendName.ONNXRUNTIME:
             raise UsageError("--backend onnxruntime has no device gpu: it has cpu, cuda, directml and coreml")
-        return _settle(wanted_precision, Machine(backend=BackendName.OPENVINO, device=device, threads=threads))
+        machine = Machine(backend=BackendName.OPENVINO, device=device, threads=threads)
+        return _settle(_precision_of_file(wanted_precision, model), machine)
     reasons = []
     if device == "auto" and wanted_backend is not BackendName.OPENVINO:
         machine, reason = _best_accelerator(wanted_precision, threads)
         if machine is not None:
-            return _settle(wanted_precision, machine)
+            return _settle(_precision_of_file(wanted_precision, model), machine)
         reasons.append(reason)
     return _choose_on_cpu(model, card, wanted_backend, wanted_precision, threads, reasons)
 
@@ -245,6 +247,14 @@ def _settle(precision: PrecisionChoice, machine: Machine) -> Machine:
     if precision is PrecisionChoice.AUTO:
         return replace(machine, precision=PrecisionChoice.FP32)
     return replace(machine, precision=precision)
+
+
+def _precision_of_file(precision: PrecisionChoice, model: onnx.ModelProto) -> PrecisionChoice:
+    """Return fp16 in place of auto, for a GPU, where the file itself is in halves."""
+    from .graph import has_halves
+
+    is_half = precision is PrecisionChoice.AUTO and has_halves(model.graph)
+    return PrecisionChoice.FP16 if is_half else precision
 
 
 def _checked_device(device: str) -> str:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from .card import ChannelOrder, ElementType, Layout, ModelCard
+from .card import ChannelOrder, Layout, ModelCard
 from .errors import ModelError
 
 OPSET = 20  # newer convolutions fall to the CPU on DirectML
@@ -67,7 +67,9 @@ def specialise(
     graph_model = modernise(model)
     graph = graph_model.graph
     _check_ends(graph, card)
-    if precision is Precision.FP16:
+    if precision is Precision.FP32:
+        widen(graph)
+    elif not has_halves(graph):
         convert_to_half(graph)
     if statistics is not Statistics.OWN:
         _open_statistics(graph, statistics)
@@ -92,6 +94,8 @@ def modernise(model: onnx.ModelProto) -> onnx.ModelProto:
             raise ModelError("the model does not say which ONNX opset it needs")
         if versions[0] < 18:
             modern = onnx.version_converter.convert_version(modern, OPSET)
+        if versions[0] < 11:
+            _resize_as_before_11(modern.graph)
     except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
         raise ModelError(f"the model is damaged or cannot be brought to opset {OPSET}: {first_line(error)}") from error
     modern.ir_version = IR_VERSION
@@ -107,6 +111,15 @@ def modernise(model: onnx.ModelProto) -> onnx.ModelProto:
     drop_unused(graph)
     del graph.value_info[:]
     return modern
+
+
+def _resize_as_before_11(graph: onnx.GraphProto) -> None:
+    """Say of each Resize what opsets up to 10 meant; the converter leaves the newer default, which is another one."""
+    for node in graph.node:
+        if node.op_type == "Resize":
+            _keep(node.attribute, lambda part: part.name == "mode")
+            node.attribute.append(helper.make_attribute("coordinate_transformation_mode", "asymmetric"))
+            node.attribute.append(helper.make_attribute("nearest_mode", "floor"))
 
 
 def statistics_names(graph: onnx.GraphProto) -> list[tuple[str, str]]:
@@ -182,7 +195,7 @@ def _add_doors(graph: onnx.GraphProto, card: ModelCard, doors: Doors) -> None:
     before.scale_and_shift((high - low) / white, low)
     if card.layout_in is Layout.NCHW:
         before.then("Transpose", perm=[0, 3, 1, 2])
-    if card.dtype is ElementType.FLOAT16:
+    if graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT16:
         before.then("Cast", to=TensorProto.FLOAT16)
     before.end(net_in)
 
@@ -281,6 +294,28 @@ _HALF_OPERATORS: dict[str, set[int] | None] = {
     "Identity": None,
     "Slice": {0},
 }
+
+
+def has_halves(graph: onnx.GraphProto) -> bool:
+    """Say whether a graph has float16 weights."""
+    return any(tensor.data_type == TensorProto.FLOAT16 for tensor in graph.initializer)
+
+
+def widen(graph: onnx.GraphProto) -> None:
+    """Compute everything that a graph has in float16 in float32: CPUs are many times slower in float16."""
+    for tensor in [
+        *graph.initializer,
+        *(part.t for node in graph.node for part in node.attribute if part.HasField("t")),
+    ]:
+        if tensor.data_type == TensorProto.FLOAT16:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), tensor.name))
+    for node in graph.node:
+        for part in node.attribute:
+            if node.op_type == "Cast" and part.name == "to" and part.i == TensorProto.FLOAT16:
+                part.i = TensorProto.FLOAT
+    for value in [*graph.input, *graph.output, *graph.value_info]:
+        if value.type.tensor_type.elem_type == TensorProto.FLOAT16:
+            value.type.tensor_type.elem_type = TensorProto.FLOAT
 
 
 def convert_to_half(graph: onnx.GraphProto) -> None:

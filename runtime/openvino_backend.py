@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import re
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,10 @@ from .events import BackendOpened
 if TYPE_CHECKING:
     import onnx
 
-_KEPT_SHAPES = 4  # compiled models, one for each set of input shapes; a compiled 8 MB model takes some 30 MB
+# Compiled models are kept, one for each set of input shapes: at most so many, of at most so many input values together.
+# Each holds its working memory: about 0.6 GB for a megapixel.
+_KEPT_SHAPES = 4
+_KEPT_VALUES = 6_000_000
 _HINTS = {PrecisionChoice.FP32: "f32", PrecisionChoice.BF16: "bf16", PrecisionChoice.FP16: "f16"}
 _OUT_OF_MEMORY = (
     "out of memory",
@@ -70,8 +73,7 @@ class OpenvinoBackend:
     def _request_for(self, shapes: tuple[tuple[int, ...], ...]) -> Any:  # Any: an InferRequest
         """Return a request compiled for exactly these input shapes: fixed shapes are computed faster than open ones."""
         if shapes not in self._requests:
-            while len(self._requests) >= _KEPT_SHAPES:
-                self._requests.popitem(last=False)
+            self._make_room_for(shapes)
             model = self._model.clone()
             model.reshape({name: list(shape) for name, shape in zip(self._inputs, shapes, strict=True)})
             self._requests[shapes] = self._core.compile_model(
@@ -79,6 +81,13 @@ class OpenvinoBackend:
             ).create_infer_request()
         self._requests.move_to_end(shapes)
         return self._requests[shapes]
+
+    def _make_room_for(self, shapes: tuple[tuple[int, ...], ...]) -> None:
+        while self._requests:
+            values = sum(math.prod(shape) for kept in [*self._requests, shapes] for shape in kept)
+            if len(self._requests) < _KEPT_SHAPES and values <= _KEPT_VALUES:
+                return
+            self._requests.popitem(last=False)
 
 
 def why_not(device: str) -> str | None:

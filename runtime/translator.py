@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -9,25 +10,55 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from .backend import Array, Backend, Machine, choose_machine, graph_precision, machine_for_doors, open_graph
-from .errors import InputError, ResourceError, UsageError
+from .backend import (
+    Array,
+    Backend,
+    BackendName,
+    Machine,
+    choose_machine,
+    graph_precision,
+    machine_for_doors,
+    open_graph,
+)
+from .errors import InputError, ModelError, ResourceError, UsageError
 from .events import BackendOpened
 from .graph import IMAGES, TRANSLATED, Doors, specialise
+from .memory import available_bytes
+from .segments import Plan, plan_stages
+from .tiles import translate_in_parts
 
 if TYPE_CHECKING:
     import onnx
 
     from .card import ModelCard
 
+_log = logging.getLogger(__name__)
+
+_ALWAYS_FITS_PIXELS = 1 << 20  # not worth asking the memory below
+_LARGEST_PART_PIXELS = 1 << 22  # larger parts save no time
+_SMALLEST_PART_PIXELS = 1 << 16
+
 
 class Translator:
     """A model, open on this machine. A context manager; calls from several threads wait for each other."""
 
-    def __init__(self, model: onnx.ModelProto, card: ModelCard, machine: Machine, *, precision: str) -> None:
+    def __init__(
+        self,
+        model: onnx.ModelProto,
+        card: ModelCard,
+        machine: Machine,
+        *,
+        precision: str,
+        max_tile_pixels: int | None = None,
+    ) -> None:
         self.card = card
         self._model, self._machine, self._precision = model, machine, precision
+        self._max_tile_pixels = max_tile_pixels
         self._backends: dict[Doors, Backend] = {}
+        self._plans: dict[Doors, Plan | None] = {}
         self._lock = threading.Lock()
+        batch = model.graph.input[0].type.tensor_type.shape.dim[:1]
+        self._takes_batches = not (batch and batch[0].dim_value == 1)
 
     def translate(self, batch: Array) -> Array:
         """Return the translated batch: N×H×W×3 RGB, `card.scale` times the size, of the same dtype as `batch`.
@@ -44,7 +75,7 @@ class Translator:
         height, width = batch.shape[1:3]
         padded = pad_to_fit(batch, self.card)
         with self._lock:
-            translated = self._run(self._backend(doors), padded)
+            translated = self._translate(padded, doors)
         scale = self.card.scale
         return np.ascontiguousarray(translated[:, : height * scale, : width * scale])
 
@@ -69,20 +100,86 @@ class Translator:
 
     def _backend(self, doors: Doors) -> Backend:
         if doors not in self._backends:
-            machine = machine_for_doors(self._machine, doors, self._precision)
-            graph = specialise(self._model, self.card, doors=doors, precision=graph_precision(machine))
-            self._backends[doors] = open_graph(graph, machine)
+            self._backends[doors] = open_graph(self._graph(doors), self._machine_for(doors))
         return self._backends[doors]
 
-    def _run(self, backend: Backend, batch: Array) -> Array:
-        """Run a batch, in halves where memory runs out."""
+    def _graph(self, doors: Doors) -> onnx.ModelProto:
+        return specialise(self._model, self.card, doors=doors, precision=graph_precision(self._machine_for(doors)))
+
+    def _machine_for(self, doors: Doors) -> Machine:
+        return machine_for_doors(self._machine, doors, self._precision)
+
+    def _plan(self, doors: Doors) -> Plan | None:
+        """Return how this model is computed in parts, or None where it cannot be."""
+        if doors not in self._plans:
+            try:
+                self._plans[doors] = plan_stages(self._graph(doors), self.card.size_multiple)
+            except ModelError as error:
+                _log.info("%s cannot be computed in parts: %s", self.card.name, error)
+                self._plans[doors] = None
+        return self._plans[doors]
+
+    def _translate(self, batch: Array, doors: Doors) -> Array:
+        """Compute a batch whose size fits the model: at once, in smaller batches, or picture by picture in parts."""
+        images_at_once = len(batch) if self._takes_batches else 1
+        pixels = batch.shape[1] * batch.shape[2]
+        if self._max_tile_pixels is not None and pixels > self._max_tile_pixels:
+            return self._each_in_parts(batch, doors, self._max_tile_pixels)
+        if pixels * images_at_once > _ALWAYS_FITS_PIXELS:
+            fits_pixels = self._fitting_pixels(doors)
+            if fits_pixels is not None and pixels > fits_pixels:
+                return self._each_in_parts(batch, doors, min(fits_pixels // 2, _LARGEST_PART_PIXELS))
+            if fits_pixels is not None:
+                images_at_once = min(images_at_once, max(fits_pixels // pixels, 1))
+        return np.concatenate(
+            [self._run(batch[start : start + images_at_once], doors) for start in range(0, len(batch), images_at_once)]
+        )
+
+    def _run(self, batch: Array, doors: Doors) -> Array:
+        """Run a batch; where memory runs out all the same, in halves, and then in parts."""
         try:
-            return backend.run({IMAGES: np.ascontiguousarray(batch)})[TRANSLATED]
+            return self._backend(doors).run({IMAGES: np.ascontiguousarray(batch)})[TRANSLATED]
         except ResourceError:
-            if len(batch) == 1:
+            pixels = batch.shape[1] * batch.shape[2]
+            if len(batch) == 1 and pixels <= _SMALLEST_PART_PIXELS:
                 raise
+        _log.warning("memory ran out on %d image(s) of %d pixels; going on with less at once", len(batch), pixels)
+        if len(batch) == 1:
+            return self._each_in_parts(batch, doors, max(pixels // 4, _SMALLEST_PART_PIXELS))
         half = len(batch) // 2
-        return np.concatenate([self._run(backend, batch[:half]), self._run(backend, batch[half:])])
+        return np.concatenate([self._run(batch[:half], doors), self._run(batch[half:], doors)])
+
+    def _fitting_pixels(self, doors: Doors) -> int | None:
+        """Return how many pixels may be computed at once; None where that is not known (a GPU, an unusual graph)."""
+        machine, plan = self._machine_for(doors), self._plan(doors)
+        if machine.device != "cpu" or plan is None:
+            return None
+        of_estimate = 2.0 if machine.backend is BackendName.ONNXRUNTIME else 1.5
+        return int(available_bytes() * 0.6 / (plan.whole_bytes_per_pixel * of_estimate))
+
+    def _each_in_parts(self, batch: Array, doors: Doors, part_pixels: int) -> Array:
+        plan = self._plan(doors)
+        if plan is None:
+            raise ResourceError(
+                f"the picture is too large for the memory, and the model {self.card.name} cannot be computed in parts; "
+                "use --resize to make it smaller"
+            )
+        machine = self._machine_for(doors)
+        height, width = batch.shape[1:3]
+        padded = _pad_to(batch, (_next_multiple(height, plan.align_px), _next_multiple(width, plan.align_px)))
+        scale = self.card.scale
+        translated = [
+            translate_in_parts(
+                image[None],
+                plan,
+                lambda graph: open_graph(graph, machine),
+                scale=scale,
+                part_pixels=part_pixels,
+                memory_bytes=available_bytes() // 3,
+            )
+            for image in padded
+        ]
+        return np.concatenate(translated)[:, : height * scale, : width * scale]
 
 
 def open_translator(
@@ -116,7 +213,7 @@ def open_translator(
 
         model, card = adopt(model, path)
     machine = choose_machine(model, card, backend=backend, device=device, precision=precision, threads=threads)
-    translator = Translator(model, card, machine, precision=precision)
+    translator = Translator(model, card, machine, precision=precision, max_tile_pixels=max_tile_pixels)
     translator.describe()  # opens the backend, so that a model that cannot be computed is refused here
     return translator
 
@@ -136,11 +233,19 @@ def pad_to_fit(batch: Array, card: ModelCard) -> Array:
             )
     else:
         wanted = (_fitting(height, card), _fitting(width, card))
-    if (height, width) == wanted:
-        return batch
-    return np.pad(batch, ((0, 0), (0, wanted[0] - height), (0, wanted[1] - width), (0, 0)), mode="symmetric")
+    return _pad_to(batch, wanted)
 
 
 def _fitting(edge: int, card: ModelCard) -> int:
-    at_least = max(edge, card.smallest_size)
-    return -(-at_least // card.size_multiple) * card.size_multiple
+    return _next_multiple(max(edge, card.smallest_size), card.size_multiple)
+
+
+def _next_multiple(edge: int, multiple: int) -> int:
+    return -(-edge // multiple) * multiple
+
+
+def _pad_to(batch: Array, size_hw: tuple[int, int]) -> Array:
+    down, right = size_hw[0] - batch.shape[1], size_hw[1] - batch.shape[2]
+    if down == 0 and right == 0:
+        return batch
+    return np.pad(batch, ((0, 0), (0, down), (0, right), (0, 0)), mode="symmetric")
