@@ -30,7 +30,8 @@ def main() -> None:
         translated = translate_all(translator, inputs)
     print(
         f"{len(inputs)} inputs, {len(targets)} targets, {inputs.shape[2]}×{inputs.shape[1]}; "
-        "sliced Wasserstein distance × 1000, 4 levels finest first, 128 patches of 7×7 a picture and level, 512 projections, mean of 3 draws"
+        "sliced Wasserstein distance × 1000, 4 levels finest first, 128 patches of 7×7 a picture and level, "
+        "512 projections, mean of 3 draws"
     )
     print("| pictures | mean | level 1 | 2 | 3 | 4 | edge correlation | mean change | stride peak |")
     print("|---|---|---|---|---|---|---|---|---|")

@@ -8,6 +8,7 @@ statistics of files from before its version of 2018 too.
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,7 +49,9 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
     _refuse_texts(path, head)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # torch's own remarks on old pickles are not for the user
+            warnings.simplefilter("ignore")
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "weights_only" in str(error) or "Unsupported" in str(error):
             raise ModelError(

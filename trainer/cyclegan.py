@@ -16,7 +16,7 @@ from .networks import PatchDiscriminator, ResNetGenerator, initialize
 
 @dataclass
 class Translations:
-    """What both generators make of a batch of each domain; N×3×H×W in [-1, 1]. Without identity passes, `same` is None."""
+    """What both generators make of a batch of each domain; N×3×H×W in [-1, 1]; `same` where identity is on."""
 
     fake_b: Tensor
     cycled_a: Tensor

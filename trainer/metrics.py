@@ -72,7 +72,8 @@ def stride_peak(images: Images, stride: int = 4) -> float:
     """Return how far the spectrum stands out at the frequencies of a grid of `stride` pixels: 1 not at all.
 
     The highest power at the multiples of 1/stride cycles a pixel, along both axes, over the median power around
-    each; the mean over the multiples. Checkerboards of transposed convolutions stand out here (Odena et al. 2016). Compare it with the inputs' own.
+    each; the mean over the multiples. Checkerboards of transposed convolutions stand out here (Odena et al. 2016);
+    compare it with the inputs' own.
     """
     gray = images.astype(np.float32).mean(-1)
     height, width = (side - side % stride for side in gray.shape[1:])

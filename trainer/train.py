@@ -80,7 +80,8 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
             sums[name] = sums.get(name, torch.zeros((), device=loss.device)) + loss
             counts[name] = counts.get(name, 0) + 1
 
-        last = run.images_seen >= images_total or cancel.is_set()
+        stopping = cancel.is_set() and run.images_seen < images_total
+        last = stopping or run.images_seen >= images_total
         if run.steps % config.run.report_every == 0 or last:
             means = {name: float(total) / counts[name] for name, total in sums.items()}
             _refuse_not_finite(means, out)
@@ -99,7 +100,7 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
         if run.steps % config.run.checkpoint_every == 0 or last:
             save_checkpoint(out / NAME, {**run.state(pairs), "colors": colors})
             yield CheckpointSaved(out / NAME, images_seen=run.images_seen)
-        if cancel.is_set() and run.images_seen < images_total:
+        if stopping:
             raise Cancelled(f"stopped; `cgconv train --resume {out}` goes on")
     yield TrainFinished(out=out, images_seen=run.images_seen)
 

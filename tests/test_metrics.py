@@ -1,0 +1,77 @@
+"""The measures say what their formulas say."""
+
+import numpy as np
+import pytest
+
+from cgconv.trainer.metrics import (
+    edge_correlation,
+    laplacian_pyramid,
+    mean_change,
+    reinhard,
+    sliced_wasserstein,
+    stride_peak,
+)
+
+
+def textures(count: int, *, seed: int, smooth: int = 1, shift: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    images = random.integers(0, 200, (count, 128, 128, 3)).astype(np.float64)
+    for axis in (1, 2):
+        images = sum(np.roll(images, step, axis=axis) for step in range(smooth)) / smooth
+    return (images + shift).astype(np.uint8)
+
+
+def test_a_laplacian_pyramid_adds_up_to_its_picture() -> None:
+    import cv2
+
+    image = textures(1, seed=0, smooth=5)[0]
+    pyramid = laplacian_pyramid(image, 4)
+    assert [level.shape[0] for level in pyramid] == [128, 64, 32, 16]
+    whole = pyramid[-1]
+    for level in reversed(pyramid[:-1]):
+        whole = cv2.pyrUp(whole, dstsize=level.shape[1::-1]) + level
+    assert np.abs(whole - image).max() < 1e-3
+
+
+def test_the_sliced_wasserstein_distance_of_a_shift_is_known() -> None:
+    """A constant shift moves only the last level, by shift / deviation times the mean |sum of a direction|."""
+    reference = textures(8, seed=1, smooth=9)
+    shifted = reference + np.uint8(20)
+    near = sliced_wasserstein(reference, textures(8, seed=2, smooth=9), projections=256)
+    far = sliced_wasserstein(shifted, reference, projections=256)
+    assert max(far[:3]) < 2 * max(near[:3])
+    deviations = [laplacian_pyramid(image, 4)[3].reshape(-1, 3) for image in reference]
+    deviation = np.concatenate(deviations).std(0).mean()
+    directions = np.random.default_rng(0).standard_normal((147, 20000))
+    directions /= np.linalg.norm(directions, axis=0)
+    assert far[3] == pytest.approx(1000 * 20 / deviation * np.abs(directions.sum(0)).mean(), rel=0.15)
+
+
+def test_nearer_textures_have_a_smaller_distance() -> None:
+    reference = textures(8, seed=1, smooth=4)
+    rough, alike = textures(8, seed=2, smooth=1), textures(8, seed=3, smooth=4)
+    for closer, farther in zip(sliced_wasserstein(alike, reference), sliced_wasserstein(rough, reference), strict=True):
+        assert closer < farther
+
+
+def test_edges_and_change_of_a_copy_are_1_and_0() -> None:
+    images = textures(2, seed=0, smooth=3)
+    assert edge_correlation(images, images) == pytest.approx(1)
+    assert mean_change(images, images) == 0
+    assert mean_change(images + np.uint8(7), images) == 7
+    assert abs(edge_correlation(textures(2, seed=9, smooth=3), images)) < 0.1
+
+
+@pytest.mark.parametrize("stride", [2, 4])
+def test_a_checkerboard_stands_out_and_noise_does_not(stride: int) -> None:
+    plain = textures(8, seed=0, smooth=3, shift=20)
+    board = (np.indices((128, 128)).sum(0) % stride == 0)[..., None] * np.uint8(12)
+    assert stride_peak(plain) < 5
+    assert stride_peak(plain + board) > 3 * stride_peak(plain)
+
+
+def test_reinhard_gives_a_picture_the_reference_colors() -> None:
+    images, reference = textures(2, seed=0, smooth=3), textures(4, seed=1, smooth=2, shift=30)
+    moved = reinhard(images, reference)
+    assert moved.mean((0, 1, 2)) == pytest.approx(reference.mean((0, 1, 2)), abs=4)
+    assert moved.std((0, 1, 2)) == pytest.approx(reference.std((0, 1, 2)), rel=0.15)
