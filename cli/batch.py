@@ -53,7 +53,7 @@ def run_batch(
             if any(job.to_do for job in jobs):
                 from cgconv.runtime.translator import open_translator
 
-                show.note(f"opening {options.model_name} …")
+                show.wait(f"opening {options.model_name} …")
                 translator = stack.enter_context(open_translator(model, **machine))
             last: Event | None = None
             for last in run_jobs(jobs, translator, cancel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import logging
 import os
@@ -24,7 +25,11 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return None
+            if ctx.resilient_parsing:
+                return None
+            near = difflib.get_close_matches(cmd_name, COMMANDS, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise click.UsageError(f"there is no command {cmd_name!r}{hint}", ctx)
         command = getattr(importlib.import_module(f"cgconv.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command

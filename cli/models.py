@@ -65,8 +65,10 @@ def info(model: str, as_json: bool) -> int:
         return 0
     click.echo(f"{path} ({_megabytes(path.stat().st_size)})")
     if card is None:
-        click.echo("no card: this file comes from elsewhere; cgconv models import finds out what it takes")
-        return 0
+        from cgconv.runtime.foreign import inspect_foreign
+
+        click.echo("no card in the file; found out by running it (cgconv models import keeps this):")
+        card = inspect_foreign(path)
     _print_table([(label, value) for label, value in _card_rows(card) if value])
     return 0
 
@@ -74,20 +76,25 @@ def info(model: str, as_json: bool) -> int:
 @models.command("import", epilog="Try: cgconv models import latest_net_G_A.pth --name zebra")
 @click.argument("file", type=PathType)
 @click.option("--name", metavar="NAME", help="What --model is to call it; default: the file's name.")
+@click.option("--range", "value_range", metavar="RANGE", help="Its values: -1..1, 0..1 or 0..255; default: found out.")
+@click.option("--bgr", is_flag=True, help="Its channels are blue, green, red.")
 @debug_option
-def import_(file: Path, name: str | None) -> int:
+def import_(file: Path, name: str | None, value_range: str | None, bgr: bool) -> int:
     """Bring an ONNX file or another project's checkpoint into the model folder, checked.
 
-    Checkpoints (pytorch-CycleGAN-and-pix2pix) need torch: pip install 'cgconv[train]'.
+    What an ONNX file takes is found out by running it: layout, value range, sizes. Checkpoints
+    (pytorch-CycleGAN-and-pix2pix) need torch: pip install 'cgconv[train]'.
     """
     if _is_checkpoint(file):
         with needs_extra("train", "importing a checkpoint"):
             from cgconv.exporter.export import import_checkpoint
         path = import_checkpoint(file, name=name).path
     else:
-        from cgconv.runtime.foreign import import_onnx
+        from cgconv.runtime.card import ChannelOrder
+        from cgconv.runtime.foreign import Said, import_onnx, parse_range
 
-        path = import_onnx(file, name=name)
+        known = parse_range(value_range) if value_range else None
+        path = import_onnx(file, name, Said(known, known, ChannelOrder.BGR if bgr else ChannelOrder.RGB))
     click.echo(f"{path.stem} is here now: cgconv images photos --model {path.stem}")
     click.echo(f"file: {path}", err=True)
     return 0
@@ -151,7 +158,10 @@ def _card_rows(card: ModelCard) -> list[tuple[str, str]]:
 
 
 def _pairs(values: dict[str, Any]) -> str:  # Any: JSON values
-    return ", ".join(f"{key} {value}" for key, value in values.items())
+    shown = {key.replace("_", " "): value for key, value in values.items() if value is not None}
+    return ", ".join(
+        f"{key} {value:.2g}" if isinstance(value, float) else f"{key} {value}" for key, value in shown.items()
+    )
 
 
 def _range(ends: tuple[float, float]) -> str:

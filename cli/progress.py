@@ -44,6 +44,9 @@ class Show(Protocol):
     def note(self, sentence: str) -> None:
         """Say something that is no event."""
 
+    def wait(self, sentence: str) -> None:
+        """Say what takes a moment now, where somebody watches."""
+
 
 @contextmanager
 def open_show(*, as_json: bool, kind: str) -> Iterator[Show]:
@@ -77,11 +80,15 @@ class JsonShow:
     def note(self, sentence: str) -> None:
         click.echo(sentence, err=True)
 
+    def wait(self, sentence: str) -> None:
+        pass
+
 
 class Summary:
     """What all events of a batch come to."""
 
     def __init__(self, kind: str) -> None:
+        self.is_film = kind == "film"
         self.noun = {"picture": ("picture", "pictures"), "film": ("film", "films")}[kind]
         self.model = ""
         self.to_do = 0
@@ -122,9 +129,9 @@ class Summary:
     def closing_lines(self, event: BatchFinished) -> list[str]:
         """Return the lines that end a batch: failures with reasons, counts, where the results are."""
         lines = []
-        for failure in self.failures[:LONGEST_LIST]:
+        for failure in self.failures[:LONGEST_LIST] if self.to_do > 1 else []:  # one alone was just said
             kept = f" (what could be done is in {failure.output})" if failure.output else ""
-            lines.append(f"failed: {failure.input}: {failure.reason}{kept}")
+            lines.append(f"failed: {failure_text(failure)}{kept}")
         if len(self.failures) > LONGEST_LIST:
             lines.append(f"… and {len(self.failures) - LONGEST_LIST} more failures (--report FILE lists all)")
         counts = [_plural(event.done, self.noun) + " done"] if event.done or not event.skipped else []
@@ -163,6 +170,9 @@ class PlainShow:
                 click.echo(planned_line(event))
             case BackendOpened():
                 self._write(backend_line(event))
+            case JobStarted():
+                if summary.is_film:
+                    self._last_line = time.monotonic()
             case JobProgressed():
                 if self._is_time(FILM_LINE_EVERY_S):
                     self._write(f"{summary.names.get(event.index, '')}: {film_line(event)}")
@@ -172,7 +182,7 @@ class PlainShow:
                 if self._is_time(PICTURE_LINE_EVERY_S) or summary.through == summary.to_do:
                     self._write(f"[{summary.through}/{summary.to_do}] {event.input} → {event.output}")
             case JobFailed():
-                self._write(f"[{summary.through}/{summary.to_do}] {event.input}: {event.reason}")
+                self._write(f"[{summary.through}/{summary.to_do}] failed: {failure_text(event)}")
             case BatchFinished():
                 for line in summary.closing_lines(event):
                     self._write(line)
@@ -181,6 +191,9 @@ class PlainShow:
 
     def note(self, sentence: str) -> None:
         self._write(sentence)
+
+    def wait(self, sentence: str) -> None:
+        pass
 
     def _is_time(self, every_s: float) -> bool:
         now = time.monotonic()
@@ -240,7 +253,7 @@ class LiveShow:
                 if (task := self._tasks.pop(event.index, None)) is not None:
                     self._progress.remove_task(task)
                 if isinstance(event, JobFailed):
-                    self.note(f"{event.input}: {event.reason}")
+                    self.note(f"failed: {failure_text(event)}")
                 self._show_count()
             case BatchFinished():
                 self.close()
@@ -251,6 +264,9 @@ class LiveShow:
 
     def note(self, sentence: str) -> None:
         self._console.print(sentence)
+
+    def wait(self, sentence: str) -> None:
+        self.note(sentence)
 
     def close(self) -> None:
         """Take the bar off the terminal."""
@@ -286,6 +302,11 @@ def film_line(event: JobProgressed) -> str:
     if event.slow_stage:
         parts.append(f"slowest: {event.slow_stage}")
     return " · ".join(parts)
+
+
+def failure_text(event: JobFailed) -> str:
+    """Return the input and why it failed; reasons that name the input already stand alone."""
+    return event.reason if str(event.input) in event.reason else f"{event.input}: {event.reason}"
 
 
 def planned_line(event: JobPlanned) -> str:

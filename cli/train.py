@@ -182,6 +182,8 @@ def train(context: click.Context, /, **given: Any) -> int:  # Any: the options a
 
     A alone may hold trainA and trainB, or train/A and train/B. Ctrl-C saves a checkpoint; --resume goes on from it.
     """
+    if given["a"] is None and not given["resume"]:
+        raise click.UsageError("name the two folders of pictures, or one that holds trainA and trainB")
     with needs_extra("train", "training"):
         from cgconv.trainer.train import train as run_training
 
@@ -211,8 +213,6 @@ def _config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
     )
     from cgconv.trainer.data import find_domains
 
-    if given["a"] is None:
-        raise click.UsageError("name the two folders of pictures, or one that holds trainA and trainB")
     a, b = find_domains(given["a"], given["b"])
     return TrainConfig(
         generator=GeneratorConfig(

@@ -86,6 +86,10 @@ class TrainShow:
         else:
             click.echo(sentence, err=True)
 
+    def wait(self, sentence: str) -> None:
+        if self._progress is not None:
+            self.note(sentence)
+
     def close(self) -> None:
         """Take the bar off the terminal."""
         if self._progress is not None:

@@ -180,7 +180,7 @@ def _walk(folder: Path, kind: Kind, results: _ResultNames, leave_out: Path | Non
     while waiting:
         folder_now = waiting.pop()
         real = real_folder(folder_now)
-        if real in entered or real == left_out:
+        if real in entered or (real == left_out and folder_now != folder):
             continue
         entered.add(real)
         try:
