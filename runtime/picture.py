@@ -1,33 +1,16 @@
-"""Say what a picture in memory is, and which file formats there are."""
+"""Say what a picture or an animation in memory is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .picture_formats import FileFormat
+
 Pixels = NDArray[Any]  # Any: uint8 or uint16
-
-
-class FileFormat(StrEnum):
-    """The formats that are read. All but HEIC are written, too."""
-
-    PNG = "png"
-    JPG = "jpg"
-    WEBP = "webp"
-    TIFF = "tiff"
-    AVIF = "avif"
-    GIF = "gif"
-    BMP = "bmp"
-    JP2 = "jp2"
-    HEIC = "heic"
-
-
-ANIMATED_FORMATS = frozenset({FileFormat.GIF, FileFormat.WEBP, FileFormat.PNG, FileFormat.AVIF})
-DEEP_FORMATS = frozenset({FileFormat.PNG, FileFormat.TIFF, FileFormat.JP2})  # written with 16 bits
 
 
 @dataclass(frozen=True)

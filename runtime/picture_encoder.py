@@ -20,7 +20,8 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from .errors import OutputError
 from .metadata import EXIF_PREFIX, exif_tags_for_tiff, icc_color_space, png_chunk, png_with_metadata
-from .picture import ANIMATED_FORMATS, DEEP_FORMATS, Animation, FileFormat, Picture, Pixels
+from .picture import Animation, Picture, Pixels
+from .picture_formats import ANIMATED_FORMATS, DEEP_FORMATS, FileFormat
 
 DEFAULT_QUALITY = {FileFormat.JPG: 95, FileFormat.WEBP: 95, FileFormat.AVIF: 90}
 FULL_CHROMA_QUALITY = 90  # from here on, colors keep the resolution of brightness

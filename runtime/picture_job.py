@@ -29,8 +29,9 @@ from .images import (
     write_atomically,
 )
 from .look import keep_colors, mix
-from .picture import DEEP_FORMATS, Pixels
+from .picture import Pixels
 from .picture_encoder import check_fits, title
+from .picture_formats import DEEP_FORMATS
 
 Batch = NDArray[Any]  # Any: uint8, or float32 in [0, 1]; N×H×W×3
 
@@ -146,7 +147,8 @@ def translate_pictures(
     All have one size and dtype. 16 bits a channel travel as float32. A gray picture stays gray if its result is.
     """
     deep = pictures[0].is_deep
-    batch = np.stack([picture.pixels for picture in pictures])  # N×H×W×3
+    images = [picture.pixels for picture in pictures]
+    batch = images[0][None] if len(images) == 1 else np.stack(images)  # N×H×W×3; a large picture is not copied
     if deep:
         batch = batch.astype(np.float32) / np.float32(65535)
     translated = translator.translate(batch)

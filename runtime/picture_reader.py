@@ -29,7 +29,8 @@ from .metadata import (
     turn_upright,
     xmp_upright,
 )
-from .picture import ANIMATED_FORMATS, Animation, FileFormat, Picture, Pixels
+from .picture import Animation, Picture, Pixels
+from .picture_formats import ANIMATED_FORMATS, FileFormat
 from .pillow_quiet import pillow_quiet
 
 DEFAULT_MAX_PIXELS = 250_000_000  # 750 MB as RGB; the largest phone photographs have 200 million
@@ -206,7 +207,9 @@ def _deep_pixels(
 ) -> tuple[Pixels, Pixels | None, bool]:
     """Decode 16 bits a channel with OpenCV."""
     file.seek(0)
+    level = cv2.utils.logging.setLogLevel(0)  # Pillow has refused what is damaged; odd tags are nobody's concern here
     decoded = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    cv2.utils.logging.setLogLevel(level)
     if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != (image.height, image.width):
         raise PictureError(f"{path} has 16 bits a channel in a layout that cannot be read")
     samples = cast(Pixels, decoded)
