@@ -58,13 +58,18 @@ class Colors:
     matrix: int
     primaries: int
     transfer: int
-    is_full_range: bool
+    color_range: int  # FFmpeg's: 0 not said, 1 limited, 2 full
     assumed_matrix: int  # the H.273 matrix that is computed with: `matrix`, or the convention where that is not said
 
     @property
     def is_rgb(self) -> bool:
         """Whether the source holds RGB, so that there is no matrix."""
         return self.assumed_matrix == RGB_MATRIX
+
+    @property
+    def is_full_range(self) -> bool:
+        """Whether black is 0, not 16. What is not said is limited."""
+        return self.color_range == ColorRange.JPEG
 
     @property
     def is_hdr(self) -> bool:
@@ -78,10 +83,13 @@ class Colors:
         RGB becomes BT.709, limited range, tagged.
         """
         if self.is_rgb:
-            return Colors(1, 1, self.transfer if self.transfer != UNSPECIFIED else 1, False, 1)
+            return Colors(1, 1, self.transfer if self.transfer != UNSPECIFIED else 1, int(ColorRange.MPEG), 1)
         if self.matrix == UNSPECIFIED and convention(height) != self.assumed_matrix:
             return replace(self, matrix=self.assumed_matrix)
         return self
+
+
+RGB = Colors(RGB_MATRIX, UNSPECIFIED, UNSPECIFIED, int(ColorRange.JPEG), RGB_MATRIX)
 
 
 def convention(height: int) -> int:
@@ -90,7 +98,7 @@ def convention(height: int) -> int:
 
 
 def colors_of(frame: av.VideoFrame, context: av.VideoCodecContext) -> Colors:
-    """Return the colours of a stream, judged by its first frame. Tags of the stream come first, the frame's fill gaps."""
+    """Return the colours of a stream, judged by its first frame; what the stream does not say, the frame may."""
     is_rgb = frame.format.is_rgb or frame.format.name == "pal8"
     full_by_format = is_rgb or frame.format.name.startswith("yuvj")
     tagged_range = int(context.color_range) or int(frame.color_range)
@@ -101,7 +109,7 @@ def colors_of(frame: av.VideoFrame, context: av.VideoCodecContext) -> Colors:
         matrix=RGB_MATRIX if is_rgb else matrix,
         primaries=int(context.color_primaries),
         transfer=int(context.color_trc),
-        is_full_range=full_by_format or tagged_range == ColorRange.JPEG,
+        color_range=int(ColorRange.JPEG) if full_by_format else tagged_range,
         assumed_matrix=RGB_MATRIX if is_rgb else matrix if matrix != UNSPECIFIED else convention(frame.height),
     )
 
@@ -150,7 +158,8 @@ def _without_siting(frame: av.VideoFrame) -> av.VideoFrame:
 
 def _lines(plane: av.video.plane.VideoPlane) -> NDArray[np.uint8]:
     """Return a view of a plane's bytes, one row a line."""
-    return np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size].reshape(plane.height, plane.line_size)
+    data = np.frombuffer(memoryview(plane), np.uint8)
+    return data[: plane.height * plane.line_size].reshape(plane.height, plane.line_size)
 
 
 class RgbToFrame:
@@ -241,7 +250,7 @@ def _conversion(colors: Colors, *, to_rgb: bool) -> dict[str, int]:
 
 def tag(target: av.VideoFrame | av.VideoCodecContext, colors: Colors) -> None:
     """Write the colour tags on a frame or an encoder; what the source did not say stays unsaid."""
-    target.color_range = int(ColorRange.JPEG if colors.is_full_range else ColorRange.MPEG)
+    target.color_range = colors.color_range
     target.colorspace = colors.matrix
     target.color_primaries = colors.primaries
     target.color_trc = colors.transfer

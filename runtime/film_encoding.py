@@ -38,7 +38,7 @@ class Encoding:
     notes: tuple[str, ...] = ()
 
 
-# Which containers can hold what, and where it goes otherwise. VP9 and AV1 are not for QuickTime, FFV1 only for Matroska.
+# Which containers can hold what. VP9 and AV1 are not for QuickTime, FFV1 only for Matroska.
 _MP4_FAMILY = (".mp4", ".m4v", ".mov")
 _HOMES: dict[VideoCodec, tuple[str, ...]] = {
     VideoCodec.AUTO: (*_MP4_FAMILY, ".mkv", ".webm", ".gif"),
@@ -120,9 +120,9 @@ def choose_encoding(
 
 
 def _usual_codec(info: FilmInfo, suffix: str) -> VideoCodec:
-    """H.264 for 8 bits. More bits: HEVC, whose Main 10 plays on phones, TVs and browsers; H.264's High 10 hardly anywhere.
+    """Return H.264 for 8 bits and HEVC for more: its Main 10 plays on phones and TVs, H.264's High 10 hardly anywhere.
 
-    WebM: VP9, but AV1 for more than 8 bits, which this libvpx does not have.
+    WebM gets VP9, but AV1 for more than 8 bits, which PyAV's libvpx does not have.
     """
     if suffix == ".webm":
         return VideoCodec.AV1 if info.is_deep else VideoCodec.VP9

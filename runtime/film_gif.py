@@ -40,7 +40,7 @@ def join_gif(
                 stream.height, stream.width = frame.height, frame.width
                 graph = _palette_graph(frame)
             graph.push(frame)
-            paletted = graph.pull()
+            paletted = graph.vpull()
             start = round(int(times.pts[number] - origin) * source.time_base / CENTISECOND)
             end = int(times.pts[number] - origin + times.durations[number]) * source.time_base / CENTISECOND
             paletted.pts, paletted.time_base = start, CENTISECOND
@@ -61,7 +61,7 @@ def _frames(segments: list[Segment]) -> Iterator[av.VideoFrame]:
 def _palette_graph(frame: av.VideoFrame) -> Graph:
     """Return split → a palette for each frame → that palette used, dithered; memory for one frame at a time."""
     graph = Graph()
-    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format.name, time_base=CENTISECOND)
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=CENTISECOND)
     split = graph.add("split")
     make = graph.add("palettegen", "stats_mode=single:reserve_transparent=0")
     use = graph.add("paletteuse", "new=1:dither=sierra2_4a")

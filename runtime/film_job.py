@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import av
-import cv2
 import numpy as np
 
 from .errors import Cancelled, FilmError, PartialFilmError, UsageError
 from .events import BackendOpened, JobProgressed, JobWarned
-from .film_colors import Image
+from .film_colors import RGB, Image
 from .film_encoding import VideoCodec, choose_encoding
 from .film_gif import join_gif
 from .film_join import Cut, check_film, join_film
 from .film_parts import PartFolder
 from .film_reader import FilmFrame, FilmReader
 from .film_writer import SegmentWriter, writing
+from .look import keep_colors, mix
 
 # A segment is as long as x264's distance between key frames, so cutting the film costs nothing in size.
 SEGMENT_FRAMES = 250
@@ -148,12 +148,13 @@ class _FilmJob:
             crf=self.options.crf,
             device=self.translator.describe().device,
         )
-        self.colors = info.colors if self.encoding.codec == "gif" else info.colors.for_size(self.coded_hw[0])
+        self.colors = RGB if self.encoding.codec == "gif" else info.colors.for_size(self.coded_hw[0])
         with writing(self.target):
             self.target.parent.mkdir(parents=True, exist_ok=True)
         self.parts = PartFolder(self.target, self._fingerprint())
         self.resumed_frames = self.parts.frames
         self.frames_done = self.resumed_frames
+        self.reader.broken_at_s = self.parts.broken_at_s
         self.started = time.perf_counter()
         self.warned = 0
 
@@ -314,7 +315,7 @@ class _FilmJob:
                     durations.append(frame.duration)
                     self.frames_done += 1
                 if writer is not None and (item is None or len(pts) == SEGMENT_FRAMES):
-                    self.parts.add(pts, durations, writer.close())
+                    self.parts.add(pts, durations, writer.close(), broken_at_s=self.reader.broken_at_s)
                     writer, pts, durations = None, [], []
                 stage.busy_s += time.perf_counter() - began
                 if item is None:
@@ -341,11 +342,6 @@ class _FilmJob:
         """Mix with the original and keep its colours, as asked for."""
         if self.options.strength == 1 and not self.options.keep_colors:
             return image
-        from .look import keep_colors, mix
-
-        if original.shape != image.shape:
-            size_wh = (image.shape[1], image.shape[0])
-            original = np.asarray(cv2.resize(original, size_wh, interpolation=cv2.INTER_CUBIC))
         if self.options.keep_colors:
             image = keep_colors(original, image)
         return mix(original, image, self.options.strength)
@@ -378,7 +374,7 @@ class _FilmJob:
         notes = list(self.encoding.notes)
         if self.resumed_frames:
             notes.append(f"going on after {self.resumed_frames} frames that an earlier run finished")
-        if self.reader.info.has_alpha:
+        if self.reader.info.is_transparent:
             notes.append("the film is transparent in places; transparency is not kept")
         return notes
 

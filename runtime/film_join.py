@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -21,6 +22,11 @@ from .errors import OutputError
 from .film_encoding import FORMATS, Encoding
 from .film_reader import FilmInfo, film_stream, open_container
 from .film_writer import Segment, writing
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # only in PyAV's stubs
+
+    AnyPacket = av.Packet[Any]  # Any: of whichever stream
 
 # Facts about the old file that would be wrong, or written twice, in the new one.
 _STALE_FACTS = frozenset(("major_brand", "minor_version", "compatible_brands", "encoder", "alpha_mode", "duration"))
@@ -80,9 +86,10 @@ def join_film(
         options = _muxer_options(suffix, source, other)
         with av.open(str(target), "w", format=FORMATS[suffix], container_options=options) as output:
             copies: dict[int, Stream] = {}
+            rate = source.rate if times.is_steady(source) else None
             for stream in other.streams:
                 if stream.index == film.index:
-                    picture = _add_picture(output, first.streams.video[0], film, source, encoding, suffix)
+                    picture = _add_picture(output, first.streams.video[0], film, source, encoding, rate)
                 else:
                     _copy_stream(output, stream, suffix, keep_audio, copies, report)
             _copy_facts(output, other, cut)
@@ -116,6 +123,11 @@ class FrameTimes:
         running = self.pts[0] + np.concatenate([[0], np.cumsum(self.durations[self.order])[:-1]])
         self.dts = running - max(0, int((running - self.pts[self.order]).max()))
 
+    def is_steady(self, source: FilmInfo) -> bool:
+        """Say whether frames follow each other at one rate, give or take what the clock cannot show."""
+        wanted = 1 / (source.rate * source.time_base)
+        return bool(np.all(np.abs(np.diff(self.pts) - float(wanted)) <= 1)) if len(self.pts) > 1 else True
+
 
 def settle_durations(pts: NDArray[np.int64], given: NDArray[np.int64], source: FilmInfo) -> NDArray[np.int64]:
     """Return every frame's duration: the source's own, or the distance to the next frame where that is missing (0).
@@ -132,8 +144,8 @@ def settle_durations(pts: NDArray[np.int64], given: NDArray[np.int64], source: F
 
 
 def _picture_packets(
-    segments: list[Segment], times: FrameTimes, stream: Stream, time_base: Fraction, shift_s: Fraction
-) -> Iterator[tuple[float, av.Packet[Stream]]]:
+    segments: list[Segment], times: FrameTimes, stream: av.VideoStream, time_base: Fraction, shift_s: Fraction
+) -> Iterator[tuple[float, AnyPacket]]:
     shift = round(shift_s / time_base)
     position = 0
     for segment in segments:
@@ -154,9 +166,7 @@ def _picture_packets(
             raise OutputError(f"{segment.path}: this segment is damaged; delete its folder and start again")
 
 
-def _copied_packets(
-    source: InputContainer, copies: dict[int, Stream], cut: Cut
-) -> Iterator[tuple[float, av.Packet[Stream]]]:
+def _copied_packets(source: InputContainer, copies: dict[int, Stream], cut: Cut) -> Iterator[tuple[float, AnyPacket]]:
     if not copies:
         return
     wanted = [source.streams[index] for index in copies]
@@ -186,10 +196,12 @@ def _add_picture(
     film: av.VideoStream,
     source: FilmInfo,
     encoding: Encoding,
-    suffix: str,
+    rate: Fraction | None,
 ) -> av.VideoStream:
     stream = output.add_stream_from_template(segment, opaque=True)
     stream.time_base = Fraction(1, _timescale(source))
+    if rate:
+        stream.codec_context.framerate = rate  # Matroska keeps frames' durations only as this
     if encoding.tag:
         stream.codec_context.codec_tag = encoding.tag
     if source.sample_aspect_ratio:
@@ -253,14 +265,15 @@ def _describe(stream: Stream) -> str:
 
 def _copy_facts(output: OutputContainer, source: InputContainer, cut: Cut) -> None:
     output.metadata.update(_facts(source.metadata))
-    chapters = []
+    chapters: list[Chapter] = []
     for chapter in source.chapters():
         base = chapter["time_base"] or Fraction(1, 1000)
         start, end = Fraction(chapter["start"]) * base, Fraction(chapter["end"]) * base
         start, end = max(start, cut.start_s or start), min(end, cut.end_s or end)
         if start < end:
             shift = cut.shift_s / base
-            chapters.append({**chapter, "start": round(start / base + shift), "end": round(end / base + shift)})
+            chapter["start"], chapter["end"] = round(start / base + shift), round(end / base + shift)
+            chapters.append(chapter)
     if chapters:
         output.set_chapters(chapters)
 

@@ -28,6 +28,7 @@ class PartFolder:
     def __init__(self, target: Path, fingerprint: dict[str, Any]) -> None:  # Any: JSON values
         self.path = target.with_name(f".{target.name}.cgconv-part")
         self.segments: list[Segment] = []
+        self.broken_at_s: float | None = None  # where the source was found damaged so far
         manifest = self.path / "manifest.json"
         wanted = json.dumps(fingerprint, indent=1, sort_keys=True)
         with writing(manifest):
@@ -48,12 +49,15 @@ class PartFolder:
         """Return where the next segment is to be written."""
         return self.path / f"{len(self.segments):05d}.mkv"
 
-    def add(self, pts: list[int], durations: list[int], order: NDArray[np.int64]) -> None:
+    def add(
+        self, pts: list[int], durations: list[int], order: NDArray[np.int64], *, broken_at_s: float | None = None
+    ) -> None:
         """Count the segment at `next_path()`, which is closed, as finished."""
+        facts = {"pts": pts, "durations": durations, "order": order.tolist(), "broken_at_s": broken_at_s}
         path = self.next_path()
         with writing(path):
             _settle(path)
-            _write(path.with_suffix(".json"), json.dumps({"pts": pts, "durations": durations, "order": order.tolist()}))
+            _write(path.with_suffix(".json"), json.dumps(facts))
         self.segments.append(_segment(path, pts, durations, order.tolist()))
 
     def delete(self) -> None:
@@ -76,6 +80,7 @@ class PartFolder:
             try:
                 known = json.loads(facts)
                 self.segments.append(_segment(path, known["pts"], known["durations"], known["order"]))
+                self.broken_at_s = known["broken_at_s"]
             except (ValueError, KeyError):
                 break
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import heapq
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
 import cv2
@@ -18,10 +18,11 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
 
-from .errors import CgconvError, FilmError
+from .errors import FilmError
 from .film_colors import HLG, Colors, FrameToRgb, Image, colors_of
 
 PICTURE_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".hif"))  # MP4's relatives that hold one picture
+MISSING_END_S = 2.0  # headers are often wrong by less
 AV_TIME_BASE = Fraction(1, 1_000_000)
 
 
@@ -85,7 +86,7 @@ class FilmInfo:
     colors: Colors
     display_matrix: tuple[int, ...] | None  # 9 numbers, None: upright already
     orientation: Orientation
-    has_alpha: bool
+    is_transparent: bool  # in its first frame
 
     @property
     def displayed_hw(self) -> tuple[int, int]:
@@ -127,7 +128,7 @@ class FilmReader:
         self.path = path
         self.warnings: list[str] = []
         self.broken_at_s: float | None = None
-        self.lost_packets = 0
+        self._last_s = 0.0  # of the last packet
         self._threads = threads
         self._container, self._stream = self._open()
         try:
@@ -172,6 +173,8 @@ class FilmReader:
                 return
             self._look_at(frame)
             yield FilmFrame(info.orientation.upright(to_rgb(frame)), pts, max(0, frame.duration or 0))
+        if self._end_pts is None and self.broken_at_s is None and last_pts is not None:
+            self._look_for_missing_end(float(last_pts * info.time_base))
 
     def close(self) -> None:
         """Give the file back."""
@@ -229,7 +232,7 @@ class FilmReader:
             colors=colors_of(frame, context),
             display_matrix=matrix,
             orientation=_orientation(matrix),
-            has_alpha=frame.format.name.startswith(("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya")),
+            is_transparent=_is_transparent(frame),
         )
 
     def _first_frame(self) -> av.VideoFrame | None:
@@ -249,7 +252,6 @@ class FilmReader:
 
     def _timed(self, from_pts: int | None) -> Iterator[tuple[av.VideoFrame, int]]:
         """Yield frames with their times, beginning at or before `from_pts`."""
-        self.broken_at_s, self.lost_packets = None, 0
         self._reopen()
         if from_pts is not None:
             frames = self._sought(from_pts)
@@ -297,8 +299,6 @@ class FilmReader:
                 self._lose(self._last_s, "is damaged")
             yield packet
 
-    _last_s = 0.0
-
     def _decode(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
         try:
             return packet.decode()
@@ -307,10 +307,22 @@ class FilmReader:
             return []
 
     def _lose(self, time_s: float, what: str) -> None:
-        self.lost_packets += 1
         if self.broken_at_s is None:
             self.broken_at_s = time_s
             self.warnings.append(f"the film {what} at {time_s:.2f} s; what can be decoded is kept")
+
+    def _look_for_missing_end(self, last_s: float) -> None:
+        """Notice a file that was cut off: some formats just end, so that only the header knows of the rest."""
+        end_s = ((self._container.duration or 0) + (self._container.start_time or 0)) / 10**6
+        if end_s - last_s < MISSING_END_S:
+            return
+        with open_container(self.path) as container:
+            for packet in container.demux():
+                if packet.pts is not None and packet.size:
+                    last_s = max(last_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        if end_s - last_s >= MISSING_END_S:
+            self._last_s = last_s
+            self._lose(last_s, f"ends too early ({end_s:.2f} s were promised)")
 
     def _look_at(self, frame: av.VideoFrame) -> None:
         if frame.interlaced_frame:
@@ -330,7 +342,7 @@ def open_container(path: Path) -> InputContainer:
     try:
         return av.open(str(path), "r", metadata_errors="replace")
     except FFmpegError as error:
-        reason = "this is not a film that can be read" if error.errno >= 1000 else error.strerror
+        reason = "this is not a film that can be read" if (error.errno or 0) >= 1000 else error.strerror
         raise FilmError(f"{path.name}: {reason}") from error
     except OSError as error:
         raise FilmError(f"{path.name}: {error.strerror}") from error
@@ -350,10 +362,18 @@ def film_stream(container: InputContainer, path: Path) -> av.VideoStream:
 
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
-    for side_data in frame.side_data.keys():  # noqa: SIM118  # not a dict: iterating gives keys of another kind
-        if side_data.type.name == "DISPLAYMATRIX":
-            return struct.unpack("=9i", bytes(side_data))
+    entries: Iterable[Any] = frame.side_data.keys()  # Any: PyAV's stubs say str; these are its SideData objects
+    for entry in entries:
+        if entry.type.name == "DISPLAYMATRIX":
+            return struct.unpack("=9i", bytes(entry))
     return None
+
+
+def _is_transparent(frame: av.VideoFrame) -> bool:
+    """Say whether a frame lets anything shine through; a format with an alpha channel alone says little."""
+    if not any(component.is_alpha for component in frame.format.components) and frame.format.name != "pal8":
+        return False
+    return bool(frame.reformat(format="rgba").to_ndarray()[..., 3].min() < 255)
 
 
 def _orientation(matrix: tuple[int, ...] | None) -> Orientation:
@@ -383,6 +403,3 @@ def _resized(size_hw: tuple[int, int], short_side: int | None) -> tuple[int, int
 
 def _ceil(value: Fraction) -> int:
     return -(-value.numerator // value.denominator)
-
-
-__all__ = ["CgconvError", "FilmFrame", "FilmInfo", "FilmReader", "Orientation", "open_container", "probe_film"]

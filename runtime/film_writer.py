@@ -55,7 +55,10 @@ class SegmentWriter:
         self._to_frame = RgbToFrame(colors, encoding.pix_fmt, threads=threads or 2)
         with writing(path):
             self._container = av.open(str(path), "w", format="matroska")
-            self._stream = self._container.add_stream(encoding.encoder, rate=rate, options=dict(encoding.options))
+            stream = self._container.add_stream(encoding.encoder, rate=rate, options=dict(encoding.options))
+            if not isinstance(stream, av.VideoStream):
+                raise TypeError(f"{encoding.encoder} encodes no pictures")
+            self._stream = stream
             context = self._stream.codec_context
             context.height, context.width = image_hw
             context.pix_fmt = encoding.pix_fmt
