@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Images = NDArray[Any]  # Any: uint8 or float32
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in JPEG's Y'CbCr
+TINY = np.float32(1e-9)
 STRIP_ROWS = 256  # float copies of a large picture are made for this many rows at a time
 
 
@@ -69,13 +70,16 @@ def _with_luma_of(brightness: Images, colors: Images) -> Images:
     """Return the pixels of `colors` with the luma of `brightness`; both H×W×3."""
     whole = np.float32(255 if brightness.dtype == np.uint8 else 1)
     wanted = cv2.transform(brightness.astype(np.float32), LUMA[None])  # H×W
-    chroma = colors.astype(np.float32)
-    chroma -= cv2.transform(chroma, LUMA[None])[:, :, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        room_above = (whole - wanted) / np.maximum(chroma.max(axis=2), 0)
-        room_below = wanted / np.maximum(-chroma.min(axis=2), 0)
-    scale = np.fmin(np.fmin(room_above, room_below), 1)  # fmin passes over 0/0, where no room is needed
-    chroma *= scale[:, :, None]
-    chroma += wanted[:, :, None]
-    np.clip(chroma, 0, whole, out=chroma)
-    return np.rint(chroma).astype(np.uint8) if brightness.dtype == np.uint8 else chroma
+    stored = colors.astype(np.float32)
+    red, green, blue = cv2.split(stored - cv2.merge([cv2.transform(stored, LUMA[None])] * 3))
+    highest = cv2.max(cv2.max(red, green), blue)
+    lowest = cv2.min(cv2.min(red, green), blue)
+    # Where there is no color, TINY makes both rooms vast; at black and white they are 0. Either way it stays none.
+    room_above = (whole - wanted) / np.maximum(highest, TINY)
+    room_below = wanted / np.maximum(-lowest, TINY)
+    room = cv2.min(room_above, room_below)
+    scale = np.minimum(room, 1)
+    result = cv2.merge([wanted + scale * red, wanted + scale * green, wanted + scale * blue])
+    if brightness.dtype == np.uint8:
+        return cast(Images, cv2.convertScaleAbs(result))  # rounds
+    return cast(Images, np.clip(result, 0, whole))

@@ -88,7 +88,7 @@ def losses(picture: Picture, file_format: str) -> list[str]:
             if block and not _fits_jpg(block):
                 found.append(f"the {name} data are larger than JPEG can hold and are left out")
     if picture.icc and _icc_for_output(picture) is None:
-        found.append("the gray color profile does not fit a result in color and is left out")
+        found.append("the grey colour profile does not fit a result in colour and is left out")
     return found
 
 

@@ -150,7 +150,7 @@ def _read_still(path: Path, image: Image.Image, file: BinaryIO, file_format: Fil
         pixels, alpha, is_gray = _deep_pixels(path, image, file, file_format)
     else:
         if image.mode in ("CMYK", "LAB"):
-            notes = (*notes, f"{image.mode} colors were converted to sRGB")
+            notes = (*notes, f"{image.mode} colours were converted to sRGB")
             image, icc = _as_srgb(image, icc), None
         pixels, alpha, is_gray = _pixels(image)
     orientation = 1 if is_tiff else exif_orientation(exif)

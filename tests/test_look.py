@@ -66,6 +66,13 @@ def test_where_a_color_does_not_fit_its_hue_stays() -> None:
     assert np.abs(result[:, :, 1] - result[:, :, 2]).max() <= 1, "still red, neither orange nor pink"
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_a_gray_original_makes_the_result_gray(kind: type) -> None:
+    gray = np.repeat(images(0, kind)[..., :1], 3, axis=-1)
+    result = keep_colors(gray, images(1, kind))
+    assert np.abs(result - luma(images(1, kind))[..., None]).max() <= (0.51 if kind is np.uint8 else 1e-5)
+
+
 def test_black_and_white_stay_black_and_white() -> None:
     original = images(0)[0]
     for level in (0, 255):
