@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy.typing as npt
 
-from .errors import MissingError, UsageError
+from .errors import MissingError, ModelError, UsageError
 from .events import BackendOpened
 
 if TYPE_CHECKING:
@@ -115,9 +115,14 @@ def open_backend(
     machine = choose_machine(model, card, backend=backend, device=device, precision=precision, threads=threads)
     doors = doors or Doors.UINT8
     machine = machine_for_doors(machine, doors, precision)
-    graph = specialise(
-        model, card, doors=doors, precision=graph_precision(machine), statistics=statistics or Statistics.OWN
-    )
+    statistics = statistics or Statistics.OWN
+    graph = specialise(model, card, doors=doors, precision=graph_precision(machine), statistics=statistics)
+    try:
+        return open_graph(graph, machine)
+    except ModelError as error:
+        if not may_fall_back(machine, backend, precision):
+            raise
+        machine = fall_back(machine, error)
     return open_graph(graph, machine)
 
 
@@ -140,6 +145,8 @@ def choose_machine(
     if kind in ("cuda", "directml", "coreml"):
         if wanted_backend is BackendName.OPENVINO:
             raise UsageError(f"--backend openvino has no device {device}: it has cpu and gpu (Intel)")
+        if wanted_precision is PrecisionChoice.BF16:
+            raise UsageError(f"--precision bf16 is not there on {device}: use fp16")
         machine = Machine(backend=BackendName.ONNXRUNTIME, device=device, threads=threads)
         return _settle(_precision_of_file(wanted_precision, model), machine)
     if kind == "gpu":
@@ -147,13 +154,24 @@ def choose_machine(
             raise UsageError("--backend onnxruntime has no device gpu: it has cpu, cuda, directml and coreml")
         machine = Machine(backend=BackendName.OPENVINO, device=device, threads=threads)
         return _settle(_precision_of_file(wanted_precision, model), machine)
-    reasons = []
+    reasons: list[str] = []
     if device == "auto" and wanted_backend is not BackendName.OPENVINO:
-        machine, reason = _best_accelerator(wanted_precision, threads)
-        if machine is not None:
-            return _settle(_precision_of_file(wanted_precision, model), machine)
+        accelerator, reason = _best_accelerator(wanted_precision, threads)
+        if accelerator is not None:
+            return _settle(_precision_of_file(wanted_precision, model), accelerator)
         reasons.append(reason)
     return _choose_on_cpu(model, card, wanted_backend, wanted_precision, threads, reasons)
+
+
+def may_fall_back(machine: Machine, backend: str, precision: str) -> bool:
+    """Say whether ONNX Runtime may stand in where OpenVINO cannot compute a model: not where it was asked for."""
+    return machine.backend is BackendName.OPENVINO and backend == "auto" and precision != "bf16"
+
+
+def fall_back(machine: Machine, error: ModelError) -> Machine:
+    """Return ONNX Runtime on the CPU in place of a machine that could not compute the model."""
+    onnxruntime = Machine(backend=BackendName.ONNXRUNTIME, threads=machine.threads)
+    return replace(onnxruntime, why=f"{machine.backend} cannot compute this model ({error})")
 
 
 def machine_for_doors(machine: Machine, doors: Doors, precision: str = "auto") -> Machine:
@@ -217,6 +235,8 @@ def _choose_on_cpu(
         return replace(openvino, precision=precision, why=why)
     if not has_bf16:
         return replace(openvino, why=f"{why}; fp32: the processor has no bf16 arithmetic")
+    if not any(node.op_type in ("Conv", "ConvTranspose", "MatMul", "Gemm") for node in model.graph.node):
+        return replace(openvino, why=f"{why}; fp32: nothing to gain from bf16 without convolutions")
     from .precision_check import check_bf16
 
     decibels, is_close = check_bf16(model, card, openvino)

@@ -258,7 +258,8 @@ def _name_sizes(model: onnx.ModelProto, ends: _Ends, batch: int | None) -> None:
 
 
 def _named(values: Any, name: str) -> onnx.ValueInfoProto:  # Any: protobuf's repeated field
-    return next(value for value in values if value.name == name)
+    found: onnx.ValueInfoProto = next(value for value in values if value.name == name)
+    return found
 
 
 @contextmanager
@@ -376,7 +377,8 @@ def _find_ranges(model: onnx.ModelProto, card: ModelCard, said_out: Range | None
     close = [ranges for ranges in _by_habit(candidates) if candidates[ranges] >= best - 0.02]
     if not close or (not same and len({ranges[0] for ranges in close}) > 1 and len(close) > 1):
         raise UsageError(
-            f"{path}: the value range of this model cannot be found out; say it with --range -1..1, 0..1 or 0..255"
+            f"{path}: the value range of this model cannot be found out; "
+            "say it with `cgconv models import FILE --range -1..1` (or 0..1, or 0..255)"
         )
     return close[0]
 
@@ -404,7 +406,8 @@ def _probe(
         feed = feed.transpose(0, 3, 1, 2)
     dtype = np.float16 if card.dtype is ElementType.FLOAT16 else np.float32
     output = backend.run({card.input_name: np.ascontiguousarray(feed, dtype=dtype)})[card.output_name][0]
-    return (output.transpose(1, 2, 0) if card.layout_out is Layout.NCHW else output).astype(np.float32)
+    image = np.moveaxis(output, 0, 2) if card.layout_out is Layout.NCHW else output
+    return np.asarray(image, dtype=np.float32)
 
 
 def _fits(result: npt.NDArray[np.float32], value_range: Range) -> bool:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnx.inliner
+import onnx.version_converter
 from onnx import TensorProto, helper, numpy_helper
 
 from .card import ChannelOrder, Layout, ModelCard

@@ -187,7 +187,7 @@ def _phases(graph: onnx.GraphProto, number: dict[str, int]) -> dict[str, int]:
 
 def _crossing(graph: onnx.GraphProto, phase: dict[str, int], index: int) -> set[str]:
     """Return the tensors that can be computed before norm `index` is known and are needed after."""
-    crossing = set()
+    crossing: set[str] = set()
     for node in graph.node:
         if phase[node.output[0]] > index:
             crossing.update(name for name in node.input if name == IMAGES or (name in phase and phase[name] <= index))

@@ -134,13 +134,13 @@ def _mean_of(index: _Index, name: str) -> str | None:
         return None
     axes_found = sorted(int(axis) % 4 for axis in axes.reshape(-1))
     if axes_found == [2, 3]:
-        return node.input[0]
+        return str(node.input[0])
     reshape = index.made_by(node.input[0], "Reshape")
     shape = index.constant(reshape.input[1]) if reshape is not None else None
     if reshape is None or shape is None or axes_found != [3]:
         return None
     rows = [int(edge) for edge in shape]  # 1, C, 1, H·W: one row for each channel
-    return reshape.input[0] if len(rows) == 4 and rows[0] in (0, 1) and rows[2] == 1 else None
+    return str(reshape.input[0]) if len(rows) == 4 and rows[0] in (0, 1) and rows[2] == 1 else None
 
 
 def _match_affine(index: _Index, name: str) -> tuple[Values | None, Values | None, str]:

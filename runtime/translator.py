@@ -16,8 +16,10 @@ from .backend import (
     BackendName,
     Machine,
     choose_machine,
+    fall_back,
     graph_precision,
     machine_for_doors,
+    may_fall_back,
     open_graph,
 )
 from .errors import InputError, ModelError, ResourceError, UsageError
@@ -48,11 +50,13 @@ class Translator:
         card: ModelCard,
         machine: Machine,
         *,
-        precision: str,
+        backend: str = "auto",
+        precision: str = "auto",
         max_tile_pixels: int | None = None,
     ) -> None:
         self.card = card
-        self._model, self._machine, self._precision = model, machine, precision
+        self._model, self._machine = model, machine
+        self._wanted_backend, self._precision = backend, precision
         self._max_tile_pixels = max_tile_pixels
         self._backends: dict[Doors, Backend] = {}
         self._plans: dict[Doors, Plan | None] = {}
@@ -100,8 +104,20 @@ class Translator:
 
     def _backend(self, doors: Doors) -> Backend:
         if doors not in self._backends:
-            self._backends[doors] = open_graph(self._graph(doors), self._machine_for(doors))
+            try:
+                self._backends[doors] = open_graph(self._graph(doors), self._machine_for(doors))
+            except ModelError as error:
+                self._fall_back(error)
+                self._backends[doors] = open_graph(self._graph(doors), self._machine_for(doors))
         return self._backends[doors]
+
+    def _fall_back(self, error: ModelError) -> None:
+        """Go over to ONNX Runtime for good where OpenVINO cannot compute the model; raise `error` where it may not."""
+        if not may_fall_back(self._machine, self._wanted_backend, self._precision):
+            raise error
+        self._machine = fall_back(self._machine, error)
+        _log.warning("%s", self._machine.why)
+        self.close()
 
     def _graph(self, doors: Doors) -> onnx.ModelProto:
         return specialise(self._model, self.card, doors=doors, precision=graph_precision(self._machine_for(doors)))
@@ -139,6 +155,9 @@ class Translator:
         """Run a batch; where memory runs out all the same, in halves, and then in parts."""
         try:
             return self._backend(doors).run({IMAGES: np.ascontiguousarray(batch)})[TRANSLATED]
+        except ModelError as error:
+            self._fall_back(error)
+            return self._run(batch, doors)
         except ResourceError:
             pixels = batch.shape[1] * batch.shape[2]
             if len(batch) == 1 and pixels <= _SMALLEST_PART_PIXELS:
@@ -213,7 +232,7 @@ def open_translator(
 
         model, card = adopt(model, path)
     machine = choose_machine(model, card, backend=backend, device=device, precision=precision, threads=threads)
-    translator = Translator(model, card, machine, precision=precision, max_tile_pixels=max_tile_pixels)
+    translator = Translator(model, card, machine, backend=backend, precision=precision, max_tile_pixels=max_tile_pixels)
     translator.describe()  # opens the backend, so that a model that cannot be computed is refused here
     return translator
 

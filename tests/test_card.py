@@ -1,0 +1,139 @@
+"""A model card survives its file, and says clearly what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import onnx
+import pytest
+from small_models import card_for, identity_model
+
+from cgconv.runtime import events
+from cgconv.runtime.card import CARD_KEY, ModelCard, read_card, write_card
+from cgconv.runtime.errors import ModelError
+from cgconv.runtime.model_file import load_model, write_model
+
+FORMATS = Path(__file__).parent.parent / "docs" / "formats.md"
+
+
+def a_card() -> ModelCard:
+    return card_for(
+        identity_model(),
+        name="zebra",
+        direction="horse → zebra",
+        architecture={"kind": "resnet", "blocks": 9},
+        fixed_size_hw=(240, 320),
+        color_mean=(120.5, 110.0, 90.0),
+        value_range_in=(0, 255),
+        scale=2,
+        verification={"largest_difference": 1e-5},
+    )
+
+
+def test_a_card_comes_back_from_its_file_unchanged(tmp_path: Path) -> None:
+    model = identity_model()
+    write_card(model, a_card())
+    write_model(model, tmp_path / "zebra.onnx")
+    assert read_card(tmp_path / "zebra.onnx") == a_card()
+    onnx.checker.check_model(str(tmp_path / "zebra.onnx"))
+
+
+def test_a_second_card_takes_the_first_ones_place_and_other_metadata_stays() -> None:
+    model = identity_model()
+    entry = model.metadata_props.add()
+    entry.key, entry.value = "author", "somebody"
+    write_card(model, a_card())
+    write_card(model, card_for(model, name="other"))
+    assert [entry.key for entry in model.metadata_props] == ["author", CARD_KEY]
+    found = read_card(model)
+    assert found is not None
+    assert found.name == "other"
+
+
+def test_a_model_from_elsewhere_has_no_card(tmp_path: Path) -> None:
+    write_model(identity_model(), tmp_path / "foreign.onnx")
+    assert read_card(tmp_path / "foreign.onnx") is None
+
+
+def test_unknown_fields_of_a_later_minor_version_are_ignored() -> None:
+    values = json.loads(a_card().to_json()) | {"format_version": "1.7", "mood": "cheerful"}
+    card = ModelCard.from_json(json.dumps(values))
+    assert card.name == "zebra"
+    assert card.format_version == "1.7"
+
+
+def test_a_newer_major_version_is_refused_with_what_to_do() -> None:
+    values = json.loads(a_card().to_json()) | {"format_version": "2.0"}
+    with pytest.raises(ModelError, match=r"zebra\.onnx: card field format_version is 2\.0, expected at most 1\.x"):
+        ModelCard.from_json(json.dumps(values), where="zebra.onnx")
+
+
+@pytest.mark.parametrize("name", ["name", "input_name", "value_range_in", "size_multiple", "smallest_size"])
+def test_a_missing_required_field_is_named_with_what_was_wanted(name: str) -> None:
+    values = json.loads(a_card().to_json())
+    del values[name]
+    with pytest.raises(ModelError, match=rf"zebra\.onnx: card field {name} is missing, expected \S+"):
+        ModelCard.from_json(json.dumps(values), where="zebra.onnx")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("layout_in", "NWHC"),
+        ("value_range_in", [0, 2]),
+        ("value_range_out", "0..1"),
+        ("size_multiple", 0),
+        ("smallest_size", 2.5),
+        ("scale", True),
+        ("fixed_size_hw", [0, 3]),
+        ("color_mean", [1, 2]),
+        ("color_std", [1, 2, "x"]),
+        ("architecture", []),
+        ("name", ""),
+        ("normalization", None),
+        ("receptive_field_px", -1),
+    ],
+)
+def test_a_wrong_value_is_refused_with_file_field_found_and_wanted(name: str, value: object) -> None:
+    values = json.loads(a_card().to_json()) | {name: value}
+    with pytest.raises(ModelError, match=rf"zebra\.onnx: card field {name} is .+, expected .+"):
+        ModelCard.from_json(json.dumps(values), where="zebra.onnx")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "null", "[" * 100_000, '{"format_version": []}'])
+def test_what_is_no_card_gets_one_sentence(text: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        ModelCard.from_json(text, where="zebra.onnx")
+    assert str(caught.value).startswith("zebra.onnx: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_card_in_a_damaged_file_is_a_model_error_too(tmp_path: Path) -> None:
+    model = identity_model()
+    entry = model.metadata_props.add()
+    entry.key, entry.value = CARD_KEY, "{broken"
+    write_model(model, tmp_path / "broken.onnx")
+    with pytest.raises(ModelError, match=r"broken\.onnx: the card is not valid JSON"):
+        read_card(tmp_path / "broken.onnx")
+    assert load_model(tmp_path / "broken.onnx").graph.node  # the model itself is fine
+
+
+def test_the_formats_page_names_every_field_of_the_card() -> None:
+    page = FORMATS.read_text(encoding="utf-8")
+    missing = [field.name for field in fields(ModelCard) if f"| `{field.name}` |" not in page]
+    assert missing == []
+
+
+def test_the_formats_page_names_every_event_and_its_fields() -> None:
+    page = FORMATS.read_text(encoding="utf-8")
+    found = [
+        value for value in vars(events).values() if isinstance(value, type) and value.__module__ == events.__name__
+    ]
+    missing = []
+    for event in found:
+        section = page.partition(f"| `{event.__name__}` |")[2].partition("\n")[0]
+        missing += [f"{event.__name__}.{part.name}" for part in fields(event) if f"`{part.name}`" not in section]
+    assert len(found) > 8
+    assert missing == []
