@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -48,7 +49,7 @@ def run_batch(
             jobs = plan_jobs(inputs, options)
             if reporting.dry_run:
                 return _show_plan(jobs, show)
-            cancel = stack.enter_context(cancel_on_interrupt(show))
+            cancel = stack.enter_context(cancel_on_interrupt())
             translator = None
             if any(job.to_do for job in jobs):
                 from cgconv.runtime.translator import open_translator
@@ -79,7 +80,7 @@ def exit_code(last: Event | None) -> int:
 
 
 @contextmanager
-def cancel_on_interrupt(show: Show) -> Iterator[threading.Event]:
+def cancel_on_interrupt() -> Iterator[threading.Event]:
     """Give an event that the first Ctrl-C (or SIGTERM) sets; the second Ctrl-C stops at once."""
     cancel = threading.Event()
 
@@ -87,7 +88,8 @@ def cancel_on_interrupt(show: Show) -> Iterator[threading.Event]:
         if cancel.is_set():
             raise KeyboardInterrupt
         cancel.set()
-        show.note("stopping after what is being done now (Ctrl-C again stops at once)")
+        # Past the display and the buffers: a handler may come in the middle of either.
+        os.write(2, b"\nstopping after what is being done now (Ctrl-C again stops at once)\n")
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     is_main = threading.current_thread() is threading.main_thread()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import logging
 import os
 import sys
@@ -60,6 +61,8 @@ def cgconv() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the process's exit code; see runtime/errors.py for what each means."""
     _show_warnings()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that are no text, arrows on old consoles
     try:
         code = cgconv.main(arguments, prog_name="cgconv", standalone_mode=False)
         sys.stdout.flush()

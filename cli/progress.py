@@ -142,7 +142,7 @@ class Summary:
         pace = ""
         if event.done and event.seconds > 0:
             pace = f" in {duration(event.seconds)}"
-            if event.done > 1:
+            if event.done > 1 and not self.is_film:
                 pace += f" ({event.done / event.seconds:.2g} a second)"
         stage = f", slowest stage: {self.slow_stage}" if event.done and self.slow_stage else ""
         lines.append(("stopped: " if event.cancelled else "") + ", ".join(counts) + pace + stage)
@@ -306,7 +306,9 @@ def film_line(event: JobProgressed) -> str:
 
 def failure_text(event: JobFailed) -> str:
     """Return the input and why it failed; reasons that name the input already stand alone."""
-    return event.reason if str(event.input) in event.reason else f"{event.input}: {event.reason}"
+    if str(event.input) in event.reason:
+        return event.reason
+    return f"{event.input}: {event.reason.removeprefix(f'{event.input.name}: ')}"
 
 
 def planned_line(event: JobPlanned) -> str:

@@ -65,10 +65,10 @@ class Report:
                 pass
 
     def results(self) -> list[tuple[Path, Path]]:
-        """Return the pairs of input and output of which there is a result now, in the order of the jobs."""
+        """Return the pairs of input and output of which there is a result, if only of a part, in the jobs' order."""
         pairs = []
         for _, job in sorted(self._jobs.items()):
-            if job["state"] in ("done", "skipped") and Path(job["output"]).is_file():
+            if job["state"] in ("done", "skipped", "failed") and job.get("output") and Path(job["output"]).is_file():
                 pairs.append((Path(job["input"]), Path(job["output"])))
         return pairs
 

@@ -191,7 +191,7 @@ def train(context: click.Context, /, **given: Any) -> int:  # Any: the options a
     from .train_progress import open_train_show
 
     config = _resumed_config(context, given) if given["resume"] else _config(given)
-    with open_train_show(as_json=given["as_json"]) as show, cancel_on_interrupt(show) as cancel:
+    with open_train_show(as_json=given["as_json"]) as show, cancel_on_interrupt() as cancel:
         for event in run_training(config, cancel, resume=given["resume"]):
             show.show(event)
     return 0

@@ -175,6 +175,23 @@ def test_the_page_shows_results_of_this_run_and_of_earlier_ones(tmp_path: Path, 
     assert "photos-same/b.png" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names are Unicode elsewhere")
+def test_a_name_that_is_no_unicode_goes_through_everything(
+    tmp_path: Path, model: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    paint(tmp_path / "photos" / "a.png").rename(os.fsdecode(os.fsencode(tmp_path / "photos") + b"/\xff\xfe [1].png"))
+    report, page = tmp_path / "r.json", tmp_path / "p.html"
+    folder = str(tmp_path / "photos")
+    assert main(["images", folder, "--model", model, "--dry-run"]) == 0
+    assert main(["images", folder, "--model", model, "--json", "--report", str(report), "--page", str(page)]) == 0
+    assert len(list((tmp_path / "photos-same").iterdir())) == 1
+    (line,) = [line for line in capfd.readouterr().out.splitlines() if "JobFinished" in line]
+    assert Path(json.loads(line)["output"]).exists(), "the escaped name leads back to the file"
+    assert json.loads(report.read_text(encoding="utf-8"))["jobs"][0]["state"] == "done"
+    assert "photos-same/%FF%FE%20%5B1%5D.png" in page.read_text(encoding="utf-8")
+    assert main(["images", folder, "--model", model, "--exists", "overwrite"]) == 0
+
+
 def test_resize_and_quality_reach_the_picture(tmp_path: Path, model: str) -> None:
     paint(tmp_path / "a.jpg", (64, 32))
     for quality in ("10", "95"):
