@@ -143,7 +143,7 @@ class Summary:
         if event.done and event.seconds > 0:
             pace = f" in {duration(event.seconds)}"
             if event.done > 1 and not self.is_film:
-                pace += f" ({event.done / event.seconds:.2g} a second)"
+                pace += f" ({rate(event.done / event.seconds)} a second)"
         stage = f", slowest stage: {self.slow_stage}" if event.done and self.slow_stage else ""
         lines.append(("stopped: " if event.cancelled else "") + ", ".join(counts) + pace + stage)
         if self.outputs:
@@ -280,7 +280,7 @@ class LiveShow:
         elapsed_s = time.monotonic() - summary.begun
         if summary.through and elapsed_s > 0:
             pace = summary.through / elapsed_s
-            parts += [f"{pace:.2g} a second", f"{duration((summary.to_do - summary.through) / pace)} left"]
+            parts += [f"{rate(pace)} a second", f"{duration((summary.to_do - summary.through) / pace)} left"]
         if summary.slow_stage:
             parts.append(f"slowest: {summary.slow_stage}")
         self._progress.update(self._all, completed=summary.through, numbers=" · ".join(parts))
@@ -325,6 +325,11 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
+
+
+def rate(per_second: float) -> str:
+    """Return a pace with two digits, or whole where that is more."""
+    return f"{per_second:.2g}" if per_second < 10 else f"{per_second:,.0f}"
 
 
 def place(outputs: list[Path]) -> str:
