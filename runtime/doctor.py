@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import sys
@@ -28,7 +27,10 @@ PACKAGES = (
     *("numpy", "opencv-python-headless", "av", "pillow", "pillow-heif", "onnx"),
     *("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "openvino", "click", "rich", "torch", "lightning"),
 )
-EXTRAS = {"train": ("torch", "lightning", "tensorboard", "onnxscript")}  # extra → the modules it brings
+EXTRAS = {  # extra → the packages it brings
+    "train": ("torch", "lightning", "tensorboard", "onnxscript"),
+    "cuda": ("nvidia-cudnn-cu13",),
+}
 TRIALS = (  # backend, device, precision
     ("openvino", "cpu", "fp32"),
     ("openvino", "cpu", "bf16"),
@@ -199,8 +201,8 @@ def _chosen() -> BackendOpened | None:
 
 
 def _extras() -> Iterator[Extra]:
-    for name, modules in EXTRAS.items():
-        is_whole = all(importlib.util.find_spec(module) is not None for module in modules)
+    for name, packages in EXTRAS.items():
+        is_whole = all(_version(package) is not None for package in packages)
         yield Extra(name, None if is_whole else f"pip install 'cgconv[{name}]'")
 
 
