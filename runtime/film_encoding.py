@@ -143,7 +143,10 @@ def _encoding(
 ) -> Encoding:
     pix_fmt, notes = _pixel_format(info, image_hw, encoder)
     quality = _DEFAULT_CRF.get(codec, 0) if crf is None else crf
-    return Encoding(codec.value, encoder, pix_fmt, _options(encoder, quality, pix_fmt), tag, notes)
+    options = _options(encoder, quality, pix_fmt)
+    if encoder == "libx264" and min(image_hw) < 128:
+        options["x264-params"] = "mbtree=0"  # on tiny pictures it reads what was never written: no two runs are equal
+    return Encoding(codec.value, encoder, pix_fmt, options, tag, notes)
 
 
 def _options(encoder: str, quality: int, pix_fmt: str) -> dict[str, str]:

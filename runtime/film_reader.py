@@ -22,7 +22,7 @@ from .errors import FilmError
 from .film_colors import HLG, Colors, FrameToRgb, Image, colors_of
 
 PICTURE_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".hif"))  # MP4's relatives that hold one picture
-MISSING_END_S = 2.0  # headers are often wrong by less
+MISSING_END_S = 1.0  # headers are often wrong by less
 AV_TIME_BASE = Fraction(1, 1_000_000)
 
 
@@ -236,10 +236,15 @@ class FilmReader:
         )
 
     def _first_frame(self) -> av.VideoFrame | None:
-        for packet in self._packets():
-            for frame in self._decode(packet):
-                return frame
-        return None
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                for frame in next(packets).decode():
+                    return frame
+            except StopIteration:
+                return None
+            except FFmpegError:
+                continue  # `frames` says where the film is damaged
 
     def _reopen(self) -> None:
         self._container.close()
@@ -303,7 +308,9 @@ class FilmReader:
         try:
             return packet.decode()
         except FFmpegError as error:
-            self._lose(self._last_s, f"cannot be decoded ({error.strerror})")
+            # Frame threads report an error when they are asked for the next packet but so many.
+            late = max(0, self._stream.codec_context.thread_count - 1) / float(self.info.rate)
+            self._lose(max(0.0, self._last_s - late), f"cannot be decoded ({error.strerror})")
             return []
 
     def _lose(self, time_s: float, what: str) -> None:
