@@ -173,10 +173,10 @@ def _find_ends(model: onnx.ModelProto) -> _Ends:
             raise ModelError(f"not a picture translator: it has {len(outputs)} outputs, expected one picture")
         output = of_pictures[0]
     out_shape = _dims(output)
-    if len(out_shape) == 4 and all(out_shape[axis] not in (0, 3) for axis in (1, 3)):
-        channels = out_shape[3 if layout_in is Layout.NHWC else 1]
+    channels = [out_shape[axis] for axis in (1, 3)] if len(out_shape) == 4 else []
+    if channels and 3 not in channels and channels[0 if layout_in is Layout.NCHW else 1]:
         raise ModelError(
-            f"not a picture translator: its output {output.name} has {channels} channels where a picture has 3 "
+            f"not a picture translator: its output {output.name} has {min(filter(None, channels))} channels where a picture has 3 "
             "(a network for segmentation or detection?)"
         )
     if out_shape and len(out_shape) != 4:

@@ -154,7 +154,7 @@ class Translator:
     def _run(self, batch: Array, doors: Doors) -> Array:
         """Run a batch; where memory runs out all the same, in halves, and then in parts."""
         try:
-            return self._backend(doors).run({IMAGES: np.ascontiguousarray(batch)})[TRANSLATED]
+            return self._checked(self._backend(doors).run({IMAGES: np.ascontiguousarray(batch)})[TRANSLATED], batch)
         except ModelError as error:
             self._fall_back(error)
             return self._run(batch, doors)
@@ -167,6 +167,17 @@ class Translator:
             return self._each_in_parts(batch, doors, max(pixels // 4, _SMALLEST_PART_PIXELS))
         half = len(batch) // 2
         return np.concatenate([self._run(batch[:half], doors), self._run(batch[half:], doors)])
+
+    def _checked(self, translated: Array, batch: Array) -> Array:
+        count, height, width = batch.shape[:3]
+        scale = self.card.scale
+        if translated.shape != (count, height * scale, width * scale, 3):
+            found = "×".join(str(edge) for edge in reversed(translated.shape[1:3]))
+            raise ModelError(
+                f"the model {self.card.name} made {translated.shape[0]} of {found} from {count} of {width}×{height}, "
+                f"its card says {width * scale}×{height * scale}"
+            )
+        return translated
 
     def _fitting_pixels(self, doors: Doors) -> int | None:
         """Return how many pixels may be computed at once; None where that is not known (a GPU, an unusual graph)."""

@@ -1,0 +1,262 @@
+"""ONNX files from elsewhere work as they are: what they take is found out, and what is no translator is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto
+from small_models import GraphBuilder, decibels, identity_model, photo, small_resnet
+
+from cgconv.runtime.backend import BackendName, Machine, open_graph
+from cgconv.runtime.card import ChannelOrder, read_card
+from cgconv.runtime.errors import InputError, ModelError, UsageError
+from cgconv.runtime.foreign import Said, import_onnx, inspect_foreign, parse_range
+from cgconv.runtime.store import resolve_model
+from cgconv.runtime.translator import open_translator
+
+Array = np.ndarray[Any, Any]
+
+
+@pytest.fixture(autouse=True)
+def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CGCONV_MODELS", str(tmp_path / "models"))
+
+
+def saved(model: onnx.ModelProto, folder: Path, name: str = "foreign.onnx") -> Path:
+    (folder / name).write_bytes(model.SerializeToString())
+    return folder / name
+
+
+def as_old_pytorch_wrote_it(edge: int = 32, channels: int = 4) -> onnx.ModelProto:
+    """Return a style net as PyTorch 0.4 exported them: 0..255, opset 9, one size, norms and upsampling in pieces."""
+    net = GraphBuilder(seed=2, opset=9)
+
+    def norm_in_pieces(data: str, epsilon_trick: bool) -> str:
+        def mean(values: str) -> str:
+            rows = net.node("Reshape", values, net.constant([1, channels, 1, -1], np.int64))
+            return net.node("ReduceMean", rows, axes=[3], keepdims=1)
+
+        centred = net.node("Sub", data, mean(data))
+        other = net.node("Add", centred, net.constant(np.float32(1e-9))) if epsilon_trick else centred
+        variance = mean(net.node("Mul", centred, other))
+        deviation = net.node("Sqrt", net.node("Add", variance, net.constant(np.float32(1e-5))))
+        shape = net.constant([-1, channels, 1, 1], np.int64)
+        gain = net.node("Reshape", net.constant(net.random.uniform(0.5, 1.5, channels)), shape)
+        offset = net.node("Reshape", net.constant(net.random.normal(0, 0.3, channels)), shape)
+        return net.node("Add", net.node("Mul", net.node("Div", centred, deviation), gain), offset)
+
+    def twice_in_pieces(data: str, half: int) -> str:
+        pixels = net.node("Reshape", data, net.constant([-1, 1], np.int64))
+        columns = net.node("Concat", pixels, net.node("Add", pixels, net.constant(np.float32(0))), axis=1)
+        rows = net.node("Reshape", columns, net.constant([-1, half * 2], np.int64))
+        both = net.node("Concat", rows, rows, axis=1)
+        return net.node("Reshape", both, net.constant([-1, channels, half * 2, half * 2], np.int64))
+
+    data = net.node("Relu", norm_in_pieces(net.conv(net.pad("input", 2), 3, channels, 5), True))
+    data = net.node("Relu", norm_in_pieces(net.conv(net.pad(data, 1), channels, channels, 3, stride=2), False))
+    data = net.conv(net.pad(twice_in_pieces(data, edge // 2), 1), channels, 3, 3)
+    scaled = net.node("Add", net.node("Mul", data, net.constant(np.float32(70))), net.constant(np.float32(127)))
+    return net.model(scaled, shape_in=[1, 3, edge, edge], shape_out=[1, 3, edge, edge])
+
+
+def tensor(image: Array, value_range: tuple[float, float]) -> Array:
+    low, high = value_range
+    return np.ascontiguousarray((image / 255 * (high - low) + low).transpose(0, 3, 1, 2), dtype=np.float32)
+
+
+def test_a_model_of_one_size_in_pieces_is_freed_and_computes_the_same(tmp_path: Path) -> None:
+    model = as_old_pytorch_wrote_it()
+    path = saved(model, tmp_path)
+    card = inspect_foreign(path)
+    assert card.fixed_size_hw is None
+    assert (card.size_multiple, card.scale, card.normalization) == (2, 1, "instance")
+    assert card.value_range_in == card.value_range_out == (0.0, 255.0)
+    image = photo((32, 32))
+    original = open_graph(model, Machine(backend=BackendName.ONNXRUNTIME))
+    wanted = original.run({"input": tensor(image, (0, 255))})[model.graph.output[0].name]
+    wanted_image = np.clip(wanted.transpose(0, 2, 3, 1), 0, 255).round().astype(np.uint8)
+    with open_translator(path, precision="fp32") as opened:
+        assert np.abs(opened.translate(image).astype(int) - wanted_image).max() <= 1
+        for size_hw in ((1, 1), (31, 45), (200, 120)):
+            images = np.concatenate([photo(size_hw, 1), photo(size_hw, 2)])
+            assert opened.translate(images).shape == images.shape
+        alone = opened.translate(images[1:])
+        assert decibels(opened.translate(images)[1:], alone) > 55  # a batch does not mix its pictures
+
+
+def test_a_freed_model_is_computed_in_parts_like_any_other(tmp_path: Path) -> None:
+    path = saved(as_old_pytorch_wrote_it(), tmp_path)
+    image = photo((100, 130))
+    with (
+        open_translator(path, precision="fp32") as whole,
+        open_translator(path, precision="fp32", max_tile_pixels=2500) as in_parts,
+    ):
+        assert decibels(in_parts.translate(image), whole.translate(image)) > 60
+
+
+def test_import_writes_a_model_that_needs_no_more_finding_out(tmp_path: Path) -> None:
+    target = import_onnx(saved(as_old_pytorch_wrote_it(), tmp_path), "candy")
+    assert target == resolve_model("candy")
+    card = read_card(target)
+    assert card is not None
+    assert card.name == "candy"
+    assert len(card.source["sha256"]) == 64
+    onnx.checker.check_model(str(target))
+    image = photo((50, 70))
+    with (
+        open_translator("candy", precision="fp32") as named,
+        open_translator(tmp_path / "foreign.onnx", precision="fp32") as direct,
+    ):
+        np.testing.assert_array_equal(named.translate(image), direct.translate(image))
+    with pytest.raises(UsageError, match="already a model named candy"):
+        import_onnx(tmp_path / "foreign.onnx", "candy")
+
+
+def test_a_model_with_a_card_keeps_it_on_import(tmp_path: Path) -> None:
+    target = import_onnx(saved(small_resnet(), tmp_path), "mine")
+    card = read_card(target)
+    assert card is not None
+    assert (card.name, card.size_multiple, card.smallest_size) == ("mine", 4, 8)
+
+
+@pytest.mark.parametrize("layout_in", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("layout_out", ["NCHW", "NHWC"])
+def test_both_layouts_are_seen_at_both_ends(layout_in: str, layout_out: str, tmp_path: Path) -> None:
+    net = GraphBuilder()
+    data = "input" if layout_in == "NCHW" else net.node("Transpose", "input", perm=[0, 3, 1, 2])
+    data = net.node("Clip", data, net.constant(np.float32(0)), net.constant(np.float32(1)))
+    data = data if layout_out == "NCHW" else net.node("Transpose", data, perm=[0, 2, 3, 1])
+    shapes: dict[str, list[int | str]] = {"NCHW": [1, 3, 24, 40], "NHWC": [1, 24, 40, 3]}
+    path = saved(net.model(data, shape_in=shapes[layout_in], shape_out=shapes[layout_out]), tmp_path)
+    card = inspect_foreign(path)
+    assert (card.layout_in, card.layout_out) == (layout_in, layout_out)
+    image = photo((19, 33))
+    with open_translator(path) as opened:
+        np.testing.assert_array_equal(opened.translate(image), image)
+
+
+def test_an_upscaler_in_halves_is_seen_as_one(tmp_path: Path) -> None:
+    net = GraphBuilder()
+    weight = np.zeros((3, 3, 3, 3), np.float16)
+    weight[range(3), range(3), 1, 1] = 1
+    data = net.node("Conv", "input", net.constant(weight, np.float16), pads=[1, 1, 1, 1])
+    model = net.model(
+        net.upsample(data), shape_in=[1, 3, "h", "w"], shape_out=[1, 3, "H", "W"], element=TensorProto.FLOAT16
+    )
+    card = inspect_foreign(saved(model, tmp_path))
+    assert (card.scale, card.size_multiple, card.value_range_in) == (2, 1, (0.0, 1.0))
+    image = photo((9, 13))
+    for precision in ("fp32", "fp16"):
+        with open_translator(tmp_path / "foreign.onnx", precision=precision) as opened:
+            np.testing.assert_array_equal(opened.translate(image), image.repeat(2, axis=1).repeat(2, axis=2))
+
+
+@pytest.mark.parametrize(
+    ("last", "value_range"),
+    [
+        (["Tanh"], (-1.0, 1.0)),
+        (["Sigmoid"], (0.0, 1.0)),
+        (["Tanh", ("Mul", 0.5), ("Add", 0.5)], (0.0, 1.0)),
+        (["Tanh", ("Mul", 127.5), ("Add", 127.5)], (0.0, 255.0)),
+        (["Tanh", ("Add", 1.0), ("Div", 2.0)], (0.0, 1.0)),
+    ],
+)
+def test_the_last_operators_tell_the_range(last: list[Any], value_range: tuple[float, float], tmp_path: Path) -> None:
+    net = GraphBuilder(seed=1)
+    data = net.norm(net.conv("input", 3, 3, 3, padding=1), 3)
+    for step in last:
+        operator, constants = (step, []) if isinstance(step, str) else (step[0], [net.constant(np.float32(step[1]))])
+        data = net.node(operator, data, *constants)
+    assert inspect_foreign(saved(net.model(data), tmp_path)).value_range_out == value_range
+
+
+def test_a_range_that_cannot_be_found_out_names_the_option_and_takes_its_word(tmp_path: Path) -> None:
+    net = GraphBuilder()
+    dull = net.node("Add", net.node("Mul", "input", net.constant(np.float32(0))), net.constant(np.float32(7)))
+    path = saved(net.model(dull), tmp_path)
+    with pytest.raises(UsageError, match="--range"):
+        inspect_foreign(path)
+    card = inspect_foreign(path, Said(value_range_in=parse_range("0..255"), channel_order=ChannelOrder.BGR))
+    assert (card.value_range_in, card.value_range_out) == ((0.0, 255.0), (0.0, 255.0))
+    assert card.channel_order == "BGR"
+    with pytest.raises(UsageError, match=r"--range is '0\.\.2', expected one of -1\.\.1, 0\.\.1, 0\.\.255"):
+        parse_range("0..2")
+
+
+def test_sizes_that_cannot_be_freed_are_kept_and_said(tmp_path: Path) -> None:
+    net = GraphBuilder()
+    flat = net.node("Reshape", "input", net.constant([1, 3 * 16 * 24], np.int64))
+    back = net.node("Reshape", flat, net.constant([1, 3, 16, 24], np.int64))
+    path = saved(net.model(back, shape_in=[1, 3, 16, 24], shape_out=[1, 3, 16, 24]), tmp_path)
+    assert inspect_foreign(path).fixed_size_hw == (16, 24)
+    with open_translator(path) as opened:
+        images = np.concatenate([photo((16, 24), 1), photo((16, 24), 2)])
+        np.testing.assert_array_equal(opened.translate(images), images)
+        np.testing.assert_array_equal(opened.translate(images[:, :5, :7]), images[:, :5, :7])
+        with pytest.raises(InputError, match="takes pictures up to 24×16"):
+            opened.translate(photo((17, 24)))
+
+
+def test_a_model_that_only_takes_one_picture_at_a_time_gets_one_at_a_time(tmp_path: Path) -> None:
+    net = GraphBuilder()
+    data = net.node("Squeeze", "input", net.constant([0], np.int64))
+    model = net.model(net.node("Unsqueeze", data, net.constant([0], np.int64)), shape_in=[1, 3, "h", "w"])
+    images = np.concatenate([photo((20, 30), 1), photo((20, 30), 2)])
+    with open_translator(saved(model, tmp_path)) as opened:
+        np.testing.assert_array_equal(opened.translate(images), images)
+
+
+def test_resizing_to_a_constant_size_becomes_resizing_by_a_factor(tmp_path: Path) -> None:
+    net = GraphBuilder()
+    small = net.node("AveragePool", "input", kernel_shape=[2, 2], strides=[2, 2])
+    large = net.node("Resize", small, "", "", net.constant([1, 3, 32, 32], np.int64), mode="nearest")
+    path = saved(net.model(large, shape_in=[1, 3, 32, 32], shape_out=[1, 3, 32, 32]), tmp_path)
+    card = inspect_foreign(path)
+    assert (card.fixed_size_hw, card.size_multiple) == (None, 2)
+    with open_translator(path) as opened:
+        assert opened.translate(photo((50, 90))).shape == (1, 50, 90, 3)
+
+
+def test_an_identity_without_a_card_is_exact(tmp_path: Path) -> None:
+    image = photo((17, 29))
+    fine = (np.arange(17 * 29 * 3).reshape(1, 17, 29, 3) / 65535).astype(np.float32)
+    for shape in (None, [1, 3, 64, 64]):
+        with open_translator(saved(identity_model(shape), tmp_path)) as opened:
+            np.testing.assert_array_equal(opened.translate(image), image)
+            np.testing.assert_array_equal(np.round(opened.translate(fine) * 65535), np.round(fine * 65535))
+
+
+def two_inputs(net: GraphBuilder) -> onnx.ModelProto:
+    model = net.model(net.node("Add", "input", "noise"))
+    model.graph.input.append(onnx.helper.make_tensor_value_info("noise", TensorProto.FLOAT, [1]))
+    return model
+
+
+REFUSED = {
+    "21 channels": lambda net: net.model(net.conv("input", 3, 21, 1), shape_out=["n", 21, "h", "w"]),
+    "2 inputs": two_inputs,
+    "1×1×28×28": lambda net: net.model(net.node("Relu", "input"), shape_in=[1, 1, 28, 28]),
+    "has 2 axes": lambda net: net.model(net.node("Relu", "input"), shape_in=[1, 784]),
+    "float32 or float16": lambda net: net.model(net.node("Identity", "input"), element=TensorProto.INT64),
+    "output .* has 2 axes": lambda net: net.model(net.node("Flatten", "input"), shape_out=["n", "features"]),
+    "not a picture of its size": lambda net: net.model(
+        net.node("AveragePool", "input", kernel_shape=[3, 3]), shape_in=[1, 3, 32, 32], shape_out=[1, 3, 30, 30]
+    ),
+    "at any size": lambda net: net.model(net.node("GlobalAveragePool", "input")),
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_is_no_translator_is_refused_with_the_reason(words: str, tmp_path: Path) -> None:
+    path = saved(REFUSED[words](GraphBuilder()), tmp_path)
+    with pytest.raises(ModelError, match=rf"foreign\.onnx: .*{words}") as caught:
+        open_translator(path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ModelError):
+        import_onnx(path, "never")
+    with pytest.raises(UsageError):
+        resolve_model("never")
