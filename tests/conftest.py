@@ -17,6 +17,6 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def pytest_configure() -> None:
-    """Give each xdist worker its share of the cores: torch would take them all in each, and spin where there are none."""
+    """Give each xdist worker its share of the cores: torch would take them all in each, and spin."""
     if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
