@@ -50,9 +50,10 @@ lint: .venv/dev
 types: .venv/dev
 	@rm -rf build/lib build/typed
 	@$(INSTALL) --no-deps --no-build-isolation --target build/typed .
-	MYPYPATH=build/typed $(BIN)/mypy $(addprefix -p cgconv.,$(PACKAGES))
-	MYPYPATH=build/typed $(BIN)/mypy scripts benchmarks tests
-	@rm -rf build/lib build/bdist.* build/typed
+	@export MYPYPATH=build/typed; code=0; \
+	$(BIN)/mypy $(addprefix -p cgconv.,$(PACKAGES)) || code=1; \
+	$(BIN)/mypy scripts benchmarks tests || code=1; \
+	rm -rf build/lib build/bdist.* build/typed; exit $$code
 
 bench: .venv/dev
 	@set -e; for file in benchmarks/*_speed.py; do echo "== $$file"; $(BIN)/python $$file --model '$(MODEL)'; done
