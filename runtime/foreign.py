@@ -175,8 +175,9 @@ def _find_ends(model: onnx.ModelProto) -> _Ends:
     out_shape = _dims(output)
     channels = [out_shape[axis] for axis in (1, 3)] if len(out_shape) == 4 else []
     if channels and 3 not in channels and channels[0 if layout_in is Layout.NCHW else 1]:
+        found = min(size for size in channels if size)
         raise ModelError(
-            f"not a picture translator: its output {output.name} has {min(filter(None, channels))} channels where a picture has 3 "
+            f"not a picture translator: its output {output.name} has {found} channels, a picture has 3 "
             "(a network for segmentation or detection?)"
         )
     if out_shape and len(out_shape) != 4:
