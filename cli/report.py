@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +22,7 @@ from cgconv.runtime.events import (
     JobWarned,
     event_as_json,
 )
+from cgconv.runtime.files import write_atomically
 from cgconv.runtime.protocol import finite
 
 REPORT_VERSION = 1
@@ -85,7 +84,8 @@ class Report:
             self._values["error"] = {"reason": reason, "exit_code": getattr(error, "exit_code", 1)}
         if self._path is not None:
             self._values["jobs"] = [job for _, job in sorted(self._jobs.items())]
-            _write_in_one_step(self._path, json.dumps(finite(self._values), indent=1, default=str) + "\n")
+            text = json.dumps(finite(self._values), indent=1, default=str) + "\n"
+            write_atomically(self._path, text.encode("utf-8", "backslashreplace"))
 
     def _job(self, index: int) -> dict[str, Any]:  # Any: JSON values
         return self._jobs.setdefault(index, {"index": index, "state": "planned", "warnings": []})
@@ -101,20 +101,3 @@ def _can_write(folder: Path) -> bool:
     while not folder.exists():
         folder = folder.parent
     return folder.is_dir() and os.access(folder, os.W_OK)
-
-
-def _write_in_one_step(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=".cgconv-", suffix=".part")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
-            Path(beside).chmod(0o644)
-            Path(beside).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(beside).unlink()
-            raise
-    except OSError as error:
-        raise OutputError(f"{path}: the report cannot be written ({error.strerror or error})") from error

@@ -69,6 +69,18 @@ MAY_CHANGE = frozenset({"a", "b", "out", "resume", "epochs", "device", "precisio
     help="Channels after a discriminator's first convolution.",
 )
 @click.option(
+    "--discriminator-norm",
+    type=click.Choice(["instance", "spectral"]),
+    default="instance",
+    show_default=True,
+    help="As published, or spectral: sees overall colour, learns texture more slowly.",
+)
+@click.option(
+    "--color-judge",
+    is_flag=True,
+    help="Add a small discriminator of overall colour and brightness, to which the published one is blind.",
+)
+@click.option(
     "--gan-loss",
     type=click.Choice(["least-squares", "cross-entropy"]),
     default="least-squares",
@@ -201,6 +213,7 @@ def _config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
     from cgconv.trainer.config import (
         DataConfig,
         DiscriminatorConfig,
+        DiscriminatorNorm,
         Focus,
         GanLoss,
         GeneratorConfig,
@@ -219,7 +232,11 @@ def _config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
             blocks=given["blocks"], width=given["width"], upsampling=Upsampling(given["upsampling"]),
             focus=Focus(given["focus"]),
         ),
-        discriminator=DiscriminatorConfig(width=given["discriminator_width"]),
+        discriminator=DiscriminatorConfig(
+            width=given["discriminator_width"],
+            norm=DiscriminatorNorm(given["discriminator_norm"]),
+            color=given["color_judge"],
+        ),
         loss=LossConfig(
             gan=GanLoss(given["gan_loss"]), cycle=given["cycle"], identity=given["identity"],
             identity_every=given["identity_every"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import queue
 import threading
 import time
@@ -10,13 +9,13 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
 
 from .errors import Cancelled, FilmError, PartialFilmError, UsageError
-from .events import BackendOpened, JobProgressed, JobWarned
+from .events import JobProgressed, JobWarned
 from .film_colors import RGB, Image
 from .film_encoding import VideoCodec, choose_encoding
 from .film_gif import join_gif
@@ -26,25 +25,14 @@ from .film_reader import FilmFrame, FilmReader
 from .film_writer import SegmentWriter, writing
 from .look import keep_colors, mix
 
+if TYPE_CHECKING:
+    from .shared_translator import Translates
+
 # A segment is as long as x264's distance between key frames, so cutting the film costs nothing in size.
 SEGMENT_FRAMES = 250
 PROGRESS_EVERY_S = 0.2
 _POLL_S = 0.1
 STAGES = ("decode", "translate", "encode")
-
-
-class FilmTranslator(Protocol):
-    """What a film needs of a translator (see translator.py)."""
-
-    @property
-    def card(self) -> Any:  # Any: the model card; its `scale` is used here
-        """The model's facts."""
-
-    def translate(self, batch: Image) -> Image:
-        """Return the translation of N×H×W×3 RGB, uint8 or float32 in [0, 1], `card.scale` times the size."""
-
-    def describe(self) -> BackendOpened:
-        """Say what really runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +71,7 @@ class FilmOptions:
 def translate_film(
     source: Path,
     target: Path,
-    translator: FilmTranslator,
+    translator: Translates,
     options: FilmOptions,
     *,
     cancel: threading.Event,
@@ -127,7 +115,7 @@ class _FilmJob:
 
     reader: FilmReader
     target: Path
-    translator: FilmTranslator
+    translator: Translates
     options: FilmOptions
     cancel: threading.Event
     index: int
@@ -135,7 +123,7 @@ class _FilmJob:
 
     def __post_init__(self) -> None:
         info = self.reader.info
-        scale = int(getattr(self.translator.card, "scale", 1) or 1)
+        scale = self.translator.card.scale
         height, width = self.reader.image_hw
         self.output_hw = (height * scale, width * scale)
         self.coded_hw = info.orientation.upright_hw(self.output_hw)
@@ -403,7 +391,7 @@ class _FilmJob:
             "encoding": asdict(self.encoding),
             "coded_hw": list(self.coded_hw),
             "segment_frames": SEGMENT_FRAMES,
-            "model": model_fingerprint(self.translator),
+            "model": self.translator.sha256,
             "backend": [running.backend, running.provider, running.precision],
             "pyav": av.__version__,
         }
@@ -424,12 +412,6 @@ class _FilmJob:
             "stage_seconds": {name: round(stage.busy_s, 3) for name, stage in self.stages.items()},
             "broken_at_s": self.reader.broken_at_s,
         }
-
-
-def model_fingerprint(translator: FilmTranslator) -> str:
-    """Return what tells two models apart: the file's hash where the translator has it, its card otherwise."""
-    sha256 = getattr(translator, "sha256", None)
-    return str(sha256) if sha256 else hashlib.sha256(repr(translator.card).encode()).hexdigest()
 
 
 def _offer(

@@ -81,5 +81,5 @@ def _with_luma_of(brightness: Images, colors: Images) -> Images:
     scale = np.minimum(room, 1)
     result = cv2.merge([wanted + scale * red, wanted + scale * green, wanted + scale * blue])
     if brightness.dtype == np.uint8:
-        return cast(Images, cv2.convertScaleAbs(result))  # rounds
-    return cast(Images, np.clip(result, 0, whole))
+        return cv2.convertScaleAbs(result)  # rounds
+    return np.clip(result, 0, whole)

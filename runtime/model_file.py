@@ -5,13 +5,12 @@ Model files come from anywhere. Nothing in one may make cgconv read another file
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import ModelError, OutputError
+from .errors import ModelError
+from .files import write_atomically
 
 if TYPE_CHECKING:
     import onnx
@@ -63,18 +62,7 @@ def write_model(model: onnx.ModelProto, path: Path) -> None:
     Raises:
         OutputError: the folder cannot be written to or the disk is full.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(model.SerializeToString())
-            Path(beside).replace(path)
-        except BaseException:
-            Path(beside).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    write_atomically(path, model.SerializeToString())
 
 
 def tensors_of(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:

@@ -6,9 +6,7 @@ import contextlib
 import functools
 import hashlib
 import json
-import os
 import platform
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +16,8 @@ import numpy.typing as npt
 import platformdirs
 
 from .backend import Machine, PrecisionChoice, open_graph
-from .errors import CgconvError
+from .errors import CgconvError, OutputError
+from .files import write_atomically
 from .graph import IMAGES, TRANSLATED, specialise
 
 if TYPE_CHECKING:
@@ -129,9 +128,5 @@ def _remembered() -> dict[str, float]:
 
 def _remember(decibels: dict[str, float]) -> None:
     """Write atomically; a cache that cannot be written only costs the time to measure again."""
-    with contextlib.suppress(OSError):
-        _file().parent.mkdir(parents=True, exist_ok=True)
-        descriptor, beside = tempfile.mkstemp(dir=_file().parent, suffix=".part")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(decibels, file, indent=1)
-        Path(beside).replace(_file())
+    with contextlib.suppress(OutputError):
+        write_atomically(_file(), json.dumps(decibels, indent=1).encode())

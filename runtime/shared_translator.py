@@ -24,7 +24,11 @@ class Translates(Protocol):
 
     @property
     def card(self) -> ModelCard:
-        """The model's card."""
+        """The model's card; its `scale` is the output's height over the input's."""
+
+    @property
+    def sha256(self) -> str:
+        """What tells two models apart."""
 
     def describe(self) -> BackendOpened:
         """Return what really runs."""
@@ -61,6 +65,11 @@ class SharedTranslator:
     def card(self) -> ModelCard:
         """The model's card."""
         return self._translator.card
+
+    @property
+    def sha256(self) -> str:
+        """What tells two models apart."""
+        return self._translator.sha256
 
     def describe(self) -> BackendOpened:
         """Return what really runs."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import logging
 import threading
 from pathlib import Path
@@ -82,6 +84,11 @@ class Translator:
             translated = self._translate(padded, doors)
         scale = self.card.scale
         return np.ascontiguousarray(translated[:, : height * scale, : width * scale])
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """The hash of the model's graph and weights: two models with one card are not one model."""
+        return hashlib.sha256(self._model.SerializeToString(deterministic=True)).hexdigest()
 
     def describe(self) -> BackendOpened:
         """Return what really runs; opens the backend where that has not happened yet."""

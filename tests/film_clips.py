@@ -27,6 +27,7 @@ class FakeTranslator:
 
     def __init__(self, change: Callable[[Any], Any] = lambda batch: batch, *, scale: int = 1, name: str = "fake"):
         self.card = SimpleNamespace(scale=scale, name=name)
+        self.sha256 = name
         self.change = change
         self.seen: list[np.ndarray] = []
 

@@ -39,6 +39,7 @@ class Negative:
     def __init__(self, *, seconds: float = 0.0) -> None:
         self.batches: list[tuple[int, ...]] = []
         self.seconds = seconds
+        self.sha256 = "negative"
 
     @property
     def card(self) -> ModelCard:

@@ -19,8 +19,8 @@ from cgconv.trainer.cyclegan import CycleGanStep, build_networks
 from cgconv.trainer.history import History
 from cgconv.trainer.losses import cycle_loss, discriminator_loss, generator_loss, identity_loss
 
-SCORES_REAL = torch.tensor([[[[0.9, 0.2], [1.4, -0.3]]]])
-SCORES_FAKE = torch.tensor([[[[0.1, -0.6], [0.5, 0.8]]]])
+SCORES_REAL = [torch.tensor([[[[0.9, 0.2], [1.4, -0.3]]]])]
+SCORES_FAKE = [torch.tensor([[[[0.1, -0.6], [0.5, 0.8]]]])]
 TINY = TrainConfig(
     generator=GeneratorConfig(blocks=1, width=4),
     discriminator=DiscriminatorConfig(layers=2, width=4),
@@ -83,7 +83,7 @@ def step_on_fixed_weights(config: TrainConfig) -> tuple[dict[str, float], list[s
     losses = {name: float(value) for name, value in step.run(a, b, step=0).items()}
 
     with torch.no_grad():  # the same terms again, from the networks and the paper alone
-        g, f, d_a, d_b = generators.ab, generators.ba, discriminators.a, discriminators.b
+        g, f, d_a, d_b = generators.ab, generators.ba, discriminators.a.body, discriminators.b.body
         fake_b, fake_a = g(a), f(b)
         wanted = {
             "gan_ab": ((d_b(fake_b) - 1) ** 2).mean(),
@@ -130,7 +130,7 @@ def test_the_generators_gradient_is_that_of_the_full_objective() -> None:
     generators.zero_grad()
     g, f = generators.ab, generators.ba
     objective = (
-        ((discriminators.b(g(a)) - 1) ** 2).mean()
+        ((discriminators.b.body(g(a)) - 1) ** 2).mean()
         + 10 * ((f(g(a)) - a).abs().mean() + (g(f(b)) - b).abs().mean())
         + 5 * (g(b) - b).abs().mean()
     )  # every term that the generator of b has a part in
@@ -186,6 +186,25 @@ def test_a_spectral_discriminator_notices_overall_brightness_and_a_normalized_on
     for norm in DiscriminatorNorm:
         _, discriminators = build_networks(TrainConfig(discriminator=DiscriminatorConfig(width=16, norm=norm)))
         with torch.no_grad():
-            inside = [discriminators.a(picture + shift)[..., 4:-4, 4:-4] for shift in (0.0, 0.4)]
+            inside = [discriminators.a(picture + shift)[0][..., 4:-4, 4:-4] for shift in (0.0, 0.4)]
         shifts[norm] = float((inside[1] - inside[0]).mean().abs() / inside[0].std())
     assert shifts[DiscriminatorNorm.SPECTRAL] > 3 * shifts[DiscriminatorNorm.INSTANCE]
+
+
+def test_the_judge_of_color_notices_overall_brightness_and_ignores_fine_texture() -> None:
+    torch.manual_seed(0)
+    _, discriminators = build_networks(TrainConfig(discriminator=DiscriminatorConfig(width=16, color=True)))
+    flat = torch.zeros(1, 3, 128, 128)
+    board = flat + 0.4 * ((torch.arange(128)[:, None] + torch.arange(128)) % 2 * 2 - 1)
+    with torch.no_grad():
+        base, brighter, textured = (discriminators.a(x)[1] for x in (flat, flat + 0.4, board))
+    assert torch.equal(base, textured)
+    assert (brighter - base).abs().mean() > 0.01
+
+
+def test_losses_of_several_score_maps_add_up() -> None:
+    kind = GanLoss.LEAST_SQUARES
+    both = generator_loss(SCORES_FAKE + SCORES_REAL, kind)
+    assert both.item() == pytest.approx((generator_loss(SCORES_FAKE, kind) + generator_loss(SCORES_REAL, kind)).item())
+    twice = discriminator_loss(SCORES_REAL * 2, SCORES_FAKE * 2, kind)
+    assert twice.item() == pytest.approx(2 * discriminator_loss(SCORES_REAL, SCORES_FAKE, kind).item())

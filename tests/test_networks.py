@@ -43,14 +43,14 @@ def test_the_receptive_field_is_what_gradients_reach(upsampling: Upsampling) -> 
         generator(x)[0, :, 64 + offset, 64 + offset].sum().backward()
         columns = x.grad.abs().sum((0, 1, 2)).nonzero().flatten()
         widest = max(widest, int(columns.max() - columns.min()) + 1)
-    assert widest <= receptive_field_px(config) <= widest + 4
+    assert receptive_field_px(config) == widest
 
 
 def test_a_patch_gan_score_sees_70_pixels() -> None:
     torch.manual_seed(0)
     discriminator = PatchDiscriminator(DiscriminatorConfig(width=4, norm=DiscriminatorNorm.SPECTRAL)).eval()
     x = torch.zeros(1, 3, 256, 256, requires_grad=True)
-    scores = discriminator(x)
+    [scores] = discriminator(x)
     assert scores.shape == (1, 1, 30, 30)
     scores[0, 0, 15, 15].backward()
     columns = x.grad.abs().sum((0, 1, 2)).nonzero().flatten()

@@ -15,7 +15,7 @@ class Upsampling(StrEnum):
     """How a generator doubles the size of its features."""
 
     TRANSPOSED = "transposed"  # as published (arXiv 1703.10593, appendix 7.2); can leave checkerboards
-    RESIZE = "resize"  # nearest neighbour, then a convolution (Odena et al. 2016, distill.pub/2016/deconv-checkerboard)
+    RESIZE = "resize"  # bilinear, then a convolution (Odena et al. 2016, distill.pub/2016/deconv-checkerboard)
 
 
 class DiscriminatorNorm(StrEnum):
@@ -74,6 +74,7 @@ class DiscriminatorConfig:
     layers: int = 3
     width: int = 64
     norm: DiscriminatorNorm = DiscriminatorNorm.INSTANCE
+    color: bool = False  # a second, small judge of overall colour and brightness, to which instance norm is blind
     channels_in: int = 3
 
     def __post_init__(self) -> None:
@@ -186,10 +187,11 @@ def config_from_dict(values: dict[str, Any], cls: type = TrainConfig) -> Any:  #
     Raises UsageError, naming the option, where a value does not fit.
     """
     kwargs: dict[str, Any] = {}
+    defaults = cls()
     for f in fields(cls):
         if f.name not in values:
             continue
-        default = f.default_factory() if callable(f.default_factory) else f.default  # type: ignore[call-arg]
+        default = getattr(defaults, f.name)
         value = values[f.name]
         if is_dataclass(default):
             kwargs[f.name] = config_from_dict(value, type(default))

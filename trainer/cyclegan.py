@@ -62,7 +62,7 @@ class Discriminators(nn.Module):
         self.a = PatchDiscriminator(config.discriminator)
         self.b = PatchDiscriminator(config.discriminator)
 
-    def forward(self, of_a: Tensor, of_b: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, of_a: Tensor, of_b: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         return self.a(of_a), self.b(of_b)
 
 

@@ -9,21 +9,21 @@ from torch import Tensor
 from .config import GanLoss
 
 
-def generator_loss(scores_of_fakes: Tensor, kind: GanLoss) -> Tensor:
-    """What a generator pays for being seen through: a scalar, 0 at best.
+def generator_loss(scores_of_fakes: list[Tensor], kind: GanLoss) -> Tensor:
+    """What a generator pays for being seen through: a scalar, 0 at best; the sum over a discriminator's score maps.
 
     least squares: E[(D(G(x)) - 1)²] (section 4); cross-entropy: -E[log σ(D(G(x)))], equation 1 made non-saturating.
     """
-    return _distance_to(scores_of_fakes.float(), 1.0, kind)
+    return torch.stack([_distance_to(scores.float(), 1.0, kind) for scores in scores_of_fakes]).sum()
 
 
-def discriminator_loss(scores_of_reals: Tensor, scores_of_fakes: Tensor, kind: GanLoss) -> Tensor:
+def discriminator_loss(scores_of_reals: list[Tensor], scores_of_fakes: list[Tensor], kind: GanLoss) -> Tensor:
     """What a discriminator pays, halved so that it learns at half the generators' pace (section 4): a scalar.
 
     least squares: ½ (E[(D(y) - 1)²] + E[D(G(x))²]); cross-entropy: -½ (E[log σ(D(y))] + E[log(1 - σ(D(G(x))))]).
     """
-    real = _distance_to(scores_of_reals.float(), 1.0, kind)
-    fake = _distance_to(scores_of_fakes.float(), 0.0, kind)
+    real = torch.stack([_distance_to(scores.float(), 1.0, kind) for scores in scores_of_reals]).sum()
+    fake = torch.stack([_distance_to(scores.float(), 0.0, kind) for scores in scores_of_fakes]).sum()
     return 0.5 * (real + fake)
 
 

@@ -58,10 +58,11 @@ class ResidualBlock(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Judge overlapping patches of N×C×H×W pictures in [-1, 1]; N×1×h×w scores, high for real.
+    """Judge overlapping patches of N×C×H×W pictures in [-1, 1]: score maps N×1×h×w, high for real.
 
-    With 3 layers each score sees 70×70 pixels, and h = H / 8 - 2. The last layer is linear: the losses
-    that want a probability apply the sigmoid themselves.
+    With 3 layers each score of the first map sees 70×70 pixels, and h = H / 8 - 2. With `color` there is a second map,
+    of the picture shrunk to a quarter and judged without instance norm. The last layers are linear: the losses that
+    want a probability apply the sigmoid themselves.
     """
 
     def __init__(self, config: DiscriminatorConfig) -> None:
@@ -79,9 +80,12 @@ class PatchDiscriminator(nn.Module):
             channels = wider
         layers.append(_conv4(channels, 1, 1, config.norm, first=True))
         self.body = nn.Sequential(*layers)
+        self.color = _color_judge(config.channels_in) if config.color else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        scores: Tensor = self.body(x)
+    def forward(self, x: Tensor) -> list[Tensor]:
+        scores = [self.body(x)]
+        if self.color is not None:
+            scores.append(self.color(x))
         return scores
 
 
@@ -98,7 +102,7 @@ class ReflectPad(nn.Module):
 
 
 class ResizeConv(nn.Module):
-    """Double H and W: nearest neighbour, then a 3×3 convolution."""
+    """Double H and W: bilinear, then a 3×3 convolution. Nearest neighbour left a grid that training did not remove."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -107,7 +111,7 @@ class ResizeConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):  # as in ReflectPad
-            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
         out: Tensor = self.conv(self.pad(x))
         return out
 
@@ -139,12 +143,15 @@ def initialize(module: nn.Module) -> None:
 
 
 def receptive_field_px(config: GeneratorConfig) -> int:
-    """Return the side of the square of input pixels that one output pixel sees, normalization aside.
-
-    1 + Σ (kernel - 1) × the stride so far: stem 6, down 2 + 4, blocks 2 × 8 × 2 each, up, head 6.
-    """
-    up = {Upsampling.RESIZE: 2 * 2 + 2, Upsampling.TRANSPOSED: 1 * 4 + 1 * 2}[config.upsampling]
-    return 1 + 6 + 2 + 4 + 16 * config.blocks + up + 6
+    """Return the side of the square of input pixels that one output pixel sees at most, normalization aside."""
+    side = 7  # what the head sees of the features at full size; from here back to the picture
+    for _ in range(2):
+        # a 3×3 convolution on bilinear samples, each of two neighbours; or a transposed 3×3 convolution
+        side = (side + 2) // 2 + 2 if config.upsampling is Upsampling.RESIZE else (side + 1) // 2 + 1
+    side += 4 * config.blocks  # two 3×3 convolutions each, at a quarter of the size
+    for _ in range(2):
+        side = 2 * side + 1  # a 3×3 convolution of stride 2
+    return side + 6
 
 
 def _conv4(
@@ -154,3 +161,12 @@ def _conv4(
     layer = nn.Conv2d(channels_in, channels_out, 4, stride=stride, padding=1,
                       bias=first or kind is not DiscriminatorNorm.INSTANCE)  # fmt: skip
     return spectral_norm(layer) if kind is DiscriminatorNorm.SPECTRAL else layer
+
+
+def _color_judge(channels: int) -> nn.Module:
+    """Return a small network that scores a picture's colours, blurred: spectral norm, so that it sees their level."""
+    spectral = DiscriminatorNorm.SPECTRAL
+    return nn.Sequential(
+        nn.AvgPool2d(4), _conv4(channels, 32, 2, spectral), nn.LeakyReLU(0.2, True),
+        _conv4(32, 64, 2, spectral), nn.LeakyReLU(0.2, True), _conv4(64, 1, 1, spectral),
+    )  # fmt: skip

@@ -127,9 +127,14 @@ class _Run:
         self.discriminators, discriminator_optimizer = fabric.setup(discriminators, optimizers[1])
         self.optimizers = [generator_optimizer, discriminator_optimizer]
         self.step = CycleGanStep(
-            self.generators, self.discriminators, *self.optimizers, config.loss,
-            backward=fabric.backward, random=self.random,
-        )  # fmt: skip
+            self.generators,
+            self.discriminators,
+            generator_optimizer,
+            discriminator_optimizer,
+            config.loss,
+            backward=fabric.backward,
+            random=self.random,
+        )
 
     def set_rates(self, images_total: int) -> None:
         """Keep the learning rate, then let it fall linearly to 0 over the last part (section 4)."""
@@ -219,7 +224,7 @@ def precision_of(config: TrainConfig, fabric: Fabric) -> str:
 
 def _has_bf16(kind: str) -> bool:
     if kind == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported())
 
 

@@ -1,0 +1,27 @@
+"""Put a file in its place whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from .errors import OutputError
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Put a file in its place whole or not at all; folders are made, an older file is replaced. Raises OutputError."""
+    partial = path.parent / f".cgconv-{secrets.token_hex(8)}.part"  # short: `path` may be as long as names can be
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
