@@ -112,6 +112,14 @@ MAY_CHANGE = frozenset({"a", "b", "out", "resume", "epochs", "device", "precisio
     help="Reckon the identity loss on every N-th step only.",
 )
 @click.option(
+    "--grid",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    metavar="X",
+    help="Weight of the grid loss: wipes a regular pattern out of flat parts; 30 is a good start.",
+)
+@click.option(
     "--crop",
     type=click.IntRange(min=32),
     default=256,
@@ -239,7 +247,7 @@ def _config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
         ),
         loss=LossConfig(
             gan=GanLoss(given["gan_loss"]), cycle=given["cycle"], identity=given["identity"],
-            identity_every=given["identity_every"],
+            identity_every=given["identity_every"], grid=given["grid"],
         ),
         data=DataConfig(
             a=a, b=b, crop=given["crop"], load=given["load"], shrink=given["shrink"], batch=given["batch"]

@@ -17,7 +17,7 @@ from cgconv.trainer.config import (
 )
 from cgconv.trainer.cyclegan import CycleGanStep, build_networks
 from cgconv.trainer.history import History
-from cgconv.trainer.losses import cycle_loss, discriminator_loss, generator_loss, identity_loss
+from cgconv.trainer.losses import cycle_loss, discriminator_loss, generator_loss, grid_loss, identity_loss
 
 SCORES_REAL = [torch.tensor([[[[0.9, 0.2], [1.4, -0.3]]]])]
 SCORES_FAKE = [torch.tensor([[[[0.1, -0.6], [0.5, 0.8]]]])]
@@ -208,3 +208,30 @@ def test_losses_of_several_score_maps_add_up() -> None:
     assert both.item() == pytest.approx((generator_loss(SCORES_FAKE, kind) + generator_loss(SCORES_REAL, kind)).item())
     twice = discriminator_loss(SCORES_REAL * 2, SCORES_FAKE * 2, kind)
     assert twice.item() == pytest.approx(2 * discriminator_loss(SCORES_REAL, SCORES_FAKE, kind).item())
+
+
+def test_the_grid_loss_is_the_deviation_of_the_means_of_a_cells_places() -> None:
+    flat = torch.full((2, 3, 16, 24), 0.3)
+    assert grid_loss(flat).item() == pytest.approx(0, abs=1e-7)
+    board = flat.clone()
+    board[:, :, ::4, ::4] += 0.16  # one place of sixteen: its mean is off by 15/16, the others by 1/16, of 0.16
+    assert grid_loss(board).item() == pytest.approx((15 / 16 + 15 * 1 / 16) / 16 * 0.16, rel=1e-4)
+
+
+def test_the_grid_loss_counts_with_its_weight() -> None:
+    generators, discriminators = build_networks(TINY)
+    optimizers = [torch.optim.SGD(module.parameters(), lr=0.0) for module in (generators, discriminators)]
+    totals = []
+    a = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    for weight in (0.0, 30.0):
+        seen: list[float] = []
+        step = CycleGanStep(
+            generators, discriminators, *optimizers, LossConfig(history=0, grid=weight),
+            backward=lambda loss, seen=seen: (seen.append(loss.item()), loss.backward()), random=torch.Generator(),
+        )  # fmt: skip
+        losses = step.run(a, a, step=0)
+        totals.append(seen[0])
+    with torch.no_grad():
+        wanted = grid_loss(generators.ab(a)) + grid_loss(generators.ba(a))
+    assert losses["grid"].item() == pytest.approx(wanted.item(), rel=1e-5)
+    assert totals[1] - totals[0] == pytest.approx(30 * wanted.item(), rel=1e-3)

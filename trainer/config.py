@@ -15,7 +15,7 @@ class Upsampling(StrEnum):
     """How a generator doubles the size of its features."""
 
     TRANSPOSED = "transposed"  # as published (arXiv 1703.10593, appendix 7.2); can leave checkerboards
-    RESIZE = "resize"  # bilinear, then a convolution (Odena et al. 2016, distill.pub/2016/deconv-checkerboard)
+    RESIZE = "resize"  # nearest neighbour, then a convolution (Odena et al. 2016, distill.pub/2016/deconv-checkerboard)
 
 
 class DiscriminatorNorm(StrEnum):
@@ -90,11 +90,13 @@ class LossConfig:
     cycle: float = 10.0  # λ of equation 3
     identity: float = 5.0  # 0.5 λ for painting generation in the paper; 0 leaves the passes out
     identity_every: int = 1  # run the two identity passes on every n-th step only
+    grid: float = 0.0  # weight of the grid loss, ours: wipes the generators' stride out of flat parts
     history: int = 50  # fakes remembered for the discriminators (section 4); 0 switches it off
 
     def __post_init__(self) -> None:
         _check(self.cycle >= 0, "loss.cycle", self.cycle, "0 or more")
         _check(self.identity >= 0, "loss.identity", self.identity, "0 or more")
+        _check(self.grid >= 0, "loss.grid", self.grid, "0 or more")
         _check(self.identity_every >= 1, "loss.identity_every", self.identity_every, "1 or more")
         _check(self.history >= 0, "loss.history", self.history, "0 or more")
 

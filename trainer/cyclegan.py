@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .config import Focus, GeneratorConfig, LossConfig, TrainConfig
 from .history import History
-from .losses import cycle_loss, discriminator_loss, generator_loss, identity_loss
+from .losses import cycle_loss, discriminator_loss, generator_loss, grid_loss, identity_loss
 from .networks import PatchDiscriminator, ResNetGenerator, initialize
 
 
@@ -121,6 +121,9 @@ class CycleGanStep:
             losses["identity_a"] = identity_loss(out.same_a, real_a)
             losses["identity_b"] = identity_loss(out.same_b, real_b)
             total = total + config.identity * (losses["identity_a"] + losses["identity_b"])
+        if config.grid:
+            losses["grid"] = grid_loss(out.fake_a) + grid_loss(out.fake_b)
+            total = total + config.grid * losses["grid"]
         self.generator_optimizer.zero_grad()
         self.backward(total)
         self.generator_optimizer.step()

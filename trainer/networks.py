@@ -102,7 +102,7 @@ class ReflectPad(nn.Module):
 
 
 class ResizeConv(nn.Module):
-    """Double H and W: bilinear, then a 3×3 convolution. Nearest neighbour left a grid that training did not remove."""
+    """Double H and W: nearest neighbour, then a 3×3 convolution. Bilinear left paintings without their finest grain."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class ResizeConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):  # as in ReflectPad
-            x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
         out: Tensor = self.conv(self.pad(x))
         return out
 
@@ -146,8 +146,8 @@ def receptive_field_px(config: GeneratorConfig) -> int:
     """Return the side of the square of input pixels that one output pixel sees at most, normalization aside."""
     side = 7  # what the head sees of the features at full size; from here back to the picture
     for _ in range(2):
-        # a 3×3 convolution on bilinear samples, each of two neighbours; or a transposed 3×3 convolution
-        side = (side + 2) // 2 + 2 if config.upsampling is Upsampling.RESIZE else (side + 1) // 2 + 1
+        # a 3×3 convolution on doubled features, or a transposed 3×3 convolution
+        side = (side + 2) // 2 + 1 if config.upsampling is Upsampling.RESIZE else (side + 1) // 2 + 1
     side += 4 * config.blocks  # two 3×3 convolutions each, at a quarter of the size
     for _ in range(2):
         side = 2 * side + 1  # a 3×3 convolution of stride 2
