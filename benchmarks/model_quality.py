@@ -1,8 +1,8 @@
 """Print how near a model's translations come to the pictures it learned from, beside what does not translate.
 
-    python benchmarks/model_quality.py monet --inputs DATA/testB --targets DATA/testA --others DATA/trainA --sheet s.png
+    python benchmarks/model_quality.py monet --inputs DATA/testB --targets DATA/testA --others DATA/trainA
 
-The table is docs/models.md's. `--sheet` also writes a contact sheet of 12 inputs and their translations.
+The table is docs/models.md's.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,8 +49,6 @@ def main() -> None:
             cells += [f"{edge_correlation(images, inputs):.2f}", f"{mean_change(images, inputs):.1f}"]
             cells += [f"{stride_peak(images):.2f}"]
         print(f"| {' | '.join(cells)} |")
-    if options.sheet:
-        write_sheet(options.sheet, inputs, translated)
 
 
 def parse_options() -> argparse.Namespace:
@@ -64,7 +61,6 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--others", type=Path, required=True, help="more of that kind: the floor of the measure")
     parser.add_argument("--count", type=int, default=40, help="pictures of each folder, evenly spread")
     parser.add_argument("--precision", default="auto")
-    parser.add_argument("--sheet", type=Path, help="write a contact sheet of 12 pictures here")
     return parser.parse_args()
 
 
@@ -83,15 +79,6 @@ def read_folder(folder: Path, count: int) -> NDArray[np.uint8]:
 def translate_all(translator: Translator, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Translate pictures one by one, as `cgconv images` does."""
     return np.concatenate([translator.translate(image[None]) for image in images])
-
-
-def write_sheet(path: Path, inputs: NDArray[np.uint8], translated: NDArray[np.uint8]) -> None:
-    """Write 12 evenly spread pairs, three a row: input left, translation right."""
-    chosen = [i * len(inputs) // 12 for i in range(12)]
-    pairs = [np.concatenate([inputs[i], translated[i]], axis=1) for i in chosen]
-    rows = [np.concatenate(pairs[start : start + 3], axis=1) for start in range(0, 12, 3)]
-    sheet = cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR)
-    path.write_bytes(cv2.imencode(path.suffix, sheet)[1].tobytes())
 
 
 if __name__ == "__main__":

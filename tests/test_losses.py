@@ -211,11 +211,15 @@ def test_losses_of_several_score_maps_add_up() -> None:
 
 
 def test_the_grid_loss_is_the_deviation_of_the_means_of_a_cells_places() -> None:
-    flat = torch.full((2, 3, 16, 24), 0.3)
+    flat = torch.full((2, 3, 32, 64), 0.3)
     assert grid_loss(flat).item() == pytest.approx(0, abs=1e-7)
     board = flat.clone()
     board[:, :, ::4, ::4] += 0.16  # one place of sixteen: its mean is off by 15/16, the others by 1/16, of 0.16
     assert grid_loss(board).item() == pytest.approx((15 / 16 + 15 * 1 / 16) / 16 * 0.16, rel=1e-4)
+    opposite = flat.clone()
+    opposite[..., :32] += board[..., :32] - flat[..., :32]
+    opposite[..., 32:] -= board[..., 32:] - flat[..., 32:]  # windows do not cancel each other
+    assert grid_loss(opposite).item() == pytest.approx(grid_loss(board).item(), rel=1e-4)
 
 
 def test_the_grid_loss_counts_with_its_weight() -> None:

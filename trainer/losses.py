@@ -37,14 +37,16 @@ def identity_loss(same: Tensor, real: Tensor) -> Tensor:
     return F.l1_loss(same.float(), real.float())
 
 
-def grid_loss(fake: Tensor, stride: int = 4) -> Tensor:
-    """How much a picture's mean depends on the place within cells of `stride` pixels: a grid over the whole picture.
+def grid_loss(fake: Tensor, stride: int = 4, window_px: int = 32) -> Tensor:
+    """How much a picture's values depend on the place within cells of `stride` pixels: 0 where they do not.
 
-    Ours, not published: the mean absolute deviation of the stride × stride means from theirs. A generator that works at
-    a quarter of the size leaves such grids in flat parts. `fake` is N×C×H×W, H and W multiples of `stride`.
+    Ours, not published: in every window, the mean absolute deviation of the stride × stride places' means from theirs.
+    A generator that works at a quarter of the size leaves grids in flat parts; those average to nothing over a whole
+    picture, so each window counts for itself. `fake` is N×C×H×W, H and W multiples of `stride`.
     """
-    cells = F.pixel_unshuffle(fake.float(), stride).mean((2, 3))  # N, C × stride², each the mean of one place
-    places = cells.unflatten(1, (fake.shape[1], stride * stride))
+    cells = F.pixel_unshuffle(fake.float(), stride)  # N, C × stride², H / stride, W / stride: a channel for each place
+    window = min(window_px // stride, *cells.shape[2:])
+    places = F.avg_pool2d(cells, window).unflatten(1, (fake.shape[1], stride * stride))
     return (places - places.mean(2, keepdim=True)).abs().mean()
 
 
