@@ -137,7 +137,7 @@ def encode(film: Path, images: list[np.ndarray], folder: Path) -> int:
 
 def run(film: Path, target: Path, translator: Translates, batch: int) -> int:
     """Translate the film and return its number of frames."""
-    job = translate_film(film, target, translator, FilmOptions(batch=batch), cancel=threading.Event())  # type: ignore[arg-type]
+    job = translate_film(film, target, translator, FilmOptions(batch=batch), cancel=threading.Event())
     while True:
         try:
             next(job)
