@@ -44,8 +44,10 @@ def run_batch(
         show = stack.enter_context(open_show(as_json=reporting.as_json, kind=options.kind))
         report = stack.enter_context(Report(reporting.report, settings))
         try:
+            from cgconv.runtime.backend import checked_device
             from cgconv.runtime.jobs import plan_jobs, run_jobs
 
+            checked_device(machine["device"])  # also where there turns out to be nothing to do
             jobs = plan_jobs(inputs, options)
             if reporting.dry_run:
                 return _show_plan(jobs, show)

@@ -55,7 +55,7 @@ def described(found: Examination) -> list[str]:
             lines.append(f"  no   {name:24} {trial.problem}")
     if found.chosen is not None:
         chosen = found.chosen
-        lines.append(f"auto takes {chosen.backend}, {chosen.device}, {chosen.precision}: {chosen.why}")
+        lines.append(f"auto takes {chosen.backend}, {chosen.device} (precision is chosen for each model)")
     else:
         lines.append("auto finds nothing that runs")
     lines += ["", f"models: {', '.join(found.models) or 'none yet'}", f"model folder: {found.models_folder}"]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cgconv.runtime.errors import UsageError
+
 from .extras import needs_extra
 from .options import PathType, complete_model, debug_option, json_option
 
@@ -85,9 +87,13 @@ def import_(file: Path, name: str | None, value_range: str | None, bgr: bool) ->
     What an ONNX file takes is found out by running it: layout, value range, sizes. Checkpoints
     (pytorch-CycleGAN-and-pix2pix) need torch: pip install 'cgconv[train]'.
     """
+    if not file.exists():
+        raise UsageError(f"{file}: there is no such file")
     if _is_checkpoint(file):
         with needs_extra("train", "importing a checkpoint"):
             from cgconv.exporter.export import import_checkpoint
+        if sys.stderr.isatty():  # it takes a while, but an error is to be the only line of a log
+            click.echo("rebuilding the network and checking the result against torch …", err=True)
         path = import_checkpoint(file, name=name).path
     else:
         from cgconv.runtime.card import ChannelOrder

@@ -138,7 +138,7 @@ def choose_machine(
     wanted_precision = _member(PrecisionChoice, precision, "--precision")
     if threads is not None and threads < 1:
         raise UsageError(f"--threads is {threads}, expected 1 or more")
-    device = _checked_device(device)
+    device = checked_device(device)
     kind = device.split(":")[0]
     if wanted_precision is PrecisionChoice.BF16 and wanted_backend is BackendName.ONNXRUNTIME:
         raise UsageError("--precision bf16 needs --backend openvino: ONNX Runtime has no bf16 convolutions")
@@ -277,7 +277,8 @@ def _precision_of_file(precision: PrecisionChoice, model: onnx.ModelProto) -> Pr
     return PrecisionChoice.FP16 if is_half else precision
 
 
-def _checked_device(device: str) -> str:
+def checked_device(device: str) -> str:
+    """Return a device's name as it is used here. Raises UsageError where it is none."""
     kind, colon, number = device.lower().partition(":")
     if kind not in ("auto", "cpu", "cuda", "gpu", "directml", "coreml") or (colon and not number.isdecimal()):
         raise UsageError(f"--device is {device!r}, expected auto, cpu, cuda, cuda:N, gpu, directml or coreml")

@@ -340,7 +340,7 @@ class _FilmJob:
             return None
         info = self.reader.info
         first = int(self.parts.segments[0].pts[0]) * info.time_base
-        end = None if self.options.end_s is None else Fraction(self.options.end_s) + info.first_time_s
+        end = None if self.options.end_s is None else Fraction(str(self.options.end_s)) + info.first_time_s
         return Cut(None if self.options.start_s is None else first, end)
 
     def _check_cancel(self) -> None:

@@ -142,8 +142,8 @@ class FilmReader:
             self.close()
             raise
         base, first = self.info.time_base, self.info.first_time_s
-        self._start_pts = None if start_s is None else _ceil((Fraction(start_s) + first) / base)
-        self._end_pts = None if end_s is None else _ceil((Fraction(end_s) + first) / base)
+        self._start_pts = None if start_s is None else _ceil((_decimal(start_s) + first) / base)
+        self._end_pts = None if end_s is None else _ceil((_decimal(end_s) + first) / base)
         self.image_hw = _resized(self.info.displayed_hw, short_side)
         self._has_true_pts = "avi" not in self.info.container.split(",")
 
@@ -410,3 +410,8 @@ def _resized(size_hw: tuple[int, int], short_side: int | None) -> tuple[int, int
 
 def _ceil(value: Fraction) -> int:
     return -(-value.numerator // value.denominator)
+
+
+def _decimal(seconds: float) -> Fraction:
+    """Return what was meant: 0.2 is 1/5, not the nearest binary number, which is a little more."""
+    return Fraction(str(seconds))

@@ -149,6 +149,9 @@ def _is_other_kind(path: Path, kind: Kind) -> bool:
 def _expand(inputs: Sequence[str | Path], found: Findings) -> Iterator[tuple[Path, bool]]:
     """Yield each existing path with whether a pattern brought it; note the inputs that name nothing."""
     for given in inputs:
+        if not str(given):  # Path("") is the current folder: an unset variable of a script must not mean all of it
+            found.refused.append((Path(given), "an input is empty"))
+            continue
         path = Path(given).expanduser()
         try:
             if path.exists():

@@ -434,7 +434,8 @@ def _notes(found: Findings, kind: Kind) -> list[str]:
     if found.ignored:
         other = Kind.FILM if kind is Kind.PICTURE else Kind.PICTURE
         of_those = f", {_count(found.other_kind, other)} among them: use {COMMANDS[other]}" if found.other_kind else ""
-        notes.append(f"ignored {found.ignored} files that are no {PLURALS[kind]}{of_those}")
+        files = "1 file that is" if found.ignored == 1 else f"{found.ignored} files that are"
+        notes.append(f"ignored {files} no {PLURALS[kind]}{of_those}")
     if found.own_results:
         notes.append(f"left alone {found.own_results} results of earlier runs")
     return notes

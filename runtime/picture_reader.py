@@ -130,9 +130,11 @@ def _check_size(path: Path, height: int, width: int, frames: int, max_pixels: in
     total = height * width * frames
     if total > max_pixels:
         times = f" in {frames} frames" if frames > 1 else ""
+        # No picture is ten times the limit that most fit under: nobody is to paste a number that takes all memory.
+        way_in = f"--max-pixels {total} would let it in" if total <= 10 * DEFAULT_MAX_PIXELS else "see --max-pixels"
         raise PictureError(
-            f"{path} has {width}×{height} pixels{times}, {total:,} in all, more than the limit of {max_pixels:,};"
-            f" --max-pixels {total} would let it in"
+            f"{path} has {width}×{height} pixels{times}, {total:,} in all,"
+            f" more than the limit of {max_pixels:,}; {way_in}"
         )
 
 

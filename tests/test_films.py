@@ -398,3 +398,10 @@ def test_a_gpu_without_an_encoder_falls_back_to_software(tmp_path: Path) -> None
     run = run_film(source, tmp_path / "b.mp4", translator)
     assert run.facts["encoder"] in ("libx264", "h264_nvenc")
     assert len(look_at(tmp_path / "b.mp4").times) == 3
+
+
+def test_a_cut_keeps_the_frame_that_stands_at_its_start(tmp_path: Path) -> None:
+    """As a binary number 0.2 is a little more than 1/5, and the frame at 0.2 s was once left out."""
+    source = make_film(tmp_path / "a.mp4", frames=20)  # 30 a second
+    run_film(source, tmp_path / "b.mp4", options=FilmOptions(start_s=0.2, end_s=0.5))
+    assert len(look_at(tmp_path / "b.mp4").times) == 9

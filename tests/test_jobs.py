@@ -426,3 +426,13 @@ def test_warnings_of_a_picture_become_events(tmp_path: Path) -> None:
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=80)
     events = run(plan_jobs([tmp_path / "a.gif"], replace(PICTURES, file_format="jpg")))
     assert any(isinstance(event, JobWarned) and "first of 2 frames" in event.message for event in events)
+
+
+def test_an_empty_input_is_refused_and_is_not_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script's unset variable once translated everything under the folder it ran in."""
+    touch(tmp_path, "a.jpg")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="empty"):
+        plan_jobs([""], PICTURES)
