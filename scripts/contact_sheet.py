@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cgconv.runtime.images import Animation, Picture, encode_picture, read_picture, write_atomically
+from cgconv.runtime.images import SUFFIXES, Animation, Picture, encode_picture, read_picture, write_atomically
 
 
 def main() -> None:
@@ -28,8 +28,12 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=256, help="of a picture on the sheet, pixels")
     options = parser.parse_args()
 
-    results = {path.name.split(".")[0]: path for path in options.results.iterdir() if path.is_file()}
-    originals = [path for path in sorted(options.originals.iterdir()) if path.name.split(".")[0] in results]
+    results = {path.name.split(".")[0]: path for path in options.results.iterdir() if path.suffix.lower() in SUFFIXES}
+    originals = [
+        path
+        for path in sorted(options.originals.iterdir())
+        if path.suffix.lower() in SUFFIXES and path.name.split(".")[0] in results
+    ]
     if not originals:
         parser.error(f"no picture of {options.originals} has a result in {options.results}")
     count = min(options.count, len(originals))
