@@ -46,7 +46,8 @@ def grid_loss(fake: Tensor, stride: int = 4, window_px: int = 32) -> Tensor:
     """
     cells = F.pixel_unshuffle(fake.float(), stride)  # N, C × stride², H / stride, W / stride: a channel for each place
     window = min(window_px // stride, *cells.shape[2:])
-    places = F.avg_pool2d(cells, window).unflatten(1, (fake.shape[1], stride * stride))
+    means = F.avg_pool2d(cells, window)  # N, C × stride², windows down, windows across
+    places = means.view(fake.shape[0], fake.shape[1], stride * stride, *means.shape[2:])
     return (places - places.mean(2, keepdim=True)).abs().mean()
 
 
