@@ -94,7 +94,7 @@ def test_a_stopped_run_resumes_to_the_bit(folders: tuple[Path, Path], tmp_path: 
     while not isinstance(next(events), TrainProgressed):
         pass
     cancel.set()  # after step 3; it is heard after the next
-    with pytest.raises(Cancelled):
+    with pytest.raises(Cancelled, match=r"--out .* --resume"):
         list(events)
     assert load_checkpoint(stopped.run.out)["steps"] == 4
     list(train(stopped, threading.Event(), resume=True))
@@ -122,8 +122,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(
     save_checkpoint(config.run.out / "checkpoint.pt", kept)
     before = (config.run.out / "checkpoint.pt").read_bytes()
     longer = replace(config, optimizer=replace(config.optimizer, epochs=3.0))
+    rarely = replace(longer, run=replace(longer.run, report_every=100, checkpoint_every=1))  # kept before reported
     with pytest.raises(CgconvError, match=r"cycle_a.* not finite"):
-        list(train(longer, threading.Event(), resume=True))
+        list(train(rarely, threading.Event(), resume=True))
     assert (config.run.out / "checkpoint.pt").read_bytes() == before
 
 
@@ -133,6 +134,13 @@ def test_a_gpu_that_is_not_there_is_named(folders: tuple[Path, Path], tmp_path: 
     config = tiny(folders, tmp_path / "run")
     with pytest.raises(MissingError, match="--device cuda"):
         next(iter(train(replace(config, run=replace(config.run, device="cuda")), threading.Event())))
+
+
+@pytest.mark.parametrize("device", ["cuda:x", "toaster"])
+def test_a_device_that_is_none_is_refused(folders: tuple[Path, Path], tmp_path: Path, device: str) -> None:
+    config = tiny(folders, tmp_path / "run")
+    with pytest.raises(UsageError, match=device):
+        next(iter(train(replace(config, run=replace(config.run, device=device)), threading.Event())))
 
 
 def test_both_layouts_of_data_sets_are_found(folders: tuple[Path, Path], tmp_path: Path) -> None:

@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cgconv.runtime.errors import CgconvError, DataError
-from cgconv.runtime.images import Animation, read_picture
+from cgconv.runtime.images import DEFAULT_MAX_PIXELS, SUFFIXES, Animation, read_picture
 
 from .config import DataConfig
 
 log = logging.getLogger(__name__)
 
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".gif"}
-MAX_PIXELS = 250_000_000  # of one training picture, read from its header
 MEMORY_SHARE = 4 * 1024**3  # bytes of decoded pictures that are kept; the rest are decoded again when their turn comes
 
 
@@ -45,7 +43,7 @@ class Domain:
     def __init__(self, folder: Path, *, load_px: int, keep_bytes: int = MEMORY_SHARE // 2) -> None:
         self.folder = folder
         self.load_px = load_px
-        self.paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+        self.paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
         self._kept: dict[Path, NDArray[np.uint8]] = {}
         with ThreadPoolExecutor(2) as pool:
             usable = []
@@ -85,7 +83,7 @@ class Domain:
             return None
 
     def _read(self, path: Path) -> NDArray[np.uint8]:
-        picture = read_picture(path, max_pixels=MAX_PIXELS)
+        picture = read_picture(path, max_pixels=DEFAULT_MAX_PIXELS)
         if isinstance(picture, Animation):
             picture = picture.frames[0]
         pixels = picture.pixels

@@ -61,7 +61,7 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
     images_total = max(batch, round(config.optimizer.epochs * pairs.epoch_images))
     yield TrainStarted(
         out=out, images_total=images_total, images_seen=run.images_seen, pictures_a=len(pairs.domains[0]),
-        pictures_b=len(pairs.domains[1]), device=str(fabric.device), precision=precision_of(config, fabric),
+        pictures_b=len(pairs.domains[1]), device=str(fabric.device), precision=precision_of(fabric),
     )  # fmt: skip
 
     since, data_wait_s, images_then = time.monotonic(), 0.0, run.images_seen
@@ -82,7 +82,8 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
 
         stopping = cancel.is_set() and run.images_seen < images_total
         last = stopping or run.images_seen >= images_total
-        if run.steps % config.run.report_every == 0 or last:
+        keep = last or run.steps % config.run.checkpoint_every == 0
+        if keep or run.steps % config.run.report_every == 0:  # what is kept has been found finite
             means = {name: float(total) / counts[name] for name, total in sums.items()}
             _refuse_not_finite(means, out)
             seconds = time.monotonic() - since
@@ -97,11 +98,11 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
             since, data_wait_s, images_then, sums, counts = time.monotonic(), 0.0, run.images_seen, {}, {}
         if run.steps % config.run.sample_every == 0 or last:
             yield SamplesSaved(_write_samples(run, pairs, out / "samples" / f"{run.images_seen:08d}.jpg"))
-        if run.steps % config.run.checkpoint_every == 0 or last:
+        if keep:
             save_checkpoint(out / NAME, {**run.state(pairs), "colors": colors})
             yield CheckpointSaved(out / NAME, images_seen=run.images_seen)
         if stopping:
-            raise Cancelled(f"stopped; `cgconv train --resume {out}` goes on")
+            raise Cancelled(f"stopped; `cgconv train --out {out} --resume` goes on")
     yield TrainFinished(out=out, images_seen=run.images_seen)
 
 
@@ -206,7 +207,7 @@ def open_fabric(config: TrainConfig) -> Fabric:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     kind, _, index = device.partition(":")
-    if kind not in ("cpu", "cuda"):
+    if kind not in ("cpu", "cuda") or (index and not index.isdecimal()):
         raise UsageError(f"--device: found {device}, wanted auto, cpu, cuda or cuda:N")
     if kind == "cuda" and not torch.cuda.is_available():
         raise MissingError(
@@ -217,7 +218,7 @@ def open_fabric(config: TrainConfig) -> Fabric:
     return Fabric(accelerator=kind, devices=devices, precision="bf16-mixed" if bf16 else "32-true")
 
 
-def precision_of(config: TrainConfig, fabric: Fabric) -> str:
+def precision_of(fabric: Fabric) -> str:
     """Return fp32 or bf16: what the networks really compute in."""
     return "bf16" if "bf16" in str(fabric._precision.precision) else "fp32"
 
