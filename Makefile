@@ -33,7 +33,7 @@ help:
 
 .venv/dev: .venv/made pyproject.toml constraints.txt
 	@echo 'Installing cgconv, torch and the test tools into .venv (once; pip brings the CUDA build of torch on Linux unless it is pointed at a CPU build) …'
-	@$(EDITABLE) '.[train,dev]'
+	@$(EDITABLE) '.[train,gui,dev]'
 	@touch $@ .venv/base
 
 demo: .venv/base
