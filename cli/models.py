@@ -91,7 +91,7 @@ def import_(file: Path, name: str | None, value_range: str | None, bgr: bool) ->
         raise UsageError(f"{file}: there is no such file")
     if _is_checkpoint(file):
         with needs_extra("train", "importing a checkpoint"):
-            from cgconv.exporter.export import import_checkpoint
+            from cgconv.exporter.import_checkpoint import import_checkpoint
         if sys.stderr.isatty():  # it takes a while, but an error is to be the only line of a log
             click.echo("rebuilding the network and checking the result against torch …", err=True)
         path = import_checkpoint(file, name=name).path

@@ -1,9 +1,8 @@
-"""Export a run or a checkpoint as ONNX files that were checked against torch."""
+"""Export a run as ONNX files that were checked against torch."""
 
 from __future__ import annotations
 
 import datetime
-import hashlib
 import platform
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -20,13 +19,11 @@ from cgconv.runtime.card import ModelCard, Normalization, write_card
 from cgconv.runtime.errors import CgconvError, OutputError, UsageError
 from cgconv.runtime.images import Animation, read_picture
 from cgconv.runtime.model_file import write_model
-from cgconv.runtime.store import free_path
 from cgconv.trainer.checkpoint import NAME, checkpoint_config, load_checkpoint
 from cgconv.trainer.config import Focus, GeneratorConfig, TrainConfig
 from cgconv.trainer.cyclegan import Generators, generator_config
 from cgconv.trainer.networks import receptive_field_px
 
-from .families import read_state_dict, recognise
 from .onnx_graph import INPUT_NAME, OUTPUT_NAME, Verification, generator_to_onnx, refuse_different, verify
 
 SIZES_HW = ((64, 64), (128, 192), (256, 256))
@@ -111,29 +108,6 @@ def export(
     for model, exported in ready:
         write_model(model, exported.path)
     return [exported for _, exported in ready]
-
-
-def import_checkpoint(path: Path, *, name: str | None = None, text: CardText = CardText()) -> Exported:
-    """Bring another project's generator into the user's model folder, checked against torch.
-
-    Raises ModelError where the file is damaged or of no known family; UsageError where the name is taken.
-    """
-    state = read_state_dict(path)
-    recognised = recognise(state, path)
-    config = recognised.config
-    model_name = name or path.stem
-    target = free_path(model_name)
-    model = generator_to_onnx(recognised.generator, channels=config.channels_in)
-    verification = verify(model, recognised.generator, [], SIZES_HW, channels=config.channels_in)
-    refuse_different(verification, str(path))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    card = _card(
-        model_name, config, verification, text, direction="",
-        source={"family": recognised.family, "file": path.name, "sha256": digest}, training_size_px=None, colors=None,
-    )  # fmt: skip
-    write_card(model, card)
-    write_model(model, target)
-    return Exported(target, card, verification)
 
 
 def _card_of_run(
