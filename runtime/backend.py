@@ -271,7 +271,7 @@ def _settle(precision: PrecisionChoice, machine: Machine) -> Machine:
 
 def _precision_of_file(precision: PrecisionChoice, model: onnx.ModelProto) -> PrecisionChoice:
     """Return fp16 in place of auto, for a GPU, where the file itself is in halves."""
-    from .graph import has_halves
+    from .half import has_halves
 
     is_half = precision is PrecisionChoice.AUTO and has_halves(model.graph)
     return PrecisionChoice.FP16 if is_half else precision

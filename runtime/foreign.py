@@ -22,7 +22,8 @@ from onnx import TensorProto, helper, numpy_helper
 from .backend import Array, BackendName, Machine
 from .card import VALUE_RANGES, ChannelOrder, ElementType, Layout, ModelCard, Normalization, read_card, write_card
 from .errors import CgconvError, ModelError, UsageError
-from .graph import modernise, specialise, widen
+from .graph import modernise, specialise
+from .half import widen
 from .model_file import load_model, write_model
 from .onnxruntime_backend import OnnxruntimeBackend
 from .precision_check import natural_picture
@@ -100,7 +101,7 @@ def adopt(model: onnx.ModelProto, path: Path, said: Said | None = None) -> tuple
         simplify(whole)
         halves, ends = ends.element is ElementType.FLOAT16, replace(ends, element=ElementType.FLOAT32)
         if halves:  # found out in float32, many times faster on a CPU; specialise does the same
-            widen(whole.graph)
+            widen(whole)
         freed, sizes = _free_sizes(None if halves else model, whole, ends)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error

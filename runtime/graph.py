@@ -6,7 +6,6 @@ doors for pictures, the wanted precision, and says where the statistics of its i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -19,6 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from .card import ChannelOrder, Layout, ModelCard
 from .errors import ModelError
+from .graph_edit import add_initializer, drop_unused, keep, replace_all
+from .half import convert_to_half, widen
 
 OPSET = 20  # newer convolutions fall to the CPU on DirectML
 IR_VERSION = 10  # onnx stamps newer ones, which ONNX Runtime refuses
@@ -38,7 +39,8 @@ class Precision(StrEnum):
     """The number type of the graph's convolutions. bf16 is no graph: backends that have it are told at run time."""
 
     FP32 = "fp32"
-    FP16 = "fp16"
+    FP16 = "fp16"  # see half.py: statistics stay in float32
+    FILE = "file"  # as the file has them
 
 
 class Statistics(StrEnum):
@@ -64,15 +66,16 @@ def specialise(
     `given` they are inputs instead.
 
     Raises:
-        ModelError: the graph does not have the input and output that its card names, or its opset cannot be raised.
+        ModelError: the graph does not have the input and output that its card names, its opset cannot be raised, or
+            its weights are too large for fp16.
     """
     graph_model = modernise(model)
     graph = graph_model.graph
     _check_ends(graph, card)
-    if precision is Precision.FP32:
-        widen(graph)
-    elif not has_halves(graph):
-        convert_to_half(graph)
+    if precision is not Precision.FILE:
+        widen(graph_model)  # a file in pure halves too, whose statistics would overflow
+    if precision is Precision.FP16:
+        convert_to_half(graph_model)
     if statistics is not Statistics.OWN:
         _open_statistics(graph, statistics)
     _add_doors(graph, card, doors)
@@ -103,7 +106,7 @@ def modernise(model: onnx.ModelProto) -> onnx.ModelProto:
     modern.ir_version = IR_VERSION
     graph = modern.graph
     weights = {tensor.name for tensor in graph.initializer}
-    _keep(graph.input, lambda value: value.name not in weights)  # old exporters list weights as inputs
+    keep(graph.input, lambda value: value.name not in weights)  # old exporters list weights as inputs
     for node in [node for node in graph.node if node.op_type == "Constant"]:
         if node.attribute and node.attribute[0].name == "value":
             tensor = graph.initializer.add()
@@ -119,7 +122,7 @@ def _resize_as_before_11(graph: onnx.GraphProto) -> None:
     """Say of each Resize what opsets up to 10 meant; the converter leaves the newer default, which is another one."""
     for node in graph.node:
         if node.op_type == "Resize":
-            _keep(node.attribute, lambda part: part.name == "mode")
+            keep(node.attribute, lambda part: part.name == "mode")
             node.attribute.append(helper.make_attribute("coordinate_transformation_mode", "asymmetric"))
             node.attribute.append(helper.make_attribute("nearest_mode", "floor"))
 
@@ -128,33 +131,6 @@ def statistics_names(graph: onnx.GraphProto) -> list[tuple[str, str]]:
     """Return the names of the (mean, variance) tensors of each instance norm of a graph not yet opened, in order."""
     count = sum(node.op_type == "InstanceNormalization" for node in graph.node)
     return [_statistics_name(index) for index in range(count)]
-
-
-def drop_unused(graph: onnx.GraphProto) -> None:
-    """Remove the nodes and weights that no output needs."""
-    needed = {value.name for value in graph.output}
-    kept = []
-    for node in reversed(graph.node):
-        if any(name in needed for name in node.output):
-            kept.append(node)
-            needed.update(node.input)
-            for attribute in node.attribute:
-                for inner in [attribute.g, *attribute.graphs]:
-                    needed.update(name for inner_node in inner.node for name in inner_node.input)
-                    needed.update(value.name for value in inner.output)
-    if len(kept) < len(graph.node):
-        kept_nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in reversed(kept)]
-        del graph.node[:]
-        graph.node.extend(kept_nodes)
-    _keep(graph.initializer, lambda tensor: tensor.name in needed)
-
-
-def add_initializer(
-    graph: onnx.GraphProto, name: str, values: npt.ArrayLike, dtype: Any = np.float32
-) -> str:  # Any: dtype
-    """Add a constant and return its name."""
-    graph.initializer.append(numpy_helper.from_array(np.asarray(values, dtype=dtype), name))
-    return name
 
 
 def first_line(error: Exception) -> str:
@@ -173,14 +149,14 @@ def _check_ends(graph: onnx.GraphProto, card: ModelCard) -> None:
         raise ModelError(f"model {card.name}: its inputs are {inputs}, its card says {card.input_name}")
     if card.output_name not in outputs:
         raise ModelError(f"model {card.name}: its outputs are {outputs}, its card says {card.output_name}")
-    _keep(graph.output, lambda value: value.name == card.output_name)
+    keep(graph.output, lambda value: value.name == card.output_name)
     drop_unused(graph)
 
 
 def _add_doors(graph: onnx.GraphProto, card: ModelCard, doors: Doors) -> None:
     """Put cast, scale, transpose before the model and their inverses with clamp and round behind it."""
     net_in, net_out = card.input_name, card.output_name
-    _rename_clashes(graph, {IMAGES, TRANSLATED}, keep={net_in, net_out})
+    _rename_clashes(graph, {IMAGES, TRANSLATED}, but={net_in, net_out})
     net_in = _rename(graph, net_in, "cgconv_net_in")
     net_out = _rename(graph, net_out, "cgconv_net_out")
     batch, height, width = _sizes(graph.input[0], card.layout_in)
@@ -216,15 +192,12 @@ def _add_doors(graph: onnx.GraphProto, card: ModelCard, doors: Doors) -> None:
         after.then("Cast", to=TensorProto.UINT8)
     after.end(TRANSLATED)
 
-    nodes = [*before.nodes, *graph.node, *after.nodes]
-    copied = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(copied)
+    replace_all(graph.node, [*before.nodes, *graph.node, *after.nodes])
     others_in = [value for value in graph.input if value.name != net_in]
     others_out = [value for value in graph.output if value.name != net_out]
-    _replace(graph.input, [helper.make_tensor_value_info(IMAGES, element, [batch, height, width, 3]), *others_in])
+    replace_all(graph.input, [helper.make_tensor_value_info(IMAGES, element, [batch, height, width, 3]), *others_in])
     translated = helper.make_tensor_value_info(TRANSLATED, element, [out_batch, out_height, out_width, 3])
-    _replace(graph.output, [translated, *others_out])
+    replace_all(graph.output, [translated, *others_out])
 
 
 class _Chain:
@@ -275,98 +248,6 @@ def _sizes(value: onnx.ValueInfoProto, layout: Layout) -> tuple[int | str, int |
         for axis, name in zip(order, ("batch", f"{kind}height", f"{kind}width"), strict=True)
     )
     return batch, height, width
-
-
-# --- precision
-
-# Operators computed in half precision, and which of their inputs are data (None: all of them). Everything else stays in
-# float32: statistics, tanh, divisions, roots, exponentials.
-_HALF_OPERATORS: dict[str, set[int] | None] = {
-    "Conv": None,
-    "ConvTranspose": None,
-    "Relu": None,
-    "LeakyRelu": None,
-    "PRelu": None,
-    "Pad": {0, 2},
-    "Add": None,
-    "Concat": None,
-    "Resize": {0},
-    "MaxPool": None,
-    "DepthToSpace": None,
-    "Identity": None,
-    "Slice": {0},
-}
-
-
-def has_halves(graph: onnx.GraphProto) -> bool:
-    """Say whether a graph has float16 weights."""
-    return any(tensor.data_type == TensorProto.FLOAT16 for tensor in graph.initializer)
-
-
-def widen(graph: onnx.GraphProto) -> None:
-    """Compute everything that a graph has in float16 in float32: CPUs are many times slower in float16."""
-    for tensor in [
-        *graph.initializer,
-        *(part.t for node in graph.node for part in node.attribute if part.HasField("t")),
-    ]:
-        if tensor.data_type == TensorProto.FLOAT16:
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), tensor.name))
-    for node in graph.node:
-        for part in node.attribute:
-            if node.op_type == "Cast" and part.name == "to" and part.i == TensorProto.FLOAT16:
-                part.i = TensorProto.FLOAT
-    for value in [*graph.input, *graph.output, *graph.value_info]:
-        if value.type.tensor_type.elem_type == TensorProto.FLOAT16:
-            value.type.tensor_type.elem_type = TensorProto.FLOAT
-
-
-def convert_to_half(graph: onnx.GraphProto) -> None:
-    """Compute convolutions in float16; input, output, instance norms and everything delicate stay float32.
-
-    The graph's own ends keep float32 (the doors need no change). Instance norms in pure float16 overflow from a
-    standard deviation of about 200 on; here a Cast stands before and behind each.
-    """
-    inferred = onnx.shape_inference.infer_shapes(
-        onnx.helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
-    )
-    element = {value.name: value.type.tensor_type.elem_type for value in [*inferred.graph.value_info, *graph.input]}
-    weights = {tensor.name: tensor for tensor in graph.initializer}
-    element |= {name: tensor.data_type for name, tensor in weights.items()}
-    outputs = {value.name for value in graph.output}
-    cast_names: dict[tuple[str, int], str] = {}
-    nodes: list[onnx.NodeProto] = []
-
-    def as_type(name: str, wanted: int) -> str:
-        if element.get(name) not in (TensorProto.FLOAT, TensorProto.FLOAT16) or element[name] == wanted:
-            return name
-        if (name, wanted) not in cast_names:
-            suffix = "half" if wanted == TensorProto.FLOAT16 else "float"
-            cast_names[name, wanted] = f"{name}_{suffix}"
-            if name in weights:
-                dtype = np.float16 if wanted == TensorProto.FLOAT16 else np.float32
-                values = numpy_helper.to_array(weights[name])
-                limit = np.finfo(dtype).max
-                add_initializer(graph, cast_names[name, wanted], np.clip(values, -limit, limit), dtype)
-            else:
-                nodes.append(helper.make_node("Cast", [name], [cast_names[name, wanted]], to=wanted))
-        return cast_names[name, wanted]
-
-    for original in graph.node:
-        node = onnx.NodeProto()
-        node.CopyFrom(original)
-        half = node.op_type in _HALF_OPERATORS and not outputs.intersection(node.output)
-        data_inputs = _HALF_OPERATORS.get(node.op_type)
-        for index, name in enumerate(node.input):
-            if data_inputs is None or index in data_inputs:
-                node.input[index] = as_type(name, TensorProto.FLOAT16 if half else TensorProto.FLOAT)
-        nodes.append(node)
-        for name in node.output:
-            if half and element.get(name, TensorProto.FLOAT) == TensorProto.FLOAT:
-                element[name] = TensorProto.FLOAT16
-    del graph.node[:]
-    graph.node.extend(nodes)
-    del graph.value_info[:]
-    drop_unused(graph)
 
 
 # --- statistics
@@ -440,18 +321,6 @@ def normalize_with(
 # --- small helpers
 
 
-def _keep(entries: Any, is_kept: Callable[[Any], bool]) -> None:  # Any: protobuf's repeated fields have no common type
-    removed = [entry for entry in entries if not is_kept(entry)]
-    for entry in removed:
-        entries.remove(entry)
-
-
-def _replace(entries: Any, new: Sequence[Any]) -> None:  # Any: as above
-    copied = [type(entry).FromString(entry.SerializeToString()) for entry in new]
-    del entries[:]
-    entries.extend(copied)
-
-
 def _rename(graph: onnx.GraphProto, old: str, new: str) -> str:
     """Rename a tensor wherever it stands and return its new name."""
     for node in graph.node:
@@ -465,7 +334,7 @@ def _rename(graph: onnx.GraphProto, old: str, new: str) -> str:
     return new
 
 
-def _rename_clashes(graph: onnx.GraphProto, reserved: set[str], keep: set[str]) -> None:
+def _rename_clashes(graph: onnx.GraphProto, reserved: set[str], but: set[str]) -> None:
     taken = {name for node in graph.node for name in [*node.input, *node.output]}
-    for name in (taken & reserved) - keep:
+    for name in (taken & reserved) - but:
         _rename(graph, name, f"cgconv_own_{name}")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from .graph import add_initializer, drop_unused
+from .graph_edit import add_initializer, drop_unused
 
 Values = npt.NDArray[Any]  # Any: whatever a constant of the graph holds
 
