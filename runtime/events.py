@@ -1,4 +1,7 @@
-"""Say what happened while jobs run: frozen events, the same for terminal, JSON lines and window."""
+"""Say what happened while jobs run: frozen events, the same for terminal, JSON lines and window.
+
+Event is what `--json` prints; WorkerEvent is what a window's worker says besides.
+"""
 
 from __future__ import annotations
 
@@ -170,6 +173,67 @@ class TrainFinished:
     images_seen: int
 
 
+@dataclass(frozen=True)
+class DownloadStarted:
+    """A file is about to be fetched; `bytes_kept` of it lie here from an earlier try. `url` is without its query."""
+
+    url: str
+    path: Path
+    bytes_kept: int
+
+
+@dataclass(frozen=True)
+class DownloadProgressed:
+    """Bytes of the file that are here. `bytes_total` and `seconds_left` are None where the server does not say."""
+
+    bytes_done: int
+    bytes_total: int | None
+    bytes_per_second: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class DownloadRetried:
+    """A connection failed; after `wait_s` the next one goes on behind the `bytes_done` that are kept."""
+
+    reason: str
+    wait_s: float
+    bytes_done: int
+
+
+@dataclass(frozen=True)
+class DownloadFinished:
+    """The whole file is in its place. `bytes_kept` of it were here before."""
+
+    url: str
+    path: Path
+    bytes: int
+    sha256: str
+    seconds: float
+    bytes_kept: int
+
+
+@dataclass(frozen=True)
+class FilesProgressed:
+    """Files of a longer task that are through. `task` is unpack or check."""
+
+    task: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class DataChecked:
+    """What is to be known of a data set before training. `ready` is False where a finding needs attention."""
+
+    ready: bool
+    folders: tuple[dict[str, Any], ...]  # Any: JSON values, one object a folder
+    findings: tuple[dict[str, Any], ...]  # Any: JSON values, one object a finding
+    color_gap: dict[str, Any]  # Any: JSON values
+    preset: str
+    preset_reason: str
+
+
 Event = (
     BatchPlanned
     | JobPlanned
@@ -187,6 +251,174 @@ Event = (
     | SamplesSaved
     | CheckpointSaved
     | TrainFinished
+    | DownloadStarted
+    | DownloadProgressed
+    | DownloadRetried
+    | DownloadFinished
+    | FilesProgressed
+    | DataChecked
+)
+
+
+@dataclass(frozen=True)
+class WorkerReady:
+    """A worker listens. `extras` says which of cgconv's extras are installed: train, tensorrt."""
+
+    version: str
+    extras: dict[str, bool]
+
+
+@dataclass(frozen=True)
+class RequestFinished:
+    """The request that this line's `request` names is done."""
+
+
+@dataclass(frozen=True)
+class FoundItem:
+    """A file for the queue. `key` is the same for all paths that lead to one file."""
+
+    path: Path
+    folder: Path | None  # the folder that was named and in which it was found
+    kind: str  # picture, film
+    key: str
+
+
+@dataclass(frozen=True)
+class FilesFound:
+    """Some of the files that were looked for."""
+
+    files: tuple[FoundItem, ...]
+
+
+@dataclass(frozen=True)
+class ScanFinished:
+    """All files are found. `ignored` are files of other kinds, `own_results` those of earlier runs (counts)."""
+
+    found: int
+    ignored: int
+    own_results: int
+    refused: tuple[tuple[str, str], ...] = ()  # path, reason
+
+
+@dataclass(frozen=True)
+class FileExamined:
+    """What a file is. `thumbnail` and sizes are None where it cannot be read: `problem` says why."""
+
+    path: Path
+    thumbnail: Path | None = None
+    width: int | None = None
+    height: int | None = None
+    seconds: float | None = None  # of a film
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class PreviewReady:
+    """A picture before and after, in files that are the reader's to delete. `scale` is their size / the full size.
+
+    `strength` is not applied: mixing is the window's. `is_last`: nothing larger comes.
+    """
+
+    original: Path
+    translated: Path | None
+    scale: float
+    is_last: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class LoopFrameReady:
+    """One frame of a film's preview, in files that are the reader's to delete; `count` frames will come, about."""
+
+    index: int
+    count: int
+    time_s: float
+    original: Path
+    translated: Path
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model for the gallery. `facts` are label and value, for people; `sample` and `speed` may not be known yet."""
+
+    name: str
+    path: Path
+    title: str
+    direction: str
+    licence: str
+    bytes: int
+    is_bundled: bool
+    problem: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    sample: Path | None = None
+    megapixels_per_second: float | None = None
+
+
+@dataclass(frozen=True)
+class ModelsListed:
+    """The models that have a name."""
+
+    models: tuple[ModelInfo, ...]
+
+
+@dataclass(frozen=True)
+class ModelSampled:
+    """What a model makes of the sample picture, and how fast it is on this computer."""
+
+    name: str
+    sample: Path
+    megapixels_per_second: float
+    running: str  # what computed it, e.g. openvino, CPU, bf16
+
+
+@dataclass(frozen=True)
+class StepProgressed:
+    """How far an export or an engine is: `step` in words, `fraction` 0 to 1 or None where it cannot be said."""
+
+    step: str
+    fraction: float | None = None
+
+
+@dataclass(frozen=True)
+class ModelExported:
+    """A run's generator is a model now."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class DataChecked:
+    """Two folders for a training: how many pictures each has, and what to know or mend before (sentences)."""
+
+    pictures_a: int
+    pictures_b: int
+    findings: tuple[str, ...] = ()
+    problem: str = ""  # why no training is possible
+
+
+@dataclass(frozen=True)
+class CachesMeasured:
+    """What lies in the caches: folder → bytes."""
+
+    folder: Path
+    bytes: dict[str, int]
+
+
+WorkerEvent = (
+    WorkerReady
+    | RequestFinished
+    | FilesFound
+    | ScanFinished
+    | FileExamined
+    | PreviewReady
+    | LoopFrameReady
+    | ModelsListed
+    | ModelSampled
+    | StepProgressed
+    | ModelExported
+    | DataChecked
+    | CachesMeasured
 )
 
 

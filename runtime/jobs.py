@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import re
 import threading
 import time
 import unicodedata
@@ -57,6 +58,7 @@ class BatchOptions:
 
     `model_name` goes into the outputs' names; `model_names` are all names by which results of earlier runs are known.
     `file_format` is the results' ("png", "mkv"); "same" keeps the inputs' own, or the nearest that can be written.
+    `name` is how results are called, e.g. "{name} as {model}"; empty: by the rules of docs/cli.md.
     `batch` pictures of one size are translated together; `workers` read and write pictures beside the translation.
     """
 
@@ -64,6 +66,7 @@ class BatchOptions:
     model_name: str
     model_names: frozenset[str] = frozenset()
     out: Path | None = None
+    name: str = ""
     exists: Exists = Exists.SKIP
     file_format: str = "same"
     picture: PictureOptions | None = None
@@ -72,6 +75,8 @@ class BatchOptions:
     workers: int | None = None
 
     def __post_init__(self) -> None:
+        if self.name and ("{name}" not in self.name or re.search(r'[\\/:*?"<>|]', self.name)):
+            raise UsageError(f"the name {self.name!r} must hold {{name}}, and none of \\ / : * ? \" < > |")
         if not 1 <= self.batch <= 256:
             raise UsageError(f"batch is {self.batch}, expected 1 to 256")
         if self.workers is not None and not 1 <= self.workers <= 256:
@@ -120,10 +125,26 @@ def plan_jobs(inputs: Sequence[str | Path], options: BatchOptions) -> JobList:
         raise UsageError(_nothing_found(inputs, found, options.kind))
     if options.out is not None and options.out.is_file() and not _out_is_a_name(found.files, options):
         raise UsageError(f"{options.out}: this is a file, expected a folder for the results (--out)")
-    outputs = _settle_names(found.files, options)
-    jobs = JobList(notes=_notes(found, options.kind))
-    taken = {_key(output) for output in outputs}
-    for file, wanted in zip(found.files, outputs, strict=True):
+    jobs = plan_files(found.files, options)
+    jobs.notes = _notes(found, options.kind)
+    for path, reason in found.refused:
+        jobs.append(Job(len(jobs), path, path, options, problem=reason))
+    return jobs
+
+
+def plan_files(
+    files: Sequence[FoundFile], options: BatchOptions, *, inputs: Iterable[Path] = (), taken: Iterable[Path] = ()
+) -> JobList:
+    """Return one job per file, in order, its output settled as by `plan_jobs`.
+
+    For several batches that are planned one after the other: `inputs` are the files of all of them, `taken` the
+    outputs of those planned before. None of them becomes an output.
+    """
+    others = [*inputs, *taken]
+    outputs = _settle_names(files, options, others)
+    jobs = JobList()
+    taken_now = {_key(output) for output in [*outputs, *others]}
+    for file, wanted in zip(files, outputs, strict=True):
         output, skip, problem = wanted, None, None
         if wanted.is_dir():
             problem = f"{wanted} is a folder, so the result cannot be written there"
@@ -133,11 +154,9 @@ def plan_jobs(inputs: Sequence[str | Path], options: BatchOptions) -> JobList:
             elif options.exists is Exists.FAIL:
                 problem = f"{wanted} exists already"
             elif options.exists is Exists.RENAME:
-                output = _first_free(wanted, taken, on_disk=True)
-                taken.add(_key(output))
+                output = _first_free(wanted, taken_now, on_disk=True)
+                taken_now.add(_key(output))
         jobs.append(Job(len(jobs), file.path, output, options, skip, problem))
-    for path, reason in found.refused:
-        jobs.append(Job(len(jobs), path, path, options, problem=reason))
     return jobs
 
 
@@ -301,9 +320,12 @@ def reason_of(error: BaseException) -> str:
     return f"unexpected {type(error).__name__}: {text} (--debug shows where)"
 
 
-def _settle_names(files: Sequence[FoundFile], options: BatchOptions) -> list[Path]:
-    """Return each file's output; the same files and options give the same names, whatever is on the disk."""
-    inputs = {_fold(real_key(file.path)) for file in files}
+def _settle_names(files: Sequence[FoundFile], options: BatchOptions, others: Sequence[Path]) -> list[Path]:
+    """Return each file's output, none of them in `others`.
+
+    The same files, options and others give the same names, whatever is on the disk.
+    """
+    inputs = {_fold(real_key(file.path)) for file in files} | {_fold(real_key(path)) for path in others}
     folders = {file.folder for file in files if file.folder is not None}
     homes = {folder: _home(folder, options, alone=len(folders) == 1) for folder in folders}
     if _out_is_a_name(files, options) and options.out is not None:
@@ -343,11 +365,14 @@ def _home(folder: Path, options: BatchOptions, *, alone: bool) -> Path:
 
 def _wanted(file: FoundFile, homes: Mapping[Path, Path], options: BatchOptions) -> Path:
     suffix = result_suffix(file.path, options)
+    own, marked = file.path.stem, f"{file.path.stem}.{options.model_name}"
+    if options.name:
+        own = marked = options.name.replace("{name}", own).replace("{model}", options.model_name)
     if file.folder is not None:
-        return (homes[file.folder] / file.path.relative_to(file.folder)).with_name(file.path.stem + suffix)
+        return (homes[file.folder] / file.path.relative_to(file.folder)).with_name(own + suffix)
     if options.out is not None:
-        return options.out / (file.path.stem + suffix)
-    return file.path.with_name(f"{file.path.stem}.{options.model_name}{suffix}")
+        return options.out / (own + suffix)
+    return file.path.with_name(marked + suffix)
 
 
 def _out_is_a_name(files: Sequence[FoundFile], options: BatchOptions) -> bool:

@@ -1,15 +1,19 @@
-"""Speak events as JSON lines on a standard output that nothing else can write to."""
+"""Speak events as JSON lines on a standard output that nothing else can write to, and read them and requests back."""
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TextIO, get_args, get_origin, get_type_hints
 
+from . import events, requests
 from .events import event_as_json
 
 
@@ -60,3 +64,57 @@ def finite(value: Any) -> Any:  # Any: JSON values
     if isinstance(value, list | tuple):
         return [finite(part) for part in value]
     return value
+
+
+def request_line(number: int, request: object) -> str:
+    """Return the line that asks for `request`, a dataclass of requests.py."""
+    values = {"request": type(request).__name__, "id": number, **asdict(request)}  # type: ignore[call-overload]
+    text = json.dumps(finite(values), ensure_ascii=False, allow_nan=False, default=str)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
+
+
+def read_request(line: str) -> tuple[int, requests.Request]:
+    """Return a request and its number. Raises ValueError where the line is none."""
+    values = json.loads(line)
+    kind = _KINDS.get(values.get("request"))
+    if kind is None or not isinstance(values.get("id"), int):
+        raise ValueError(f"not a request: {line[:80]}")
+    return values["id"], _from_json(kind, values)
+
+
+def read_event(line: str) -> tuple[int, events.Event | events.WorkerEvent]:
+    """Return an event and the number of the request it answers (0: none). Raises ValueError where the line is none."""
+    values = json.loads(line)
+    kind = _KINDS.get(values.get("event"))
+    if kind is None:
+        raise ValueError(f"not an event: {line[:80]}")
+    return int(values.get("request") or 0), _from_json(kind, values)
+
+
+def _from_json(kind: Any, value: Any) -> Any:  # Any: a type of the annotations in events.py and requests.py
+    """Return a JSON value as what an annotation says: a dataclass, a tuple, a Path, or as it is."""
+    if isinstance(kind, type) and is_dataclass(kind):
+        hints = _hints(kind)
+        return kind(**{field.name: _from_json(hints[field.name], value[field.name])
+                       for field in fields(kind) if field.name in value})  # fmt: skip
+    if value is None:
+        return None
+    if kind is Path:
+        return Path(value)
+    arguments = get_args(kind)
+    if Path in arguments:
+        return Path(value)
+    if get_origin(kind) is tuple:
+        each = arguments[0]
+        return tuple(_from_json(each, part) for part in value)
+    return value
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:  # Any: types
+    return get_type_hints(kind)
+
+
+_KINDS: dict[str, type] = {
+    kind.__name__: kind for union in (events.Event, events.WorkerEvent, requests.Request) for kind in get_args(union)
+}

@@ -1,0 +1,253 @@
+"""Say what a window asks of its worker: frozen requests, which travel as JSON lines on the worker's standard input.
+
+A line holds the request's class name under `request`, its number under `id`, and its fields. What the worker answers
+are events (events.py) with that number under `request`; the last one is RequestFinished or CommandFailed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertOptions:
+    """What is wanted of results, pictures and films alike; the values are those of the command line's options.
+
+    `name` says how a result is called, from {name} and {model}; empty: as the command line does. Empty formats, zero
+    `quality`, `short_side`, `threads` and `max_pixels`, and a `crf` of -1 mean the default.
+    """
+
+    out: Path | None = None
+    name: str = ""
+    exists: str = "skip"
+    strength: float = 1.0
+    keep_colors: bool = False
+    short_side: int = 0  # px
+    picture_format: str = "same"
+    quality: int = 0  # 1 to 100
+    max_pixels: int = 0
+    film_format: str = "same"
+    codec: str = "auto"
+    crf: int = -1
+    keep_audio: bool = True
+    allow_hdr: bool = False
+    start_s: float = 0.0
+    end_s: float = 0.0  # 0: the film's end
+    batch: int = 1
+    threads: int = 0
+    device: str = "auto"
+    backend: str = "auto"
+    precision: str = "auto"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Find the pictures and films that paths name. Answers: FilesFound, then ScanFinished."""
+
+    paths: tuple[Path, ...]
+    leave_out: Path | None = None
+
+
+@dataclass(frozen=True)
+class Examine:
+    """Look at one file. Answer: FileExamined."""
+
+    path: Path
+    kind: str
+    thumbnail_px: int = 160
+
+
+@dataclass(frozen=True)
+class FileToPlan:
+    """A file of the queue: what it is to be translated with."""
+
+    key: int
+    path: Path
+    folder: Path | None
+    kind: str
+    model: str
+    options: int  # which of Plan.options
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settle output names and collisions. Files come in several requests; the one with `last` gets the answers.
+
+    Answers: JobPlanned, whose index is the file's key.
+    """
+
+    files: tuple[FileToPlan, ...]
+    options: tuple[ConvertOptions, ...]
+    is_first: bool = True
+    is_last: bool = True
+
+
+@dataclass(frozen=True)
+class JobToDo:
+    """A planned job; `key` comes back as the events' index."""
+
+    key: int
+    path: Path
+    output: Path
+
+
+@dataclass(frozen=True)
+class Convert:
+    """Do planned jobs of one kind with one model. Answers: the events of run_jobs."""
+
+    jobs: tuple[JobToDo, ...]
+    kind: str
+    model: str
+    options: ConvertOptions
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Show a picture, or a film's frame at `time_s`, before and after. A newer one takes an older one's place.
+
+    Without a model only the original is shown. Answers: PreviewReady, first a small one, then the full size.
+    """
+
+    path: Path
+    kind: str
+    model: str
+    options: ConvertOptions
+    time_s: float = 0.0
+    full: bool = True
+
+
+@dataclass(frozen=True)
+class PreviewLoop:
+    """Translate a few seconds of a film, small. Answers: LoopFrameReady."""
+
+    path: Path
+    model: str
+    options: ConvertOptions
+    start_s: float = 0.0
+    seconds: float = 3.0
+    frames_per_second: float = 12.0
+    short_side: int = 270
+
+
+@dataclass(frozen=True)
+class ListModels:
+    """Answer: ModelsListed."""
+
+
+@dataclass(frozen=True)
+class SampleModel:
+    """Translate a small sample picture and take the time. Answer: ModelSampled."""
+
+    model: str
+    picture: Path | None = None
+
+
+@dataclass(frozen=True)
+class ImportModel:
+    """Bring a model file or a checkpoint into the model folder."""
+
+    path: Path
+    name: str = ""
+    value_range: str = ""
+    bgr: bool = False
+
+
+@dataclass(frozen=True)
+class RemoveModel:
+    """Delete a model of the user's."""
+
+    model: str
+
+
+@dataclass(frozen=True)
+class CheckData:
+    """Look at two folders of pictures before a training. Answer: DataChecked."""
+
+    a: Path
+    b: Path
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train on two folders, or go on with the run in `out`. Answers: the events of `train`.
+
+    `settings` are fields of the trainer's config by dotted names, e.g. generator.width.
+    """
+
+    a: Path
+    b: Path
+    out: Path
+    name_a: str = "a"
+    name_b: str = "b"
+    settings: tuple[tuple[str, str], ...] = ()
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class ExportRun:
+    """Export a run into the model folder. Answers: StepProgressed, ModelExported."""
+
+    run: Path
+    direction: str
+    name: str
+    title: str = ""
+    fp16: bool = False
+
+
+@dataclass(frozen=True)
+class BuildEngine:
+    """Make a model ready for a device ahead of time. Answers: StepProgressed."""
+
+    model: str
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class MeasureCaches:
+    """Answer: CachesMeasured."""
+
+
+@dataclass(frozen=True)
+class ClearCaches:
+    """Delete what can be made again. Answer: CachesMeasured."""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Hold all translations after the frame being computed."""
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Go on after Pause."""
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Stop the request of this number."""
+
+    number: int
+
+
+Request = (
+    Scan
+    | Examine
+    | Plan
+    | Convert
+    | Preview
+    | PreviewLoop
+    | ListModels
+    | SampleModel
+    | ImportModel
+    | RemoveModel
+    | CheckData
+    | Train
+    | ExportRun
+    | BuildEngine
+    | MeasureCaches
+    | ClearCaches
+    | Pause
+    | Resume
+    | Cancel
+)
