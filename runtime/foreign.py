@@ -76,13 +76,15 @@ def import_onnx(path: Path, name: str | None = None, said: Said | None = None) -
     A file that has a card already keeps it, under its new name.
 
     Raises:
-        ModelError, UsageError: as inspect_foreign, or the name is taken. OutputError: the folder cannot be written.
+        ModelError, UsageError: as inspect_foreign, or the name is taken, or `said` about a file that has a card. OutputError: the folder cannot be written.
     """
     target = free_path(name or path.stem)
     model = load_model(path)
     card = read_card(model)
     if card is None:
         model, card = adopt(model, path, said)
+    elif said not in (None, Said()):
+        raise UsageError(f"{path}: has a model card that says its range and channel order; import it without yours")
     write_card(model, replace(card, name=target.stem))
     write_model(model, target)
     return target

@@ -121,6 +121,8 @@ def test_a_model_with_a_card_keeps_it_on_import(tmp_path: Path) -> None:
     card = read_card(target)
     assert card is not None
     assert (card.name, card.size_multiple, card.smallest_size) == ("mine", 4, 8)
+    with pytest.raises(UsageError, match="has a model card"):
+        import_onnx(target, "again", Said((0.0, 255.0), (0.0, 255.0)))
 
 
 @pytest.mark.parametrize("layout_in", ["NCHW", "NHWC"])
