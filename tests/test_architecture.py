@@ -21,7 +21,7 @@ OUTSIDE_THE_PACKAGE = {"tests", "benchmarks", "scripts"}
 # Besides the standard library and itself. A name ending in "*" allows what lies below it, too.
 MAY_IMPORT = {
     "runtime": "numpy cv2 av PIL pillow_heif onnx google onnxruntime openvino platformdirs tensorrt cuda",
-    "trainer": "torch lightning numpy cv2 tensorboard "
+    "trainer": "torch lightning numpy cv2 tensorboard torchmetrics onnxruntime "
     "cgconv.runtime.errors cgconv.runtime.events cgconv.runtime.images",
     "exporter": "torch onnx onnxscript onnxruntime numpy cgconv.runtime.* cgconv.trainer.*",
     "cli": "click rich numpy cgconv.runtime.* cgconv.trainer.* cgconv.exporter.*",

@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 
 from cgconv.trainer.metrics import (
+    color_agreement,
+    diversity,
     edge_correlation,
     laplacian_pyramid,
     mean_change,
+    psnr,
     reinhard,
     sliced_wasserstein,
+    ssim,
     stride_peak,
 )
 
@@ -75,3 +79,48 @@ def test_reinhard_gives_a_picture_the_reference_colors() -> None:
     moved = reinhard(images, reference)
     assert moved.mean((0, 1, 2)) == pytest.approx(reference.mean((0, 1, 2)), abs=4)
     assert moved.std((0, 1, 2)) == pytest.approx(reference.std((0, 1, 2)), rel=0.15)
+
+
+def test_psnr_is_its_formula_and_equal_pictures_have_100() -> None:
+    images = textures(3, seed=0)
+    assert psnr(images, images) == 100
+    by_hand = [20 * np.log10(255 / np.sqrt(np.mean((float(4 * i)) ** 2))) for i in (1, 2, 3)]
+    shifted = images + np.array([4, 8, 12], np.uint8)[:, None, None, None]
+    assert psnr(shifted, images) == pytest.approx(np.mean(by_hand))
+
+
+def test_ssim_is_its_formula_in_every_window() -> None:
+    images, others = textures(1, seed=0, smooth=3)[:, :16, :14], textures(1, seed=1, smooth=3)[:, :16, :14]
+    mixed = ((images.astype(int) + others) // 2).astype(np.uint8)
+    bell = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+    weights = np.outer(bell, bell)[..., None] / bell.sum() ** 2
+    values = []
+    for top in range(6):
+        for left in range(4):
+            x, y = (image[0, top : top + 11, left : left + 11].astype(float) for image in (mixed, images))
+            mean_x, mean_y = (weights * x).sum((0, 1)), (weights * y).sum((0, 1))
+            variances = (weights * (x - mean_x) ** 2).sum((0, 1)) + (weights * (y - mean_y) ** 2).sum((0, 1))
+            covariance = (weights * (x - mean_x) * (y - mean_y)).sum((0, 1))
+            c1, c2 = 2.55**2, 7.65**2
+            likeness = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+            values.append(likeness / ((mean_x**2 + mean_y**2 + c1) * (variances + c2)))
+    assert ssim(mixed, images) == pytest.approx(np.mean(values))
+    assert ssim(images, images) == pytest.approx(1)
+
+
+def test_colors_of_a_negative_disagree() -> None:
+    images = textures(3, seed=0, smooth=9)
+    assert color_agreement(images, images) == pytest.approx(1)
+    assert color_agreement(255 - images, images) == pytest.approx(-1, abs=1e-3)  # shrinking rounds
+    assert color_agreement(np.full_like(images, 7), images) == 0
+
+
+def test_diversity_is_the_mean_difference_of_any_two_pictures() -> None:
+    flat = np.stack([np.full((32, 32, 3), level, np.uint8) for level in (0, 10, 40)])
+    assert diversity(flat) == pytest.approx((10 + 40 + 30) / 3)
+    assert diversity(flat[[1, 1]]) == 0
+
+
+def test_a_picture_without_edges_keeps_none() -> None:
+    images = textures(2, seed=0, smooth=3)
+    assert edge_correlation(np.full_like(images, 9), images) == 0

@@ -1,0 +1,327 @@
+"""Judge translators on pictures they have not learned from: measures, the protocol they hold for, the best states."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cgconv.runtime.errors import DataError, UsageError
+from cgconv.runtime.images import write_atomically
+
+from .features import Features, Values, fid, kid, subset_of
+from .metrics import (
+    Images,
+    color_agreement,
+    diversity,
+    edge_correlation,
+    mean_change,
+    psnr,
+    reinhard,
+    sliced_wasserstein,
+    ssim,
+    stride_peak,
+)
+
+Translate = Callable[[Images], Images]  # uint8 N×H×W×3 RGB, the same shape out
+
+SMALLEST_FOLDER = 20  # folders with fewer pictures hold none out
+HELD_OUT_SHARE = 10  # one picture in so many, at most
+SMALLEST_SIDE_PX = 64  # four levels of a pyramid whose patches are 7 pixels wide
+BEST = "best.json"
+
+
+class Translators(NamedTuple):
+    """Both ways; `ba` is None where there is only one."""
+
+    ab: Translate
+    ba: Translate | None = None
+
+
+def hold_out(names: Sequence[str], count: int) -> list[int]:
+    """Return which of a folder's pictures are never trained on, as sorted indices: `count`, or a tenth if that is less.
+
+    Those whose name without its ending has the smallest SHA-256: the same ones in every run, whatever the order, and
+    the same of both folders where pairs share a name. Folders of fewer than 20 pictures hold none out.
+    """
+    if len(names) < SMALLEST_FOLDER:
+        return []
+    by_digest = sorted(range(len(names)), key=lambda index: hashlib.sha256(_stem(names[index]).encode()).digest())
+    return sorted(by_digest[: min(count, len(names) // HELD_OUT_SHARE)])
+
+
+def middle_squares(images: Iterable[NDArray[np.uint8]], side_px: int) -> Images:
+    """Return the middle square of each picture, `side_px` wide: cut out, of smaller pictures after enlarging."""
+    return np.stack([_middle(image, side_px) for image in images])
+
+
+class Evaluation:
+    """Judge translators between `real_a` and `real_b`: uint8 N×H×W×3 RGB squares, not trained on.
+
+    `paired`: picture i of one is what picture i of the other should become. `split` says in words where they are from;
+    the sliced Wasserstein distance is the mean of `draws` draws of patches and projections.
+    Raises DataError where there are fewer than four of a kind, they are too small, or pairs do not match.
+    """
+
+    def __init__(
+        self,
+        real_a: Images,
+        real_b: Images,
+        *,
+        paired: bool = False,
+        features: Features | None = None,
+        draws: int = 1,
+        split: str = "held out of the training folders",
+    ) -> None:
+        for images in (real_a, real_b):
+            if len(images) < 4:
+                raise DataError(f"pictures to evaluate on: found {len(images)} of a kind, wanted at least 4")
+            if min(images.shape[1:3]) < SMALLEST_SIDE_PX:
+                raise DataError(
+                    f"pictures to evaluate on: found {images.shape[2]}×{images.shape[1]},"
+                    f" wanted at least {SMALLEST_SIDE_PX} pixels a side"
+                )
+        if paired and real_a.shape != real_b.shape:
+            raise DataError(f"pairs to evaluate on: found {len(real_a)} and {len(real_b)} pictures, wanted as many")
+        self.real = {"a": real_a, "b": real_b}
+        self.paired = paired
+        self.features = features
+        self.draws = draws
+        self.split = split
+        self._of_reals: dict[str, Values] = {}
+        self._inputs: dict[str, float] = {}
+
+    def protocol(self) -> str:
+        """Return in one line what the numbers hold for: counts, sizes, split, draws."""
+        a, b = self.real["a"], self.real["b"]
+        parts = [
+            f"{len(a)} pictures of a and {len(b)} of b, {a.shape[2]}×{a.shape[1]}, {self.split}",
+            f"sliced Wasserstein distance × 1000, 4 levels finest first, 128 patches of 7×7 a picture and level,"
+            f" 512 projections, mean of {self.draws} draw{'s' if self.draws > 1 else ''}",
+        ]
+        if self.features is not None:
+            size = subset_of(self._features_of("a"), self._features_of("b"))
+            parts.append(
+                f"KID × 1000 (50 subsets of {size}) and FID (3 subsets of {size}), mean and deviation,"
+                f" on {self.features.name}"
+            )
+        return "; ".join(parts)
+
+    def run(self, generators: Translators, average: Translators | None) -> dict[str, float]:
+        """Return every measure of the raw and the averaged weights, by name; see docs/formats.md.
+
+        Names are `WEIGHTS.DIRECTION.MEASURE`, as in `average.ab.swd`; weights are raw, average, or inputs (what is
+        not translated at all). `score` is the rule that the best states are kept by: lower is better.
+        """
+        found = dict(self.inputs())
+        for weights, translators in (("raw", generators), ("average", average)):
+            if translators is not None:
+                found |= {f"{weights}.{name}": value for name, value in self.measure(translators).items()}
+        found["score"] = score(found)
+        return found
+
+    def measure(self, translators: Translators) -> dict[str, float]:
+        """Return the measures of one set of weights, as `ab.swd`."""
+        found = {}
+        for direction, there, back in (
+            ("ab", translators.ab, translators.ba),
+            ("ba", translators.ba, translators.ab),
+        ):
+            if there is None:
+                continue
+            inputs = self.real[direction[0]]
+            translated = there(inputs)
+            for name, value in self.measure_images(translated, direction).items():
+                found[f"{direction}.{name}"] = value
+            if back is not None and translators.ba is not None:
+                found[f"{direction}.cycle"] = mean_change(back(translated), inputs)
+        return found
+
+    def measure_images(self, translated: Images, direction: str) -> dict[str, float]:
+        """Return what can be said of translations (`direction` ab or ba) beside their inputs and targets."""
+        inputs, targets = self.real[direction[0]], self.real[direction[1]]
+        found = {
+            **self._distances(translated, direction[1]),
+            "structure": edge_correlation(translated, inputs),
+            "change": mean_change(translated, inputs),
+            "checkerboard": stride_peak(translated),
+            "color_agreement": color_agreement(translated, inputs),
+            "diversity": diversity(translated) / max(min(diversity(inputs), diversity(targets)), 1.0),
+        }
+        if self.paired:
+            found["l1"] = mean_change(translated, targets)
+            found["psnr"], found["ssim"] = psnr(translated, targets), ssim(translated, targets)
+        return found
+
+    def inputs(self) -> dict[str, float]:
+        """Return the measures of doing nothing, as `inputs.ab.swd`: reckoned once."""
+        if not self._inputs:
+            for direction in ("ab", "ba"):
+                source, target = direction
+                for name, value in self._distances(self.real[source], target).items():
+                    self._inputs[f"inputs.{direction}.{name}"] = value
+                self._inputs[f"inputs.{direction}.checkerboard"] = stride_peak(self.real[source])
+                if self.paired:
+                    self._inputs[f"inputs.{direction}.l1"] = mean_change(self.real[source], self.real[target])
+        return self._inputs
+
+    def color_transfer(self, direction: str) -> dict[str, float]:
+        """Return the measures of giving the inputs the targets' colours and nothing else: the baseline to beat."""
+        return self.measure_images(reinhard(self.real[direction[0]], self.real[direction[1]]), direction)
+
+    def others(self, images: Images, direction: str) -> dict[str, float]:
+        """Return how far more real pictures of the target kind are from the targets: the floor."""
+        return {**self._distances(images, direction[1]), "checkerboard": stride_peak(images)}
+
+    def _distances(self, images: Images, target: str) -> dict[str, float]:
+        draws = [sliced_wasserstein(images, self.real[target], seed=seed) for seed in range(self.draws)]
+        levels = np.mean(draws, axis=0)
+        found = {"swd": float(levels.mean()), **{f"swd_{i + 1}": float(level) for i, level in enumerate(levels)}}
+        if self.features is not None:
+            values, reference = self.features.extract(images), self._features_of(target)
+            found["kid"], found["kid_deviation"] = kid(values, reference)
+            found["fid"], found["fid_deviation"] = fid(values, reference)
+        return found
+
+    def _features_of(self, domain: str) -> Values:
+        assert self.features is not None
+        if domain not in self._of_reals:
+            self._of_reals[domain] = self.features.extract(self.real[domain])
+        return self._of_reals[domain]
+
+
+def score(metrics: Mapping[str, float]) -> float:
+    """Return one number for choosing between states of a run: lower is better.
+
+    The mean over the directions of: L1 for pairs; else KID where there are features; else the sliced Wasserstein
+    distance over the inputs' own (under 1: nearer than what is not translated). Of the averaged weights where there
+    are some, because those are exported.
+    """
+    weights = "average" if any(name.startswith("average.") for name in metrics) else "raw"
+    values = []
+    for direction in ("ab", "ba"):
+        prefix = f"{weights}.{direction}"
+        if f"{prefix}.l1" in metrics:
+            values.append(metrics[f"{prefix}.l1"])
+        elif f"{prefix}.kid" in metrics:
+            values.append(metrics[f"{prefix}.kid"])
+        elif f"{prefix}.swd" in metrics:
+            values.append(metrics[f"{prefix}.swd"] / max(metrics[f"inputs.{direction}.swd"], 1e-9))
+    return float(np.mean(values))
+
+
+class BestStates:
+    """Keep the `count` states of a run whose score is lowest, as best-IMAGES.pt beside best.json, which lists them."""
+
+    def __init__(self, out: Path, count: int) -> None:
+        self.out = out
+        self.count = count
+        self.kept: list[dict[str, Any]] = []  # Any: JSON values; best first
+        if (out / BEST).is_file():
+            try:
+                found = json.loads((out / BEST).read_text(encoding="utf-8"))["kept"]
+                self.kept = [one for one in found if (out / str(one["file"])).is_file() and np.isfinite(one["score"])]
+            except (OSError, ValueError, KeyError, TypeError):  # policy: what cannot be read is made anew
+                self.kept = []
+
+    def offer(self, value: float, images_seen: int, write: Callable[[Path], None]) -> Path | None:
+        """Have `write` make the file of a state that is among the best, delete the one it displaces; None if not so.
+
+        `write` raises OutputError where it cannot; then the list stays as it was.
+        """
+        if self.count == 0 or not np.isfinite(value):
+            return None
+        others = [one for one in self.kept if one["images_seen"] != images_seen]
+        ranked = sorted([*others, {"file": "", "score": value, "images_seen": images_seen}], key=_by_score)
+        mine = next(one for one in ranked if one["images_seen"] == images_seen)
+        if ranked.index(mine) >= self.count:
+            return None
+        path = self.out / f"best-{images_seen:08d}.pt"
+        write(path)
+        mine["file"] = path.name
+        self.kept, dropped = ranked[: self.count], ranked[self.count :]
+        listing = {"rule": " ".join((score.__doc__ or "").split()), "kept": self.kept}
+        write_atomically(self.out / BEST, (json.dumps(listing, indent=1) + "\n").encode())
+        for one in dropped:
+            (self.out / str(one["file"])).unlink(missing_ok=True)
+        return path
+
+
+MEASURES = {  # heading of a column → measure and how it is printed
+    "mean": ("swd", ".0f"),
+    "level 1": ("swd_1", ".0f"),
+    "2": ("swd_2", ".0f"),
+    "3": ("swd_3", ".0f"),
+    "4": ("swd_4", ".0f"),
+    "KID": ("kid", ".1f"),
+    "±": ("kid_deviation", ".1f"),
+    "FID": ("fid", ".1f"),
+    "± ": ("fid_deviation", ".1f"),
+    "L1": ("l1", ".1f"),
+    "PSNR": ("psnr", ".1f"),
+    "SSIM": ("ssim", ".3f"),
+    "structure": ("structure", ".2f"),
+    "change": ("change", ".1f"),
+    "cycle error": ("cycle", ".1f"),
+    "checkerboard": ("checkerboard", ".2f"),
+    "diversity": ("diversity", ".2f"),
+}
+
+
+def table(rows: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the rows' measures as a Markdown table; columns that no row has are left out."""
+    columns = {
+        heading: how for heading, how in MEASURES.items() if any(how[0] in measures for measures in rows.values())
+    }
+    lines = [f"| pictures | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    for name, measures in rows.items():
+        cells = [format(measures[key], how) if key in measures else "" for key, how in columns.values()]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def find_test_domains(data: Path) -> tuple[Path, Path]:
+    """Return the folders of the test pictures of a and b below `data`: testA and testB, or test/A and test/B.
+
+    Raises DataError where there are none.
+    """
+    for pair in ((data / "testA", data / "testB"), (data / "test" / "A", data / "test" / "B")):
+        if all(folder.is_dir() for folder in pair):
+            return pair
+    raise DataError(f"{data}: found neither testA and testB nor test/A and test/B in it")
+
+
+def spread(count: int, wanted: int | None) -> list[int]:
+    """Return `wanted` evenly spread indices of `count`; all of them where `wanted` is None or as large.
+
+    Raises UsageError where `wanted` is less than 1.
+    """
+    if wanted is None or wanted >= count:
+        return list(range(count))
+    if wanted < 1:
+        raise UsageError(f"--count: found {wanted}, wanted 1 or more")
+    return [index * count // wanted for index in range(wanted)]
+
+
+def _middle(image: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
+    short = min(image.shape[:2])
+    if short < side_px:
+        scale = side_px / short
+        size = (max(side_px, round(image.shape[1] * scale)), max(side_px, round(image.shape[0] * scale)))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+    top, left = (image.shape[0] - side_px) // 2, (image.shape[1] - side_px) // 2
+    return image[top : top + side_px, left : left + side_px]
+
+
+def _stem(name: str) -> str:
+    return name[: -len(suffix)] if (suffix := Path(name).suffix) else name
+
+
+def _by_score(one: dict[str, Any]) -> tuple[float, int]:  # Any: JSON values
+    return float(one["score"]), int(one["images_seen"])

@@ -1,0 +1,196 @@
+"""Compare sets of pictures by a network's features: KID and FID, through torchmetrics."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cgconv.runtime.errors import MissingError, ModelError
+
+from .metrics import Images
+
+Values = NDArray[np.float32]  # N×D: a row of features for each picture
+
+INCEPTION_EDGE_PX = 299
+BATCH = 16
+
+
+class FeatureRange(StrEnum):
+    """What values a feature network wants for black to white; uint8 inputs always get 0 to 255."""
+
+    SIGNED = "-1..1"  # Inception and most GAN code
+    UNIT = "0..1"
+    BYTES = "0..255"
+    IMAGENET = "imagenet"  # mean and deviation of ImageNet taken off, as torchvision's networks want
+
+
+@dataclass(frozen=True)
+class Features:
+    """A network that turns uint8 N×H×W×3 RGB pictures into float32 N×D; `name` goes into the protocol."""
+
+    name: str
+    extract: Callable[[Images], Values]
+
+
+def open_features(path: Path | None, *, values: FeatureRange = FeatureRange.SIGNED) -> Features:
+    """Return the features of an ONNX file, or of Inception where `path` is None.
+
+    Raises MissingError where torch-fidelity is not installed or its weights cannot be had; ModelError where the file
+    takes no pictures or gives no features.
+    """
+    return _inception() if path is None else _onnx_features(path, values)
+
+
+def kid(images: Values, reference: Values, *, subsets: int = 50, subset_size: int | None = None) -> tuple[float, float]:
+    """Return the mean and deviation, over random subsets, of the squared kernel distance (arXiv 1801.01401), × 1000.
+
+    By default a subset is half of the smaller set. The same call gives the same numbers, and leaves torch's random
+    state as it was. Both sets hold at least 4 pictures.
+    """
+    from torchmetrics.image.kid import KernelInceptionDistance
+
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that all features are kept in memory: they are few
+        torch.manual_seed(0)
+        metric = KernelInceptionDistance(
+            feature=_Given(images.shape[1]), subsets=subsets, subset_size=subset_size or subset_of(images, reference)
+        )
+        metric.update(torch.from_numpy(reference).double(), real=True)
+        metric.update(torch.from_numpy(images).double(), real=False)
+        mean, deviation = metric.compute()
+    return 1000 * float(mean), 1000 * float(deviation)
+
+
+def fid(images: Values, reference: Values, *, subsets: int = 3, subset_size: int | None = None) -> tuple[float, float]:
+    """Return the mean and deviation, over random subsets, of the Fréchet distance (arXiv 1706.08500).
+
+    Its value depends on how many pictures a subset holds: compare only equal protocols. Subsets as in `kid`.
+    """
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    size = subset_size or subset_of(images, reference)
+    random = np.random.default_rng(0)
+    metric = FrechetInceptionDistance(feature=_Given(images.shape[1]))
+    distances = []
+    for _ in range(subsets):
+        metric.reset()
+        for values, real in ((reference, True), (images, False)):
+            chosen = values[random.permutation(len(values))[:size]]
+            metric.update(torch.from_numpy(chosen).double(), real=real)
+        distances.append(float(metric.compute()))
+    return float(np.mean(distances)), float(np.std(distances))
+
+
+def subset_of(images: Values, reference: Values) -> int:
+    """Return how many pictures a subset holds: half of the smaller set, at least 2."""
+    return max(2, min(len(images), len(reference)) // 2)
+
+
+class _Given(nn.Module):
+    """Hand features through, where torchmetrics expects the network that makes them."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.num_features = count
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features
+
+
+def _inception() -> Features:
+    from torchmetrics.image.fid import NoTrainInceptionV3
+
+    try:
+        network = NoTrainInceptionV3(name="inception-v3-compat", features_list=["2048"])
+    except ModuleNotFoundError as error:
+        raise MissingError(
+            "FID and KID on Inception need torch-fidelity, which is not installed: pip install torch-fidelity,"
+            " or name another network with --features FILE.onnx"
+        ) from error
+    except OSError as error:  # urllib's errors are OSErrors
+        raise MissingError(
+            f"Inception's weights could not be fetched ({error}); --features FILE.onnx takes another network"
+        ) from error
+
+    @torch.no_grad()
+    def extract(images: Images) -> Values:
+        rows = [
+            network(torch.from_numpy(np.ascontiguousarray(images[at : at + BATCH].transpose(0, 3, 1, 2))))
+            for at in range(0, len(images), BATCH)
+        ]
+        return np.asarray(torch.cat(rows).float().numpy())
+
+    return Features("Inception-v3 of torch-fidelity, pool 2048", extract)
+
+
+def _onnx_features(path: Path, values: FeatureRange) -> Features:
+    import onnxruntime
+
+    if not path.is_file():
+        raise ModelError(f"{path}: there is no such model file")
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises a class of its own for each status
+        raise ModelError(f"{path}: not a model that ONNX Runtime opens ({str(error).splitlines()[0][:120]})") from error
+    inputs = session.get_inputs()
+    shape = inputs[0].shape if inputs else []
+    nchw = len(shape) == 4 and shape[1] == 3
+    if len(inputs) != 1 or not (nchw or (len(shape) == 4 and shape[3] == 3)):
+        found = ", ".join(f"{given.name} {given.shape}" for given in inputs) or "none"
+        raise ModelError(f"{path}: takes {found}, wanted one input of N×3×H×W or N×H×W×3 pictures")
+    sides = shape[2:4] if nchw else shape[1:3]
+    height, width = (side if isinstance(side, int) else INCEPTION_EDGE_PX for side in sides)
+    at_once = shape[0] if isinstance(shape[0], int) else BATCH
+    dtype = {"tensor(uint8)": np.uint8, "tensor(float16)": np.float16}.get(inputs[0].type, np.float32)
+
+    def extract(images: Images) -> Values:
+        rows: list[NDArray[Any]] = []  # Any: the network's own number type
+        for start in range(0, len(images), at_once):
+            batch = _prepared(images[start : start + at_once], (height, width), dtype, values)
+            count = len(batch)
+            if isinstance(shape[0], int) and count < at_once:
+                batch = np.concatenate([batch, np.repeat(batch[-1:], at_once - count, axis=0)])
+            fed = np.ascontiguousarray(batch.transpose(0, 3, 1, 2)) if nchw else batch
+            try:
+                out = np.asarray(session.run(None, {inputs[0].name: fed})[0])[:count]
+            except Exception as error:  # see above
+                raise ModelError(f"{path}: failed on pictures ({str(error).splitlines()[0][:120]})") from error
+            if out.ndim > 2:  # maps of features: their means
+                out = out.reshape(*out.shape[:2], -1).mean(-1)
+            rows.append(out)
+        features = np.concatenate(rows).astype(np.float32)
+        if features.ndim != 2:
+            raise ModelError(f"{path}: gives {features.shape} for {len(images)} pictures, wanted a row for each")
+        return features
+
+    return Features(f"{path.name} at {width}×{height}, {values}", extract)
+
+
+def _prepared(images: Images, size_hw: tuple[int, int], dtype: Any, values: FeatureRange) -> NDArray[Any]:
+    """Return the pictures as the network wants them, N×H×W×3. Any: numpy's number types."""
+    how = cv2.INTER_AREA if images.shape[1] > size_hw[0] else cv2.INTER_CUBIC
+    sized = np.stack([np.asarray(cv2.resize(image, size_hw[::-1], interpolation=how)) for image in images])
+    if dtype is np.uint8:
+        return sized
+    unit = sized.astype(np.float32) / 255
+    match values:
+        case FeatureRange.SIGNED:
+            unit = unit * 2 - 1
+        case FeatureRange.BYTES:
+            unit = sized.astype(np.float32)
+        case FeatureRange.IMAGENET:
+            mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+            unit = (unit - np.array(mean, np.float32)) / np.array(std, np.float32)
+        case FeatureRange.UNIT:
+            pass
+    return np.asarray(unit.astype(dtype))
