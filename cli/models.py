@@ -13,6 +13,7 @@ import click
 
 from cgconv.runtime.errors import UsageError
 
+from .download import download
 from .extras import needs_extra
 from .options import PathType, complete_model, debug_option, json_option
 
@@ -104,6 +105,9 @@ def import_(file: Path, name: str | None, value_range: str | None, bgr: bool) ->
     click.echo(f"{path.stem} is here now: cgconv images photos --model {path.stem}")
     click.echo(f"file: {path}", err=True)
     return 0
+
+
+models.add_command(download)
 
 
 @models.command(epilog="Try: cgconv models remove zebra")

@@ -6,7 +6,8 @@ CgconvError                      1  root; its text is one sentence for the user
 │   ├── FilmError                   a film: unreadable, HDR that was not asked for
 │   │   └── PartialFilmError        broken in the middle; what could be decoded was translated and kept
 │   ├── ModelError                  a model or checkpoint: damaged, foreign, too new, not a generator
-│   └── DataError                   a data set: empty, no second domain
+│   ├── DataError                   a data set: empty, no second domain
+│   └── DownloadError               a file from the network: unreachable, refused, not what was promised
 ├── OutputError                  1  a result that cannot be written: exists, disk full, no permission
 ├── UsageError                   2  options that do not fit together, a name that does not exist
 ├── MissingError                 3  a device, backend or extra that is not here
@@ -53,6 +54,10 @@ class ModelError(InputError):
 
 class DataError(InputError):
     """A data set that cannot be trained on."""
+
+
+class DownloadError(InputError):
+    """A file that could not be fetched, or is not what was promised."""
 
 
 class OutputError(CgconvError):

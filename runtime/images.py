@@ -20,6 +20,7 @@ from .picture_formats import (
     output_suffix,
 )
 from .picture_reader import DEFAULT_MAX_PIXELS, picture_size_hw, read_picture
+from .thumbnail import Thumbnail, read_thumbnail
 
 __all__ = [
     "ANIMATED_FORMATS",
@@ -29,6 +30,7 @@ __all__ = [
     "Animation",
     "FileFormat",
     "Picture",
+    "Thumbnail",
     "encode_animation",
     "encode_picture",
     "format_of_suffix",
@@ -37,5 +39,6 @@ __all__ = [
     "output_suffix",
     "picture_size_hw",
     "read_picture",
+    "read_thumbnail",
     "write_atomically",
 ]

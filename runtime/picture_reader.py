@@ -92,6 +92,21 @@ def picture_size_hw(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
+def open_jpeg(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[Image.Image | None]:
+    """Give a JPEG file of gray or RGB pixels opened, its size checked, nothing decoded; None for all other files.
+
+    What goes wrong while it is open, decoding too, becomes a PictureError of one sentence.
+    """
+    with _sentences_about(path), path.open("rb") as file:
+        if file.read(3) != b"\xff\xd8\xff":
+            yield None
+            return
+        with _open(file) as image:
+            _check_size(path, image.height, image.width, 1, max_pixels)
+            yield image if image.mode in ("L", "RGB") else None
+
+
+@contextmanager
 def _sentences_about(path: Path) -> Iterator[None]:
     """Turn whatever the decoders raise into one sentence."""
     try:

@@ -41,7 +41,7 @@ def options_of(name: str) -> set[str]:
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "completion"])
 def test_every_option_is_described_and_none_is_made_up(name: str) -> None:
     text = section(name)
-    described = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text)) - {"--page"}
+    described = set(re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", text)) - {"--page"}
     real = options_of(name)
     if name == "video":
         assert SHARED_WITH_IMAGES in text

@@ -1,0 +1,157 @@
+"""cgconv models download: fetch a model by name or address, and import it."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cgconv.runtime.errors import Cancelled, ModelError
+
+from .download_progress import open_file_show
+from .extras import needs_extra
+from .options import debug_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cgconv.runtime.catalogue import Entry, Kind
+    from cgconv.runtime.events import DownloadFinished
+
+    from .progress import Show
+
+
+def complete_entry(kind: str) -> Any:  # Any: what click takes as a completion
+    """Return a completion for names of the list."""
+
+    def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+        from cgconv.runtime.catalogue import Kind, list_entries
+
+        return [entry.name for entry in list_entries(Kind(kind)) if entry.name.startswith(incomplete)]
+
+    return complete
+
+
+@click.command(epilog="Try: cgconv models download style_monet", short_help="Fetch a model and import it.")
+@click.argument("model", required=False, metavar="[NAME_OR_URL]", shell_complete=complete_entry("models"))
+@click.option("--sha256", metavar="HEX", help="The hash that the file must have; of one by address, ask its maker.")
+@click.option("--name", metavar="NAME", help="What --model is to call it; default: the name asked for.")
+@click.option("--base-url", metavar="URL", help="Another server with the same files; also CGCONV_MODELS_URL.")
+@click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON on standard output.")
+@debug_option
+def download(model: str | None, sha256: str | None, name: str | None, base_url: str | None, as_json: bool) -> int:
+    """Fetch a model by its name, or from an address, and import it, checked.
+
+    Without a name the list is shown. What was fetched before is recognised by its hash; a download that broke off goes
+    on where it was.
+    """
+    from cgconv.runtime.catalogue import Kind, download_folder, find_entry
+
+    if model is None:
+        return show_list(Kind.MODEL, base_url, as_json=as_json)
+    from cgconv.runtime.store import free_path
+
+    entry = find_entry(Kind.MODEL, model, base_url=base_url)
+    name = free_path(name or entry.name).stem  # a name that is taken is said before anything is fetched
+    if _is_checkpoint_name(entry.url):
+        with needs_extra("train", "importing a checkpoint"):
+            import cgconv.exporter.import_checkpoint  # noqa: F401  # said before 46 MB are fetched
+    with open_file_show(as_json=as_json) as show:
+        for sentence in entry.terms:
+            show.note(sentence)
+        file, finished = fetch_entry(entry, download_folder() / _file_name(entry.url), sha256, show)
+        show.wait("importing it and checking the result …")
+        try:
+            path = _import(file, name, entry, finished)
+        except ModelError:
+            file.unlink(missing_ok=True)  # it will not become one by lying here
+            raise
+        file.unlink(missing_ok=True)
+    click.echo(f"{path.stem} is here now: cgconv images photos --model {path.stem}", err=as_json)
+    click.echo(f"file: {path}", err=True)
+    return 0
+
+
+def show_list(kind: Kind, base_url: str | None, *, as_json: bool) -> int:
+    """Print what can be fetched by name."""
+    from cgconv.runtime.catalogue import list_entries
+    from cgconv.runtime.download import bytes_text
+
+    entries = list_entries(kind, base_url=base_url)
+    if as_json:
+        click.echo(json.dumps([{**asdict(entry), "terms": entry.terms} for entry in entries], indent=1))
+        return 0
+    width = max(len(entry.name) for entry in entries)
+    for entry in entries:
+        size = f" ({bytes_text(entry.bytes)})" if entry.bytes else ""
+        click.echo(f"{entry.name.ljust(width)}  {entry.title}{size}")
+    click.echo(entries[0].licence, err=True)
+    return 0
+
+
+def fetch_entry(entry: Entry, target: Path, sha256: str | None, show: Show) -> tuple[Path, DownloadFinished]:
+    """Fetch `entry` to `target`, showing how it goes and who vouches for the hash."""
+    from cgconv.runtime.catalogue import expected_sha256, fetch
+
+    expected = expected_sha256(entry, sha256)
+    with _stopped_in_words():
+        events = fetch(entry, target, sha256=sha256)
+        while True:
+            try:
+                show.show(next(events))
+            except StopIteration as stop:
+                finished: DownloadFinished = stop.value
+                break
+    if expected.sha256 is None:
+        show.note("nobody vouches for this hash yet: it is noted, and a later download must have the same")
+    else:
+        show.note(f"this is the hash that {expected.said_by.rstrip(',')} says")
+    return target, finished
+
+
+@contextmanager
+def _stopped_in_words() -> Iterator[None]:
+    """Let Ctrl-C through a waiting connection at once; what has come is kept by then."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Cancelled("stopped; what has come so far is kept, the same command goes on from there") from error
+
+
+def _import(file: Path, name: str, entry: Entry, finished: DownloadFinished) -> Path:
+    """Import by content, as `cgconv models import` does, and put into the card where it came from."""
+    from cgconv.runtime.card import read_card, write_card
+    from cgconv.runtime.model_file import load_model, write_model
+
+    from .models import bring_in
+
+    path = bring_in(file, name, None, False)
+    card = read_card(path)
+    assert card is not None, "an import writes one"
+    model = load_model(path)
+    known = {"title": entry.title, "licence": entry.licence, "data": entry.data} if entry.title else {}
+    card = replace(
+        card, **known, direction=card.direction or entry.title,
+        source={**card.source, "url": finished.url, "sha256": finished.sha256},
+    )  # fmt: skip
+    write_card(model, card)
+    write_model(model, path)
+    return path
+
+
+def _is_checkpoint_name(url: str) -> bool:
+    from .models import CHECKPOINT_SUFFIXES
+
+    return Path(_file_name(url)).suffix.lower() in CHECKPOINT_SUFFIXES
+
+
+def _file_name(url: str) -> str:
+    from urllib.parse import unquote, urlsplit
+
+    last = Path(unquote(urlsplit(url).path)).name
+    return re.sub(r"[^\w.+-]", "_", last)[-100:] or "model"

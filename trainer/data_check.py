@@ -1,0 +1,501 @@
+"""Look at two folders of pictures, and say what would spoil a training on them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import statistics
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cgconv.runtime.errors import CgconvError, DataError
+from cgconv.runtime.events import DataChecked, FilesProgressed
+from cgconv.runtime.images import SUFFIXES, read_thumbnail
+
+REPORT_EVERY_S = 0.2
+EDGE_PX = 32  # of what is kept of each picture
+TINY_PX = 16  # of what two pictures are compared by
+
+FEW_PICTURES = 50  # of one kind, below which little but copying is learned
+SMALL_DATA = 200  # below which discriminators soon know every picture by heart
+TIMES_MORE = 10  # of one kind than of the other
+DUPLICATE_SHARE = 0.02  # of a folder, from which doubles shift what is learned
+FLAT_SHARE = 0.01
+GRAY_SHARE = 0.02
+SMALL_PX = 256  # short side of the published crops
+TINY_PICTURE_PX = 64
+FLAT_CONTRAST = 3.0  # levels, standard deviation of gray values
+GRAY_CHROMA = 8  # levels between a pixel's largest and smallest channel; JPEG gives gray pictures a few
+WIDE_COLOR_GAP = 2.0  # difference of two kinds' mean colours / how much pictures of one kind differ
+NEAR_BITS = 10  # of 63 that may differ in the hashes of near-duplicates
+NEAR_LIKENESS = 0.985  # correlation of two pictures' pixels, from which they are near-duplicates
+NEAR_DETAIL = 0.9  # the same of what their blurred versions do not show
+LONGEST_LIST = 1000  # files in a finding
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What is kept of one picture. `problem` is set where it cannot be read; then only the first three are known."""
+
+    path: Path
+    folder: str  # e.g. trainA
+    bytes: int
+    problem: str = ""
+    digest: bytes = b""
+    size_hw: tuple[int, int] = (0, 0)
+    hash: int = 0  # 63 bits, alike for pictures that look alike
+    tiny: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((TINY_PX, TINY_PX), np.uint8))  # gray
+    lab: tuple[float, float, float] = (0.0, 0.0, 0.0)  # mean CIELAB: lightness 0 to 100, green–red, blue–yellow
+    contrast: float = 0.0  # levels
+    is_gray: bool = False
+
+    @property
+    def is_flat(self) -> bool:
+        return not self.problem and self.contrast < FLAT_CONTRAST
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One of the folders: `domain` is a or b, `split` train, test or val."""
+
+    name: str
+    path: Path
+    domain: str
+    split: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to know, in a sentence; `advice` is what to do about it. `files`: lists of what belongs together."""
+
+    kind: str
+    needs_attention: bool
+    sentence: str
+    advice: str = ""
+    files: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What a preset is chosen by."""
+
+    pictures_a: int
+    pictures_b: int
+    short_side_px: int  # median over the training pictures of both kinds
+    has_gpu: bool
+
+
+def check_data(
+    a: Path, b: Path | None = None, *, threads: int | None = None, has_gpu: bool | None = None
+) -> Iterator[FilesProgressed | DataChecked]:
+    """Yield how far it is, and at the end DataChecked.
+
+    `a` and `b` are folders of pictures, sub-folders included; `a` alone holds trainA and trainB, or train/A and
+    train/B. Folders of test and val pictures beside them are looked at, too. `has_gpu` None: find out. Raises
+    DataError where there are no such folders, or nothing in one of them.
+    """
+    folders = find_folders(a, b)
+    listed, others = [], Counter[str]()
+    for folder in folders:
+        paths, others[folder.name] = _pictures_in(folder.path)
+        listed += [(folder.name, path) for path in paths]
+        if not paths and folder.split == "train":
+            raise DataError(f"{folder.path}: there is no picture in it")
+    looked: list[Looked] = []
+    said_at = time.monotonic()
+    yield FilesProgressed("check", 0, len(listed))
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        for one in pool.map(lambda given: look_at(given[1], given[0]), listed):
+            looked.append(one)
+            if time.monotonic() - said_at >= REPORT_EVERY_S:
+                said_at = time.monotonic()
+                yield FilesProgressed("check", len(looked), len(listed))
+    yield FilesProgressed("check", len(listed), len(listed))
+    yield report(folders, looked, others, has_gpu=_has_gpu() if has_gpu is None else has_gpu)
+
+
+def find_folders(a: Path, b: Path | None) -> list[Folder]:
+    """Return the training folders of both kinds and those of test and val pictures beside them. Raises DataError."""
+    if b is None:
+        layouts = [("trainA", "trainB"), ("train/A", "train/B")]
+        for name_a, name_b in layouts:
+            if (a / name_a).is_dir() and (a / name_b).is_dir():
+                return _with_siblings(a / name_a, a / name_b)
+        if not a.is_dir():
+            raise DataError(f"{a}: no such folder")
+        raise DataError(f"{a}: found neither trainA and trainB nor train/A and train/B in it; name two folders instead")
+    for folder in (a, b):
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder")
+    if a.resolve() == b.resolve():
+        raise DataError(f"{a}: this is one folder; name one of each kind")
+    return _with_siblings(a, b)
+
+
+def _with_siblings(a: Path, b: Path) -> list[Folder]:
+    """Return folders a and b, and, where they are called trainA or train/A, those of the other splits."""
+    found = []
+    for domain, path in (("a", a), ("b", b)):
+        resolved = path.resolve()
+        name = f"train/{resolved.name}" if resolved.parent.name == "train" else resolved.name
+        found.append(Folder(name, path, domain, "train"))
+        for split in ("test", "val"):
+            if name.startswith("train/"):
+                beside, beside_name = path.parent.parent / split / path.name, f"{split}/{resolved.name}"
+            elif name.startswith("train"):
+                beside_name = split + name.removeprefix("train")
+                beside = path.parent / beside_name
+            else:
+                continue
+            if beside.is_dir():
+                found.append(Folder(beside_name, beside, domain, split))
+    if found[0].name == next(one.name for one in found if one.domain == "b"):  # two folders of one name
+        found = [Folder(str(one.path), one.path, one.domain, one.split) for one in found]
+    return sorted(found, key=lambda one: ("train", "test", "val").index(one.split))
+
+
+def _pictures_in(folder: Path) -> tuple[list[Path], int]:
+    """Return the files that a training would read, sorted, and the number of others; hidden ones do not count."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
+    return pictures, sum(not path.name.startswith(".") for path in files) - len(pictures)
+
+
+def look_at(path: Path, folder: str) -> Looked:
+    """Read one picture and keep what is needed of it."""
+    size = 0
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            digest = hashlib.file_digest(file, "blake2b").digest()
+        thumbnail = read_thumbnail(path, edge_px=EDGE_PX)
+    except CgconvError as error:  # policy: one bad file does not end a check, it is what the check is for
+        return Looked(path, folder, size, problem=str(error))
+    except OSError as error:
+        return Looked(path, folder, size, problem=f"{path} cannot be read: {error.strerror or error}")
+    pixels = thumbnail.pixels
+    gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2Lab).reshape(-1, 3).mean(0)
+    chroma = pixels.max(2).astype(int) - pixels.min(2)
+    return Looked(
+        path, folder, size,
+        digest=digest,
+        size_hw=thumbnail.size_hw,
+        hash=perceptual_hash(np.asarray(gray)),
+        tiny=np.asarray(cv2.resize(gray, (TINY_PX, TINY_PX), interpolation=cv2.INTER_AREA), dtype=np.uint8),
+        lab=(float(lab[0]), float(lab[1]), float(lab[2])),
+        contrast=float(gray.std()),
+        is_gray=bool(np.percentile(chroma, 98) <= GRAY_CHROMA),
+    )  # fmt: skip
+
+
+def perceptual_hash(gray: NDArray[np.uint8]) -> int:
+    """Return 63 bits that change little when a picture is resized, compressed or brightened.
+
+    The signs of the 8×8 lowest cosine coefficients of a gray 32×32 picture against their median, without the mean's.
+    """
+    low = cv2.dct(gray.astype(np.float32))[:8, :8].ravel()[1:]
+    bits = low > np.median(low)
+    return int("".join("1" if bit else "0" for bit in bits), 2)
+
+
+def find_near_duplicates(pictures: Sequence[Looked]) -> list[list[Looked]]:
+    """Return groups of pictures that look the same, without those that are so byte for byte or have no content.
+
+    Pairs whose hashes differ in at most `NEAR_BITS` bits are compared pixel by pixel, so that two seas under two skies
+    do not pass for one. N² / 2 comparisons of hashes: 10,000 pictures take a second.
+    """
+    unique = list({one.digest: one for one in pictures if not one.problem and not one.is_flat}.values())
+    hashes = np.array([one.hash for one in unique], np.uint64)
+    groups = _Groups(len(unique))
+    for i in range(len(unique) - 1):
+        differing = np.bitwise_count(hashes[i + 1 :] ^ hashes[i])
+        for j in np.flatnonzero(differing <= NEAR_BITS) + i + 1:
+            if _look_the_same(unique[i].tiny, unique[j].tiny):
+                groups.join(i, int(j))
+    return [[unique[i] for i in members] for members in groups.of_several()]
+
+
+def _look_the_same(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
+    """Compare two gray pictures, whatever their brightness and contrast: as a whole, and in their details alone."""
+    if _likeness(a.astype(np.float32), b.astype(np.float32)) < NEAR_LIKENESS:
+        return False
+    details = [one - cv2.blur(one, (5, 5)) for one in (a.astype(np.float32), b.astype(np.float32))]
+    return _likeness(details[0], details[1]) >= NEAR_DETAIL
+
+
+def _likeness(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Return the correlation of two arrays, -1 to 1."""
+    a, b = a - a.mean(), b - b.mean()
+    return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-6))
+
+
+class _Groups:
+    """Things of which some belong together (union-find)."""
+
+    def __init__(self, count: int) -> None:
+        self._parent = list(range(count))
+
+    def join(self, one: int, other: int) -> None:
+        self._parent[self._root(other)] = self._root(one)
+
+    def of_several(self) -> list[list[int]]:
+        members = defaultdict(list)
+        for one in range(len(self._parent)):
+            members[self._root(one)].append(one)
+        return [group for group in members.values() if len(group) > 1]
+
+    def _root(self, one: int) -> int:
+        while self._parent[one] != one:
+            self._parent[one] = self._parent[self._parent[one]]
+            one = self._parent[one]
+        return one
+
+
+def report(folders: Sequence[Folder], looked: Sequence[Looked], others: Counter[str], *, has_gpu: bool) -> DataChecked:
+    """Put together what was seen. `others` counts the files of each folder that are no pictures."""
+    by_folder = {folder.name: [one for one in looked if one.folder == folder.name] for folder in folders}
+    train = {
+        folder.domain: [one for one in by_folder[folder.name] if not one.problem]
+        for folder in folders
+        if folder.split == "train"
+    }
+    findings = [
+        *_unreadable(looked),
+        *_counts(folders, train),
+        *_duplicates(folders, looked),
+        *_flat_and_gray(folders, by_folder),
+        *_sizes(folders, by_folder),
+        *_names(train),
+    ]
+    gap, gap_findings = _color_gap(train)
+    findings += gap_findings
+    sides = [min(one.size_hw) for pictures in train.values() for one in pictures]
+    facts = DataFacts(len(train["a"]), len(train["b"]), round(statistics.median(sides)) if sides else 0, has_gpu)
+    preset, reason = choose_preset(facts)
+    return DataChecked(
+        ready=not any(finding.needs_attention for finding in findings),
+        folders=tuple(_folder_facts(folder, by_folder[folder.name], others[folder.name]) for folder in folders),
+        findings=tuple(asdict(one) for one in sorted(findings, key=lambda one: not one.needs_attention)),
+        color_gap=gap,
+        preset=preset,
+        preset_reason=reason,
+    )
+
+
+def choose_preset(facts: DataFacts) -> tuple[str, str]:
+    """Return the name of the preset to begin with, and why."""
+    fewest = min(facts.pictures_a, facts.pictures_b)
+    if fewest < SMALL_DATA:
+        return "small-data", f"there are only {fewest} pictures of one kind, which a discriminator soon knows by heart"
+    if facts.short_side_px < SMALL_PX / 2:
+        return "compact", (
+            f"the pictures are small (median short side {facts.short_side_px} px): a small network sees all there is"
+        )
+    if not facts.has_gpu:
+        return "quick", "there is no NVIDIA GPU here, and the published training would take days on a processor"
+    return "classic", "there are enough pictures of both kinds for the training as published"
+
+
+def _unreadable(looked: Iterable[Looked]) -> Iterator[Finding]:
+    bad = [one for one in looked if one.problem]
+    if bad:
+        yield Finding(
+            "unreadable", True, f"{_count(len(bad), 'picture')} cannot be read",
+            "repair or remove them; a training leaves them out", _single(bad),
+        )  # fmt: skip
+
+
+def _counts(folders: Sequence[Folder], train: dict[str, list[Looked]]) -> Iterator[Finding]:
+    names = {folder.domain: folder.name for folder in folders if folder.split == "train"}
+    for domain, pictures in train.items():
+        if len(pictures) < FEW_PICTURES:
+            yield Finding(
+                "few", True, f"{names[domain]} has only {_count(len(pictures), 'picture')}",
+                "a few hundred of each kind are a good start",
+            )  # fmt: skip
+    few, many = sorted(train, key=lambda domain: len(train[domain]))
+    if len(train[few]) * TIMES_MORE < len(train[many]):
+        yield Finding(
+            "unbalanced", False, f"{names[many]} has {len(train[many]):,} pictures, {names[few]} {len(train[few]):,}",
+            "an epoch shows each picture of the smaller folder many times; fewer epochs do",
+        )  # fmt: skip
+
+
+def _duplicates(folders: Sequence[Folder], looked: Sequence[Looked]) -> Iterator[Finding]:
+    domains = {folder.name: folder.domain for folder in folders}
+    splits = {folder.name: folder.split for folder in folders}
+    by_digest = defaultdict(list)
+    for one in looked:
+        if not one.problem:
+            by_digest[one.digest].append(one)
+    exact = [group for group in by_digest.values() if len(group) > 1]
+    near = find_near_duplicates(looked)
+    sizes = Counter(one.folder for one in looked if not one.problem)
+    for groups, how, kind in ((exact, "byte for byte the same", "exact"), (near, "nearly the same", "near")):
+        across = [group for group in groups if len({domains[one.folder] for one in group}) > 1]
+        if across:
+            yield Finding(
+                f"{kind}-across-domains", True,
+                f"{_count(len(across), 'picture')} {_are(across)} {how} in both kinds",
+                "what is in both teaches to change nothing; keep each in one folder",
+                _groups(across),
+            )  # fmt: skip
+        leaks = [group for group in groups if len({splits[one.folder] for one in group}) > 1 and group not in across]
+        if leaks:
+            yield Finding(
+                f"{kind}-across-splits", True,
+                f"{_count(len(leaks), 'picture')} {_are(leaks)} {how} in training and test",
+                "figures on the test pictures come out too good; remove them from one of the two",
+                _groups(leaks),
+            )  # fmt: skip
+        for folder in folders:
+            inside = [[one for one in group if one.folder == folder.name] for group in groups]
+            inside = [group for group in inside if len(group) > 1]
+            extra = sum(len(group) - 1 for group in inside)
+            if extra:
+                yield Finding(
+                    f"{kind}-duplicates", extra >= DUPLICATE_SHARE * sizes[folder.name],
+                    f"{folder.name} has {_count(extra, 'picture')} too many that {'is' if extra == 1 else 'are'} {how}"
+                    " as another one",
+                    "keep one of each: what is there twice is learned twice as much",
+                    _groups(inside),
+                )  # fmt: skip
+
+
+def _flat_and_gray(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]) -> Iterator[Finding]:
+    for folder in folders:
+        pictures = [one for one in by_folder[folder.name] if not one.problem]
+        flat = [one for one in pictures if one.is_flat]
+        if flat:
+            yield Finding(
+                "flat", len(flat) >= FLAT_SHARE * len(pictures),
+                f"{folder.name} has {_count(len(flat), 'picture')} of one colour, without content", "remove them",
+                _single(flat),
+            )  # fmt: skip
+        gray = [one for one in pictures if one.is_gray and not one.is_flat]
+        share = len(gray) / max(len(pictures), 1)
+        if gray and share < 0.95:
+            yield Finding(
+                "gray", share >= GRAY_SHARE,
+                f"{folder.name} has {_count(len(gray), 'grey picture')} among {len(pictures):,}, the rest has colours",
+                "remove them, or colours come and go in the translation",
+                _single(gray),
+            )  # fmt: skip
+        elif gray:
+            yield Finding("all-gray", False, f"{folder.name} is grey throughout", "one channel does for this kind")
+
+
+def _sizes(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]) -> Iterator[Finding]:
+    for folder in folders:
+        pictures = [one for one in by_folder[folder.name] if not one.problem]
+        tiny = [one for one in pictures if min(one.size_hw) < TINY_PICTURE_PX]
+        small = [one for one in pictures if min(one.size_hw) < SMALL_PX]
+        if tiny:
+            yield Finding(
+                "tiny", len(tiny) < len(pictures), f"{folder.name} has {_count(len(tiny), 'picture')} under"
+                f" {TINY_PICTURE_PX} px", "enlarged, they teach to blur: remove them", _single(tiny),
+            )  # fmt: skip
+        elif small and folder.split == "train":
+            yield Finding(
+                "small", False,
+                f"{_count(len(small), 'picture')} of {folder.name} {_are(small)} under {SMALL_PX} px on the short side",
+                "they are enlarged for training; smaller crops (--crop, --load) do without",
+            )  # fmt: skip
+
+
+def _names(train: dict[str, list[Looked]]) -> Iterator[Finding]:
+    """Say where the names pair up: then the pictures may, too."""
+    sizes = [{one.path.stem: one.size_hw for one in pictures} for pictures in train.values()]
+    shared = [stem for stem in sizes[0] if sizes[1].get(stem) == sizes[0][stem]]
+    if len(shared) >= 0.9 * max(len(sizes[0]), len(sizes[1]), 1):
+        yield Finding(
+            "paired", False, f"{len(shared):,} pictures have the same name and size in both kinds",
+            "if those show the same scene, the recipe pix2pix learns more from them",
+        )  # fmt: skip
+
+
+def _color_gap(train: dict[str, list[Looked]]) -> tuple[dict[str, Any], list[Finding]]:  # Any: JSON values
+    """Return how far apart the two kinds' colours are, in CIELAB and in units of how much pictures of a kind differ."""
+    if not all(train.values()):
+        return {}, []
+    lab = {domain: np.array([one.lab for one in pictures]) for domain, pictures in train.items()}
+    means = {domain: values.mean(0) for domain, values in lab.items()}
+    difference = means["b"] - means["a"]
+    spread = np.sqrt((lab["a"].var(0) + lab["b"].var(0)) / 2)
+    in_spreads = np.abs(difference) / np.maximum(spread, 1.0)  # one unit of CIELAB is hardly seen
+    words = [
+        f"{abs(value):.0f} {up if value > 0 else down}"
+        for value, up, down in zip(
+            difference, ("lighter", "redder", "yellower"), ("darker", "greener", "bluer"), strict=True
+        )
+        if abs(value) >= 2
+    ]
+    sentence = f"B is {', '.join(words)} than A on average" if words else "A and B have the same colours on average"
+    gap = {
+        "lab_mean_a": [round(float(value), 1) for value in means["a"]],
+        "lab_mean_b": [round(float(value), 1) for value in means["b"]],
+        "distance": round(float(np.linalg.norm(difference)), 1),
+        "spreads": round(float(in_spreads.max()), 2),
+        "sentence": sentence,
+    }
+    findings = []
+    if in_spreads.max() >= WIDE_COLOR_GAP:
+        findings.append(
+            Finding(
+                "color-gap",
+                False,
+                f"the two kinds hardly share colours: {sentence}",
+                "the translation will shift all colours; if it should not, bring them together first",
+            )
+        )
+    return gap, findings
+
+
+def _folder_facts(folder: Folder, pictures: Sequence[Looked], others: int) -> dict[str, Any]:  # Any: JSON values
+    readable = [one for one in pictures if not one.problem]
+    sides = sorted(min(one.size_hw) for one in readable)
+    return {
+        "name": folder.name,
+        "path": str(folder.path),
+        "domain": folder.domain,
+        "split": folder.split,
+        "pictures": len(readable),
+        "unreadable": len(pictures) - len(readable),
+        "other_files": others,
+        "bytes": sum(one.bytes for one in pictures),
+        "short_side_px": [sides[0], round(statistics.median(sides)), sides[-1]] if sides else None,
+        "gray": sum(one.is_gray for one in readable),
+        "flat": sum(one.is_flat for one in readable),
+    }
+
+
+def _has_gpu() -> bool:
+    """Say whether there is an NVIDIA GPU, without torch."""
+    return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
+
+
+def _single(pictures: Iterable[Looked]) -> tuple[tuple[str, ...], ...]:
+    return tuple((str(one.path),) for one in pictures)[:LONGEST_LIST]
+
+
+def _groups(groups: Iterable[Sequence[Looked]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(str(one.path) for one in group) for group in groups)[:LONGEST_LIST]
+
+
+def _are(groups: Sequence[object]) -> str:
+    return "is" if len(groups) == 1 else "are"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
