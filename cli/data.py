@@ -12,7 +12,7 @@ from .download_progress import open_file_show
 from .options import PathType, debug_option
 
 if TYPE_CHECKING:
-    from cgconv.runtime.events import DataChecked
+    from cgconv.runtime.events import DataSetChecked
 
 FILES_SHOWN = 5  # of a finding
 
@@ -82,14 +82,14 @@ def check(a: Path, b: Path | None, threads: int | None, as_json: bool) -> int:
     A alone may hold trainA and trainB, or train/A and train/B; test and val folders are looked at with them. Exit code
     1 where something needs attention.
     """
-    from cgconv.runtime.events import DataChecked
+    from cgconv.runtime.events import DataSetChecked
     from cgconv.trainer.data_check import check_data
 
-    checked: DataChecked | None = None
+    checked: DataSetChecked | None = None
     with open_file_show(as_json=as_json) as show:
         for event in check_data(a, b, threads=threads):
             show.show(event)
-            if isinstance(event, DataChecked):
+            if isinstance(event, DataSetChecked):
                 checked = event
     assert checked is not None, "the last event"
     if not as_json:
@@ -97,7 +97,7 @@ def check(a: Path, b: Path | None, threads: int | None, as_json: bool) -> int:
     return 0 if checked.ready else 1
 
 
-def _print(checked: DataChecked) -> None:
+def _print(checked: DataSetChecked) -> None:
     """Print what was found: folders, findings with a few of their files, colours, preset."""
     from .models import _print_table as print_table
 

@@ -223,7 +223,7 @@ class FilesProgressed:
 
 
 @dataclass(frozen=True)
-class DataChecked:
+class DataSetChecked:
     """What is to be known of a data set before training. `ready` is False where a finding needs attention."""
 
     ready: bool
@@ -256,7 +256,7 @@ Event = (
     | DownloadRetried
     | DownloadFinished
     | FilesProgressed
-    | DataChecked
+    | DataSetChecked
 )
 
 

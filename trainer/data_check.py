@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgconv.runtime.errors import CgconvError, DataError
-from cgconv.runtime.events import DataChecked, FilesProgressed
+from cgconv.runtime.events import DataSetChecked, FilesProgressed
 from cgconv.runtime.images import SUFFIXES, read_thumbnail
 
 REPORT_EVERY_S = 0.2
@@ -97,8 +97,8 @@ class DataFacts:
 
 def check_data(
     a: Path, b: Path | None = None, *, threads: int | None = None, has_gpu: bool | None = None
-) -> Iterator[FilesProgressed | DataChecked]:
-    """Yield how far it is, and at the end DataChecked.
+) -> Iterator[FilesProgressed | DataSetChecked]:
+    """Yield how far it is, and at the end DataSetChecked.
 
     `a` and `b` are folders of pictures, sub-folders included; `a` alone holds trainA and trainB, or train/A and
     train/B. Folders of test and val pictures beside them are looked at, too. `has_gpu` None: find out. Raises
@@ -262,7 +262,7 @@ class _Groups:
         return one
 
 
-def report(folders: Sequence[Folder], looked: Sequence[Looked], others: Counter[str], *, has_gpu: bool) -> DataChecked:
+def report(folders: Sequence[Folder], looked: Sequence[Looked], others: Counter[str], *, has_gpu: bool) -> DataSetChecked:
     """Put together what was seen. `others` counts the files of each folder that are no pictures."""
     by_folder = {folder.name: [one for one in looked if one.folder == folder.name] for folder in folders}
     train = {
@@ -283,7 +283,7 @@ def report(folders: Sequence[Folder], looked: Sequence[Looked], others: Counter[
     sides = [min(one.size_hw) for pictures in train.values() for one in pictures]
     facts = DataFacts(len(train["a"]), len(train["b"]), round(statistics.median(sides)) if sides else 0, has_gpu)
     preset, reason = choose_preset(facts)
-    return DataChecked(
+    return DataSetChecked(
         ready=not any(finding.needs_attention for finding in findings),
         folders=tuple(_folder_facts(folder, by_folder[folder.name], others[folder.name]) for folder in folders),
         findings=tuple(asdict(one) for one in sorted(findings, key=lambda one: not one.needs_attention)),
