@@ -1,0 +1,469 @@
+"""Show a run as one page that opens from disk: how it goes, its curves, pictures over time, settings, environment."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import html
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import cv2
+import numpy as np
+import torch
+
+from cgconv.runtime.errors import UsageError
+from cgconv.runtime.images import write_atomically
+
+from .chart import Curve, Look, chart
+
+METRICS, CONFIG, ENVIRONMENT, SAMPLES, REPORT = (
+    "metrics.jsonl", "config.json", "environment.json", "samples", "report.html",
+)  # fmt: skip
+MOST_SAMPLES = 20  # grids in the page, evenly spread over the run; the folder keeps all
+SAMPLE_EDGE_PX = 1200
+RELOAD_S = 60
+WEIGHTS = {"average": "averaged weights", "raw": "raw weights", "inputs": "not translated"}
+
+Line = Mapping[str, Any]  # Any: JSON values; one line of metrics.jsonl
+Triple = tuple[str, str, str]  # title, note, the last part of the measure's name
+
+MEASURES: Sequence[Triple] = (
+    ("Distance", "sliced Wasserstein to real pictures; lower is nearer", "swd"),
+    ("KID", "distance by features; lower is nearer", "kid"),
+    ("FID", "distance by features; lower is nearer", "fid"),
+    ("L1", "mean difference from the target, of 255", "l1"),
+    ("PSNR", "against the target, dB; higher is nearer", "psnr"),
+    ("SSIM", "against the target; 1 is equal", "ssim"),
+    ("Structure", "edges kept; 1 is all", "structure"),
+    ("Cycle error", "mean difference after going there and back, of 255", "cycle"),
+    ("Checkerboard", "grid in the spectrum; 1 is none, compare with the inputs", "checkerboard"),
+)
+LOSSES: Sequence[Triple] = (
+    ("Generators", "adversarial loss", "gan"),
+    ("Discriminators", "loss", "discriminator"),
+    ("Cycle", "loss: difference after going there and back", "cycle"),
+    ("Identity", "loss: change of what is of the right kind already", "identity"),
+)
+
+
+def write_environment(out: Path, command: Sequence[str]) -> None:
+    """Write environment.json into the run's folder: versions, machine, and the command as it was given."""
+    facts = {
+        "command": " ".join(command),
+        "cgconv": _version("cgconv"),
+        "torch": torch.__version__,
+        "lightning": _version("lightning"),
+        "python": sys.version.split()[0],
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": str(os.cpu_count() or "unknown"),
+        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none",
+        "started": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+    write_atomically(out / ENVIRONMENT, (json.dumps(facts, indent=2) + "\n").encode())
+
+
+def read_metrics(out: Path) -> list[dict[str, Any]]:  # Any: JSON values
+    """Return the lines of a run's metrics.jsonl, each with its `event`.
+
+    Left out are broken lines, and those that a resumed run did again: it goes on from its last checkpoint.
+    """
+    path = out / METRICS
+    lines: list[dict[str, Any]] = []
+    for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and isinstance(line.get("images_seen"), int):
+            while lines and lines[-1]["images_seen"] > line["images_seen"]:
+                lines.pop()
+            lines.append({"event": "TrainProgressed", **line})  # lines of cgconv 0.1 did not say
+    return lines
+
+
+def write_report(out: Path) -> Path:
+    """Write report.html into a run's folder, from the files there, and return it; nothing else is needed to open it.
+
+    While the run goes on it may be written again at any time: it is replaced in one step, and reloads itself.
+    Raises UsageError where `out` is no run; OutputError.
+    """
+    if not (out / CONFIG).is_file():
+        raise UsageError(f"{out}: holds no run ({CONFIG} is not there)")
+    lines = read_metrics(out)
+    config, environment = _read_json(out / CONFIG), _read_json(out / ENVIRONMENT)
+    progress = [line for line in lines if line["event"] == "TrainProgressed"]
+    evaluations = [line for line in lines if line["event"] == "Evaluated"]
+    last = progress[-1] if progress else {}
+    most = max((float(line.get("images_seen", 0)) for line in lines), default=1.0)
+    values = {
+        "title": html.escape(out.resolve().name),
+        "kinds": html.escape(_kinds(config)),
+        "state": _state(last),
+        "reload": "true" if last and last["images_seen"] < last["images_total"] else "false",
+        "seconds": str(RELOAD_S),
+        "warnings": _warnings(lines),
+        "numbers": _numbers(evaluations, _sides(config)),
+        "samples": _samples(sorted((out / SAMPLES).glob("*.jpg")), config),
+        "measures": _measures(evaluations, _sides(config), most) or "<p>No evaluation yet.</p>",
+        "losses": _losses(progress, most) or "<p>No report yet.</p>",
+        "config": _settings(config),
+        "environment": _facts(environment),
+    }
+    page = re.sub(r"\{\{(\w+)\}\}", lambda found: values[found[1]], _PAGE)
+    write_atomically(out / REPORT, page.encode("utf-8", "replace"))
+    return out / REPORT
+
+
+def _state(last: Line) -> str:
+    """Return how far the run is, as a bar and a line of words."""
+    if not last:
+        return "<p>Nothing has been reported yet.</p>"
+    seen, total = last["images_seen"], max(last["images_total"], 1)
+    done = seen >= total
+    written = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    parts = [f"<b>{'finished' if done else f'{seen / total:.0%}'}</b>", f"{seen:,} of {total:,} images"]
+    parts.append(f"{last['images_per_second']:.2g} a second")
+    if not done:
+        parts.append(f"{_duration(last['seconds_left'])} left")
+    parts += [f"waiting for pictures {last['data_wait']:.0%}", f"learning rate {last['learning_rate']:.2g}"]
+    parts.append(f"written {written}")
+    bar = f'<div class="bar"><i style="width:{min(seen / total, 1):.1%}"></i></div>'
+    return f"{bar}<p>{' · '.join(parts)}</p>"
+
+
+def _warnings(lines: Iterable[Line]) -> str:
+    items = [
+        f"<li><b>after {line['images_seen']:,} images</b> {html.escape(line['message'])}</li>"
+        for line in lines
+        if line["event"] == "TrainWarned"
+    ]
+    return f'<ul class="warnings">{"".join(items)}</ul>' if items else '<p class="fine">No warnings.</p>'
+
+
+def _numbers(evaluations: Sequence[Line], sides: Mapping[str, str]) -> str:
+    """Return the last evaluation as a table: a column for each measure, rows for what is judged."""
+    if not evaluations:
+        return ""
+    line = evaluations[-1]
+    metrics = line["metrics"]
+    best = min(evaluations, key=lambda one: one["metrics"].get("score", float("inf")))
+    rows = {}
+    for direction, side in sides.items():
+        for weights, name in WEIGHTS.items():
+            prefix = f"{weights}.{direction}."
+            found = {key.removeprefix(prefix): value for key, value in metrics.items() if key.startswith(prefix)}
+            if found:
+                rows[html.escape(f"{side}, {name}")] = found
+    columns = [(title, key) for title, _, key in MEASURES if any(key in found for found in rows.values())]
+    head = "".join(f"<th>{title}</th>" for title, _ in columns)
+    body = "".join(
+        f"<tr><th>{name}</th>{''.join(_cell(found.get(key)) for _, key in columns)}</tr>"
+        for name, found in rows.items()
+    )
+    return (
+        f"<p>After {line['images_seen']:,} images. Best score so far {best['metrics']['score']:.3g}, after"
+        f" {best['images_seen']:,} images (lower is better).</p>"
+        f'<div class="wide"><table><tr><td></td>{head}</tr>{body}</table></div>'
+        f"<small>{html.escape(line.get('protocol', ''))}</small>"
+    )
+
+
+def _cell(value: float | None) -> str:
+    return "<td></td>" if value is None else f"<td>{value:.3g}</td>" if abs(value) < 100 else f"<td>{value:.0f}</td>"
+
+
+def _measures(evaluations: Sequence[Line], sides: Mapping[str, str], most: float) -> str:
+    """Return a chart for each measure: a colour for each direction, raw weights faint, the inputs' own dashed."""
+    looks = {"average": Look.PLAIN, "raw": Look.FAINT, "inputs": Look.LEVEL}
+    if not any(name.startswith("average.") for line in evaluations for name in line["metrics"]):
+        looks["raw"] = Look.PLAIN
+    charts = []
+    for title, note, key in MEASURES:
+        curves = []
+        for weights, look in looks.items():
+            for color, (direction, side) in enumerate(sides.items()):
+                name = f"{weights}.{direction}.{key}"
+                points = [
+                    (line["images_seen"], line["metrics"][name]) for line in evaluations if name in line["metrics"]
+                ]
+                curves.append(
+                    Curve(f"{side}{'' if look is Look.PLAIN else f', {WEIGHTS[weights]}'}", points, color, look)
+                )
+        charts.append(chart(title, note, curves, most=most))
+    return "".join(charts)
+
+
+def _losses(progress: Sequence[Line], most: float) -> str:
+    """Return a chart for each kind of loss, one for those of no known kind, and one for the learning rate."""
+    names = list(dict.fromkeys(name for line in progress for name in line["losses"]))
+    charts, shown = [], set()
+    for title, note, kind in LOSSES:
+        mine = [name for name in names if name.split("_")[0] == kind]
+        shown |= set(mine)
+        charts.append(chart(title, note, [_loss(progress, name, color) for color, name in enumerate(mine)], most=most))
+    rest = [name for name in names if name not in shown]
+    charts += [chart(name, "loss", [_loss(progress, name, 0)], most=most) for name in rest]
+    for title, note, key in (
+        ("Learning rate", "of the generators", "learning_rate"),
+        ("Speed", "images a second", "images_per_second"),
+    ):
+        points = [(line["images_seen"], line[key]) for line in progress if key in line]
+        charts.append(chart(title, note, [Curve(title.lower(), points)], most=most))
+    return "".join(charts)
+
+
+def _loss(progress: Sequence[Line], name: str, color: int) -> Curve:
+    points = [(line["images_seen"], line["losses"][name]) for line in progress if name in line["losses"]]
+    return Curve(name, points, color, Look.NOISY)
+
+
+def _samples(paths: Sequence[Path], config: Line) -> str:
+    """Return the grids under a slider, the last one shown."""
+    if not paths:
+        return "<p>No pictures yet.</p>"
+    count = min(MOST_SAMPLES, len(paths))
+    chosen = [paths[round(at * (len(paths) - 1) / max(count - 1, 1))] for at in range(count)]
+    shown = [(path, data) for path in chosen if (data := _embedded(path))]
+    if not shown:
+        return "<p>The pictures could not be read.</p>"
+    end = shown[-1][0]
+    images = "".join(
+        f'<img src="{data}" alt="after {_seen(path)} images" data-seen="{_seen(path)}"'
+        f' data-file="{SAMPLES}/{quote(path.name)}"{"" if path is end else " hidden"}>'
+        for path, data in shown
+    )
+    name_a, name_b = (html.escape(name) for name in _names(config))
+    labels = (name_a, f"→ {name_b}", f"back to {name_a}", name_b, f"→ {name_a}", f"back to {name_b}")
+    last = len(shown) - 1
+    return (
+        '<div class="samples"><div class="at"><button type="button" data-step="-1" aria-label="Earlier">◀</button>'
+        f'<input type="range" min="0" max="{last}" value="{last}" aria-label="Pictures over time">'
+        '<button type="button" data-step="1" aria-label="Later">▶</button>'
+        f'<output>after {_seen(end)} images</output> <a href="{SAMPLES}/{quote(end.name)}">full size</a></div>'
+        f'<div class="labels">{"".join(f"<span>{label}</span>" for label in labels)}</div>'
+        f'<div class="grids">{images}</div></div>'
+    )
+
+
+def _embedded(path: Path) -> str:
+    """Return a picture as a data URI, not wider than SAMPLE_EDGE_PX; empty where it cannot be read."""
+    try:
+        image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    except (OSError, cv2.error):
+        return ""
+    if image is None:
+        return ""
+    scale = SAMPLE_EDGE_PX / image.shape[1]
+    if scale < 1:
+        size = (SAMPLE_EDGE_PX, max(1, round(image.shape[0] * scale)))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
+
+
+def _seen(path: Path) -> str:
+    return f"{int(path.stem):,}" if path.stem.isdecimal() else html.escape(path.stem)
+
+
+def _settings(config: Line) -> str:
+    """Return the config as one small table for each of its parts."""
+    tables = []
+    for part, settings in config.items():
+        rows = settings.items() if isinstance(settings, dict) else [("", settings)]
+        body = "".join(
+            f"<tr><th>{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>" for name, value in rows
+        )
+        tables.append(f"<table><caption>{html.escape(str(part))}</caption>{body}</table>")
+    return "".join(tables)
+
+
+def _facts(environment: Line) -> str:
+    if not environment:
+        return "<p>Not written down.</p>"
+    rows = environment.items()
+    return "<table>" + "".join(
+        f"<tr><th>{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>" for name, value in rows
+    ) + "</table>"  # fmt: skip
+
+
+def _names(config: Line) -> tuple[str, str]:
+    run = config.get("run", {})
+    return str(run.get("name_a", "a")), str(run.get("name_b", "b"))
+
+
+def _kinds(config: Line) -> str:
+    return " ↔ ".join(_names(config))
+
+
+def _sides(config: Line) -> dict[str, str]:
+    name_a, name_b = _names(config)
+    return {"ab": f"{name_a} → {name_b}", "ba": f"{name_b} → {name_a}"}
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "less than a minute"
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
+
+
+def _read_json(path: Path) -> dict[str, Any]:  # Any: JSON values
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # policy: a page with a gap is better than none
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    """Return the processor's name; Python itself does not know it on Linux."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or platform.machine()
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return found[1] if found else platform.machine()
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="cgconv">
+<title>{{title}}</title>
+<style>
+:root { color-scheme: light dark; --page: #f6f4f0; --card: #fff; --text: #22201c; --soft: #6b665d; --line: #0002;
+  --accent: #7a4f1d; --bad: #a3261b; }
+.c0 { --c: #1f6fb2; } .c1 { --c: #c2571a; } .c2 { --c: #3d8b40; } .c3 { --c: #8a4fa8; }
+.c4 { --c: #b08a00; } .c5 { --c: #c23a6b; } .c6 { --c: #2a8f8f; } .c7 { --c: #777; }
+@media (prefers-color-scheme: dark) { :root { --page: #161513; --card: #211f1c; --text: #ece8e1; --soft: #a39c90;
+  --line: #fff2; --accent: #e0b070; --bad: #ff8a7a; }
+  .c0 { --c: #6bb3f0; } .c1 { --c: #f09a5e; } .c2 { --c: #7ecb82; } .c3 { --c: #c79be0; }
+  .c4 { --c: #e0c050; } .c5 { --c: #f08ab0; } .c6 { --c: #6fd0d0; } .c7 { --c: #aaa; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
+header, main, footer { max-width: 1500px; margin: 0 auto; padding: 0 1.25rem; }
+header { padding-top: 1.5rem; }
+h1 { font-size: 1.6rem; line-height: 1.2; margin: 0; overflow-wrap: anywhere; }
+h1 small { font-weight: 400; color: var(--soft); font-size: 1rem; }
+h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+p { margin: .4rem 0; }
+header p, footer, small, figcaption span, .fine { color: var(--soft); }
+.bar { height: 8px; border-radius: 4px; background: var(--line); margin: 1rem 0 .3rem; overflow: hidden; }
+.bar i { display: block; height: 100%; background: var(--accent); }
+.warnings { margin: .5rem 0; padding: .7rem 1rem .7rem 2rem; border: 1px solid var(--bad); border-radius: 8px;
+  background: var(--card); }
+.warnings b { color: var(--bad); }
+.charts { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); }
+.chart { margin: 0; padding: .7rem .8rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
+.chart svg { width: 100%; height: auto; display: block; margin: .3rem 0; touch-action: pan-y; }
+.chart text { font: 11px system-ui, sans-serif; fill: var(--soft); }
+.grid { stroke: var(--line); }
+.cross { stroke: var(--soft); stroke-dasharray: 2 3; }
+polyline { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; }
+polyline.faint { stroke-width: 1; opacity: .5; }
+.legend .faint::before { opacity: .5; border-top-width: 1px; }
+circle { fill: var(--c); }
+line.level { stroke: var(--c); stroke-width: 1.5; stroke-dasharray: 6 5; }
+.legend { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .85rem; min-height: 2.6em; align-content: start; }
+.legend span::before { content: ""; display: inline-block; width: 1.3em; margin-right: .4em; vertical-align: middle;
+  border-top: 3px solid var(--c); }
+.legend .level::before { border-top: 2px dashed var(--c); }
+.legend b { font-weight: 600; font-variant-numeric: tabular-nums; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
+th { text-align: left; font-weight: 500; }
+td, th { padding: .15rem .9rem .15rem 0; vertical-align: top; }
+tr + tr { border-top: 1px solid var(--line); }
+.settings { display: grid; gap: 1rem 2rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr));
+  align-items: start; }
+.settings th { color: var(--soft); white-space: nowrap; }
+.settings td { overflow-wrap: anywhere; }
+caption { text-align: left; font-weight: 600; }
+details { margin-top: 1.5rem; }
+summary { cursor: pointer; font-size: 1.1rem; font-weight: 600; }
+.samples { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .8rem; }
+.at { display: flex; gap: .6rem; align-items: center; margin-bottom: .5rem; }
+.at input { flex: 1; min-width: 6rem; accent-color: var(--accent); }
+.at output { min-width: 11em; text-align: right; font-variant-numeric: tabular-nums; }
+.labels { display: flex; text-align: center; color: var(--soft); font-size: .85rem; }
+.labels span { flex: 1; overflow-wrap: anywhere; }
+.grids img { width: 100%; display: block; border-radius: 4px; }
+.grids img[hidden] { display: none; }
+a { color: var(--accent); }
+button { font: inherit; color: inherit; background: none; border: 1px solid var(--soft); border-radius: 6px;
+  padding: 0 .6rem; cursor: pointer; }
+footer { padding-top: 2rem; padding-bottom: 2rem; font-size: .9rem; }
+</style>
+</head>
+<body>
+<header><h1>{{title}} <small>{{kinds}}</small></h1>{{state}}</header>
+<main>
+{{warnings}}
+<h2>Pictures over time</h2>
+{{samples}}
+<h2>On pictures it does not learn from</h2>
+{{numbers}}
+<div class="charts">{{measures}}</div>
+<h2>Losses, as it learns</h2>
+<div class="charts">{{losses}}</div>
+<details><summary>Settings</summary><div class="settings">{{config}}</div></details>
+<details><summary>Environment</summary><div class="settings">{{environment}}</div></details>
+</main>
+<footer>Made with cgconv. Everything is in this file, but for the full-size pictures.</footer>
+<script>
+const running = {{reload}};
+const samples = document.querySelector(".samples");
+let touched = false;
+if (samples) {
+  const range = samples.querySelector("input"), images = [...samples.querySelectorAll("img")];
+  const show = () => {
+    images.forEach((image, at) => { image.hidden = at !== +range.value; });
+    const shown = images[+range.value];
+    samples.querySelector("output").textContent = `after ${shown.dataset.seen} images`;
+    samples.querySelector("a").href = shown.dataset.file;
+    touched = +range.value !== images.length - 1;
+  };
+  range.addEventListener("input", show);
+  for (const button of samples.querySelectorAll("button"))
+    button.addEventListener("click", () => { range.value = +range.value + +button.dataset.step; show(); });
+}
+for (const svg of document.querySelectorAll("svg[data-chart]")) {
+  const data = JSON.parse(svg.dataset.chart), cross = svg.querySelector(".cross");
+  const caption = svg.parentElement.querySelector("figcaption span"), note = caption.textContent;
+  const end = () => { cross.setAttribute("x1", -9); cross.setAttribute("x2", -9); caption.textContent = note; };
+  svg.addEventListener("pointerleave", end);
+  svg.addEventListener("pointermove", event => {
+    const box = svg.getBoundingClientRect(), x = (event.clientX - box.left) / box.width * svg.viewBox.baseVal.width;
+    const at = (x - data.from) / (data.to - data.from) * data.most;
+    if (at < 0 || at > data.most) return end();
+    cross.setAttribute("x1", x); cross.setAttribute("x2", x);
+    caption.textContent = data.curves.map(curve => {
+      const near = curve.points.reduce((a, b) => Math.abs(b[0] - at) < Math.abs(a[0] - at) ? b : a);
+      return `${curve.name} ${near[1]}`;
+    }).join(" · ") + ` after ${Math.round(at).toLocaleString("en")} images`;
+  });
+}
+if (running) setInterval(() => { if (!touched) location.reload(); }, {{seconds}} * 1000);
+</script>
+</body>
+</html>
+"""
