@@ -52,16 +52,22 @@ def run_batch(
             if reporting.dry_run:
                 return _show_plan(jobs, show)
             cancel = stack.enter_context(cancel_on_interrupt())
+            telling = threading.Lock()  # engines are built in the threads that translate
             translator = None
+
+            def tell(event: Event) -> None:
+                with telling:
+                    report.show(event)
+                    show.show(event)
+
             if any(job.to_do for job in jobs):
                 from cgconv.runtime.translator import open_translator
 
                 show.wait(f"opening {options.model_name} …")
-                translator = stack.enter_context(open_translator(model, **machine))
+                translator = stack.enter_context(open_translator(model, **machine, report=tell, cancel=cancel))
             last: Event | None = None
             for last in run_jobs(jobs, translator, cancel):
-                report.show(last)
-                show.show(last)
+                tell(last)
         except CgconvError as error:
             report.show(CommandFailed(str(error), error.exit_code))
             if reporting.as_json:

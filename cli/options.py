@@ -91,7 +91,7 @@ machine_options = _together(
     click.option("--threads", type=click.IntRange(1, 256), metavar="N", help="Processor threads; default: all."),
     click.option("--device", default="auto", show_default=True, metavar="DEVICE",
                  help="auto, cpu, cuda, cuda:N, gpu (Intel), directml or coreml."),
-    click.option("--backend", type=click.Choice(["auto", "onnxruntime", "openvino"]), default="auto",
+    click.option("--backend", type=click.Choice(["auto", "onnxruntime", "openvino", "tensorrt"]), default="auto",
                  show_default=True, help="What computes the model."),
     click.option("--precision", type=click.Choice(["auto", "fp32", "fp16", "bf16"]), default="auto",
                  show_default=True, help="Number type of the computation."),

@@ -17,6 +17,8 @@ from cgconv.runtime.events import (
     BackendOpened,
     BatchFinished,
     BatchPlanned,
+    EngineBuilding,
+    EngineBuilt,
     Event,
     JobFailed,
     JobFinished,
@@ -170,6 +172,11 @@ class PlainShow:
                 click.echo(planned_line(event))
             case BackendOpened():
                 self._write(backend_line(event))
+            case EngineBuilding():
+                if self._is_time(FILM_LINE_EVERY_S):
+                    self._write(engine_line(event))
+            case EngineBuilt():
+                self._write(engine_line(event))
             case JobStarted():
                 if summary.is_film:
                     self._last_line = time.monotonic()
@@ -221,6 +228,7 @@ class LiveShow:
         self._summary = Summary(kind)
         self._tasks: dict[int, TaskID] = {}
         self._all: TaskID | None = None
+        self._engine: TaskID | None = None
         self._kind = kind
 
     def show(self, event: Event) -> None:
@@ -238,6 +246,8 @@ class LiveShow:
                 if self._kind == "picture" or summary.to_do > 1:
                     self._all = self._progress.add_task(summary.noun[1], total=summary.to_do, numbers="")
                     self._show_count()
+            case EngineBuilding() | EngineBuilt():
+                self._show_engine(event)
             case JobStarted():
                 if self._kind == "film":
                     name = shortened(event.input.name)
@@ -272,6 +282,18 @@ class LiveShow:
         """Take the bar off the terminal."""
         self._progress.stop()
 
+    def _show_engine(self, event: EngineBuilding | EngineBuilt) -> None:
+        if isinstance(event, EngineBuilt):
+            if self._engine is not None:
+                self._progress.remove_task(self._engine)
+            self._engine = None
+            self.note(engine_line(event))
+            return
+        self._progress.start()
+        if self._engine is None:
+            self._engine = self._progress.add_task("engine", total=None, numbers="")
+        self._progress.update(self._engine, completed=event.step, total=event.steps or None, numbers=engine_line(event))
+
     def _show_count(self) -> None:
         if self._all is None:
             return
@@ -291,6 +313,15 @@ def backend_line(event: BackendOpened) -> str:
     names = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "tensorrt": "TensorRT"}
     backend = names.get(event.backend, event.backend)
     return f"running on {backend}, {event.device}, {event.precision}: {event.why}"
+
+
+def engine_line(event: EngineBuilding | EngineBuilt) -> str:
+    """Return how far an engine is, or that it is there."""
+    what = f"engine of {event.model} for {event.size}"
+    if isinstance(event, EngineBuilt):
+        return f"{what}: built in {duration(event.seconds)}, {event.decibels:.0f} dB from the ONNX model"
+    steps = f" {event.step}/{event.steps}" if event.steps else ""
+    return f"building the {what}: {event.phase}{steps}, {duration(event.seconds)} (kept for next time)"
 
 
 def film_line(event: JobProgressed) -> str:

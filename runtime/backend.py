@@ -1,6 +1,7 @@
 """Choose what computes a model on this machine, and open it.
 
-Device names: `auto`, `cpu`, `cuda[:N]` (NVIDIA), `gpu` (Intel, by OpenVINO), `directml`, `coreml`.
+Device names: `auto`, `cpu`, `cuda[:N]` (NVIDIA, by TensorRT or ONNX Runtime), `gpu` (Intel, by OpenVINO), `directml`,
+`coreml`.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ import ctypes
 import functools
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy.typing as npt
 
 from .errors import MissingError, ModelError, UsageError
-from .events import BackendOpened
+from .events import BackendOpened, EngineBuilding, EngineBuilt
 
 if TYPE_CHECKING:
     import onnx
@@ -35,6 +37,7 @@ class BackendName(StrEnum):
     AUTO = "auto"
     ONNXRUNTIME = "onnxruntime"
     OPENVINO = "openvino"
+    TENSORRT = "tensorrt"
 
 
 class PrecisionChoice(StrEnum):
@@ -48,13 +51,37 @@ class PrecisionChoice(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """A settled choice: nothing is `auto`. `why` says in words how it came about."""
+    """A settled choice: nothing is `auto`. `why` says in words how it came about.
+
+    `otherwise` stands in where this cannot compute a model; None where this was asked for by name.
+    """
 
     backend: BackendName
     device: str = "cpu"
     precision: PrecisionChoice = PrecisionChoice.FP32
     threads: int | None = None
     why: str = "asked for"
+    otherwise: Machine | None = None
+
+
+def _unheard(event: EngineBuilding | EngineBuilt) -> None:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Building:
+    """What a backend that compiles models needs to know beside the graph.
+
+    `reference` makes the same graph in float32, which the compiled one is compared with; `report` is told what is being
+    built, in the thread that runs the backend; `cancel` stops it.
+    """
+
+    model: str = ""
+    reference: Callable[[], onnx.ModelProto] | None = None
+    smallest_px: int = 1
+    multiple_px: int = 1
+    report: Callable[[EngineBuilding | EngineBuilt], None] = _unheard
+    cancel: threading.Event = field(default_factory=threading.Event)
 
 
 class Backend(Protocol):
@@ -77,12 +104,25 @@ class Backend(Protocol):
         ...
 
 
-def open_graph(graph: onnx.ModelProto, machine: Machine) -> Backend:
+@runtime_checkable
+class Overlapping(Protocol):
+    """A backend on which the next batch can be on its way before the last one's result is there."""
+
+    def start(self, feeds: Mapping[str, Array]) -> Callable[[], dict[str, Array]]:
+        """Begin a batch and return what waits for its result; both raise as Backend.run."""
+        ...
+
+
+def open_graph(graph: onnx.ModelProto, machine: Machine, building: Building | None = None) -> Backend:
     """Open a graph as it is on a settled machine.
 
     Raises:
         MissingError: the library or device is not there. ModelError: the library cannot compute this graph.
     """
+    if machine.backend is BackendName.TENSORRT:
+        from .tensorrt_backend import TensorrtBackend
+
+        return TensorrtBackend(graph, machine, building or Building())
     if machine.backend is BackendName.OPENVINO:
         from .openvino_backend import OpenvinoBackend
 
@@ -113,17 +153,35 @@ def open_backend(
     from .graph import Doors, Statistics, specialise
 
     machine = choose_machine(model, card, backend=backend, device=device, precision=precision, threads=threads)
-    doors = doors or Doors.UINT8
-    machine = machine_for_doors(machine, doors, precision)
-    statistics = statistics or Statistics.OWN
-    graph = specialise(model, card, doors=doors, precision=graph_precision(machine), statistics=statistics)
-    try:
-        return open_graph(graph, machine)
-    except ModelError as error:
-        if not may_fall_back(machine, backend, precision):
-            raise
-        machine = fall_back(machine, error)
-    return open_graph(graph, machine)
+    doors, statistics = doors or Doors.UINT8, statistics or Statistics.OWN
+    while True:
+        of_doors = machine_for_doors(machine, doors, precision)
+        graph = specialise(model, card, doors=doors, precision=graph_precision(of_doors), statistics=statistics)
+        try:
+            return open_graph(graph, of_doors, building_for(model, card, doors))
+        except ModelError as error:
+            machine = fall_back(machine, error)
+
+
+def building_for(
+    model: onnx.ModelProto,
+    card: ModelCard,
+    doors: Doors,
+    *,
+    report: Callable[[EngineBuilding | EngineBuilt], None] = _unheard,
+    cancel: threading.Event | None = None,
+) -> Building:
+    """Return what a backend that compiles needs to know of a model."""
+    from .graph import specialise
+
+    return Building(
+        model=card.name,
+        reference=lambda: specialise(model, card, doors=doors),
+        smallest_px=-(-card.smallest_size // card.size_multiple) * card.size_multiple,
+        multiple_px=card.size_multiple,
+        report=report,
+        cancel=cancel or threading.Event(),
+    )
 
 
 def choose_machine(
@@ -142,12 +200,19 @@ def choose_machine(
     kind = device.split(":")[0]
     if wanted_precision is PrecisionChoice.BF16 and wanted_backend is BackendName.ONNXRUNTIME:
         raise UsageError("--precision bf16 needs --backend openvino: ONNX Runtime has no bf16 convolutions")
+    if wanted_backend is BackendName.TENSORRT:
+        return _choose_tensorrt(device, wanted_precision, threads)
     if kind in ("cuda", "directml", "coreml"):
         if wanted_backend is BackendName.OPENVINO:
             raise UsageError(f"--backend openvino has no device {device}: it has cpu and gpu (Intel)")
         if wanted_precision is PrecisionChoice.BF16:
             raise UsageError(f"--precision bf16 is not there on {device}: use fp16")
         machine = Machine(backend=BackendName.ONNXRUNTIME, device=device, threads=threads)
+        if kind == "cuda" and wanted_backend is BackendName.AUTO:
+            on_tensorrt, reason = _tensorrt_where_it_opens(device, wanted_precision, threads, is_order=True)
+            if on_tensorrt is not None:
+                return on_tensorrt
+            machine = replace(machine, why=f"asked for; {reason}")
         return _settle(_precision_of_file(wanted_precision, model), machine)
     if kind == "gpu":
         if wanted_backend is BackendName.ONNXRUNTIME:
@@ -156,22 +221,26 @@ def choose_machine(
         return _settle(_precision_of_file(wanted_precision, model), machine)
     reasons: list[str] = []
     if device == "auto" and wanted_backend is not BackendName.OPENVINO:
+        if wanted_backend is BackendName.AUTO and wanted_precision is not PrecisionChoice.BF16 and cuda_devices():
+            on_tensorrt, reason = _tensorrt_where_it_opens("cuda", wanted_precision, threads, is_order=False)
+            if on_tensorrt is not None:
+                return on_tensorrt
+            reasons.append(reason)
         accelerator, reason = _best_accelerator(wanted_precision, threads)
         if accelerator is not None:
+            accelerator = replace(accelerator, why="; ".join([accelerator.why, *reasons]))
             return _settle(_precision_of_file(wanted_precision, model), accelerator)
         reasons.append(reason)
     return _choose_on_cpu(model, card, wanted_backend, wanted_precision, threads, reasons)
 
 
-def may_fall_back(machine: Machine, backend: str, precision: str) -> bool:
-    """Say whether ONNX Runtime may stand in where OpenVINO cannot compute a model: not where it was asked for."""
-    return machine.backend is BackendName.OPENVINO and backend == "auto" and precision != "bf16"
-
-
 def fall_back(machine: Machine, error: ModelError) -> Machine:
-    """Return ONNX Runtime on the CPU in place of a machine that could not compute the model."""
-    onnxruntime = Machine(backend=BackendName.ONNXRUNTIME, threads=machine.threads)
-    return replace(onnxruntime, why=f"{machine.backend} cannot compute this model ({error})")
+    """Return what stands in for a machine that could not compute a model; raise `error` where nothing may."""
+    if machine.otherwise is None:
+        raise error
+    is_precision = machine.otherwise.backend is machine.backend
+    what = f"{machine.backend} in {machine.precision}" if is_precision else str(machine.backend)
+    return replace(machine.otherwise, why=f"{what} cannot compute this model ({error})")
 
 
 def machine_for_doors(machine: Machine, doors: Doors, precision: str = "auto") -> Machine:
@@ -213,7 +282,8 @@ def _choose_on_cpu(
     reasons: list[str],
 ) -> Machine:
     onnxruntime = Machine(backend=BackendName.ONNXRUNTIME, threads=threads)
-    openvino = Machine(backend=BackendName.OPENVINO, threads=threads)
+    may_fall_back = backend is BackendName.AUTO and precision is not PrecisionChoice.BF16
+    openvino = Machine(backend=BackendName.OPENVINO, threads=threads, otherwise=onnxruntime if may_fall_back else None)
     if backend is BackendName.ONNXRUNTIME:
         return _settle(precision, onnxruntime)
     from . import openvino_backend
@@ -244,6 +314,53 @@ def _choose_on_cpu(
     if is_close:
         return replace(openvino, precision=PrecisionChoice.BF16, why=f"{why}; {words}")
     return replace(openvino, why=f"{why}; fp32: {words}, too far")
+
+
+def _choose_tensorrt(device: str, precision: PrecisionChoice, threads: int | None) -> Machine:
+    """Return TensorRT, which was asked for by name."""
+    from . import tensorrt_backend
+
+    device = "cuda" if device == "auto" else device
+    if not device.startswith("cuda"):
+        raise UsageError(f"--backend tensorrt has no device {device}: it has cuda (NVIDIA)")
+    if precision is PrecisionChoice.BF16:
+        raise UsageError("--backend tensorrt computes in fp16 or fp32, not bf16")
+    problem = tensorrt_backend.why_not(device)
+    if problem:
+        raise MissingError(problem)
+    return _on_tensorrt(device, precision, threads, why="asked for", otherwise=None)
+
+
+def _tensorrt_where_it_opens(
+    device: str, precision: PrecisionChoice, threads: int | None, *, is_order: bool
+) -> tuple[Machine | None, str]:
+    """Return TensorRT with what stands in for it (not the CPU where the device is an order), or None and why not."""
+    from . import onnxruntime_backend, tensorrt_backend
+
+    problem = tensorrt_backend.why_not(device)
+    if problem:
+        return None, problem
+    onnxruntime = Machine(backend=BackendName.ONNXRUNTIME, device=device, threads=threads)
+    if precision is not PrecisionChoice.AUTO:
+        onnxruntime = replace(onnxruntime, precision=precision)
+    if not is_order and onnxruntime_backend.why_not(device) is not None:
+        onnxruntime = replace(onnxruntime, device="cpu")
+    why = "TensorRT is the fastest that opens; the first use of a picture size takes a minute or more"
+    return _on_tensorrt(device, precision, threads, why=why, otherwise=_settle(precision, onnxruntime)), ""
+
+
+def _on_tensorrt(
+    device: str, precision: PrecisionChoice, threads: int | None, *, why: str, otherwise: Machine | None
+) -> Machine:
+    """Return TensorRT in the wanted precision; auto is fp16, and fp32 where that turns out to be too far off.
+
+    Every engine is compared with the model in float32 before it is used, so fp16 needs no check of its own here.
+    """
+    machine = Machine(backend=BackendName.TENSORRT, device=device, threads=threads, why=why, otherwise=otherwise)
+    if precision is not PrecisionChoice.AUTO:
+        return replace(machine, precision=precision)
+    in_fp32 = replace(machine, precision=PrecisionChoice.FP32)
+    return replace(machine, precision=PrecisionChoice.FP16, otherwise=in_fp32)
 
 
 def _best_accelerator(precision: PrecisionChoice, threads: int | None) -> tuple[Machine | None, str]:

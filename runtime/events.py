@@ -42,6 +42,29 @@ class BackendOpened:
 
 
 @dataclass(frozen=True)
+class EngineBuilding:
+    """A model is being compiled for a size, which takes a minute or more. `phase` is what the compiler calls it."""
+
+    model: str
+    size: str  # e.g. 1280×720, batch 1–8
+    phase: str
+    step: int
+    steps: int  # of this phase; 0 where it has none
+    seconds: float
+
+
+@dataclass(frozen=True)
+class EngineBuilt:
+    """A compiled model was compared with the ONNX model and is used from now on. `decibels` is how close it is."""
+
+    model: str
+    size: str
+    seconds: float
+    bytes: int
+    decibels: float
+
+
+@dataclass(frozen=True)
 class JobStarted:
     """A picture or film is being worked on. `frames` is None where the film does not say."""
 
@@ -238,6 +261,8 @@ Event = (
     BatchPlanned
     | JobPlanned
     | BackendOpened
+    | EngineBuilding
+    | EngineBuilt
     | JobStarted
     | JobProgressed
     | JobWarned

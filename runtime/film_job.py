@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +24,7 @@ from .film_parts import PartFolder
 from .film_reader import FilmFrame, FilmReader
 from .film_writer import SegmentWriter, writing
 from .look import keep_colors, mix
+from .shared_translator import StartsEarly
 
 if TYPE_CHECKING:
     from .shared_translator import Translates
@@ -160,10 +161,7 @@ class _FilmJob:
         encoder.start()
         reported = 0.0
         try:
-            while batch := self._next_batch(decoded):
-                began = time.perf_counter()
-                images = self.translator.translate(np.stack([frame.image for frame in batch]))
-                self.stages["translate"].busy_s += time.perf_counter() - began
+            for batch, images in self._translated(decoded):
                 for frame, image in zip(batch, images, strict=True):
                     self._put(translated, (frame, image), errors, stop)
                 yield from self._new_warnings()
@@ -239,6 +237,32 @@ class _FilmJob:
         except BaseException as error:  # a thread's error is raised where its result is waited for
             last = error
         _offer(decoded, last, stop)
+
+    def _translated(
+        self, decoded: queue.Queue[FilmFrame | BaseException | None]
+    ) -> Generator[tuple[list[FilmFrame], Image], None, None]:
+        """Stage 2: yield batches with their translations, the next one on its way already where the backend can."""
+        translator, stage = self.translator, self.stages["translate"]
+        if not (isinstance(translator, StartsEarly) and translator.overlaps):
+            while batch := self._next_batch(decoded):
+                began = time.perf_counter()
+                images = translator.translate(np.stack([frame.image for frame in batch]))
+                stage.busy_s += time.perf_counter() - began
+                yield batch, images
+            return
+        waiting: tuple[list[FilmFrame], Callable[[], Image]] | None = None
+        while True:
+            batch = self._next_batch(decoded)
+            began = time.perf_counter()
+            started = (batch, translator.start(np.stack([frame.image for frame in batch]))) if batch else None
+            if waiting is not None:
+                before, fetch = waiting
+                images = fetch()
+                stage.busy_s += time.perf_counter() - began
+                yield before, images
+            waiting = started
+            if waiting is None:
+                return
 
     def _next_batch(self, decoded: queue.Queue[FilmFrame | BaseException | None]) -> list[FilmFrame]:
         batch: list[FilmFrame] = []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -35,6 +36,18 @@ class Translates(Protocol):
 
     def translate(self, batch: Array) -> Array:
         """Translate N×H×W×3, uint8 or float32 in [0, 1]."""
+
+
+@runtime_checkable
+class StartsEarly(Protocol):
+    """A translator that can have the next batch on its way before the last one's result is there."""
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether that gains anything where it runs now."""
+
+    def start(self, batch: Array) -> Callable[[], Array]:
+        """Begin to translate and return what waits for the result."""
 
 
 class _Request:

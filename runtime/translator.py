@@ -6,6 +6,8 @@ import functools
 import hashlib
 import logging
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -17,15 +19,17 @@ from .backend import (
     Backend,
     BackendName,
     Machine,
+    Overlapping,
+    PrecisionChoice,
+    building_for,
     choose_machine,
     fall_back,
     graph_precision,
     machine_for_doors,
-    may_fall_back,
     open_graph,
 )
 from .errors import InputError, ModelError, ResourceError, UsageError
-from .events import BackendOpened
+from .events import BackendOpened, EngineBuilding, EngineBuilt
 from .graph import IMAGES, TRANSLATED, Doors, specialise
 from .memory import available_bytes
 from .segments import Plan, plan_stages
@@ -52,13 +56,15 @@ class Translator:
         card: ModelCard,
         machine: Machine,
         *,
-        backend: str = "auto",
         precision: str = "auto",
         max_tile_pixels: int | None = None,
+        report: Callable[[EngineBuilding | EngineBuilt], None] = lambda event: None,
+        cancel: threading.Event | None = None,
     ) -> None:
         self.card = card
         self._model, self._machine = model, machine
-        self._wanted_backend, self._precision = backend, precision
+        self._precision = precision
+        self._report, self._cancel = report, cancel or threading.Event()
         self._max_tile_pixels = max_tile_pixels
         self._backends: dict[Doors, Backend] = {}
         self._plans: dict[Doors, Plan | None] = {}
@@ -85,6 +91,47 @@ class Translator:
         scale = self.card.scale
         return np.ascontiguousarray(translated[:, : height * scale, : width * scale])
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether `start` leaves a batch on its way, so that the next one should be started before its result is asked
+        for; opens the backend where that has not happened yet."""
+        with self._lock:
+            return isinstance(self._backend(Doors.UINT8), Overlapping)
+
+    def start(self, batch: Array) -> Callable[[], Array]:
+        """Begin to translate a batch and return what waits for the result; both promise and raise what translate does.
+
+        Where the backend does not overlap batches, or the batch has to be computed in parts, all is done here.
+        """
+        doors = Doors.UINT8 if batch.dtype == np.uint8 else Doors.FLOAT32
+        fits = batch.ndim == 4 and (len(batch) == 1 or self._takes_batches)
+        pixels = batch.shape[1] * batch.shape[2] if fits else 0
+        if not fits or (self._max_tile_pixels is not None and pixels > self._max_tile_pixels):
+            return _known(self.translate(batch))
+        with self._lock:
+            backend = self._backend(doors)
+            if isinstance(backend, Overlapping) and batch.dtype in (np.uint8, np.float32) and batch.shape[3] == 3:
+                padded = np.ascontiguousarray(pad_to_fit(batch, self.card))
+                try:
+                    fetch = backend.start({IMAGES: padded})
+                except (ModelError, ResourceError):  # translate goes over to something else, or to less at once
+                    fetch = None
+            else:
+                fetch = None
+        if fetch is None:
+            return _known(self.translate(batch))
+        height, width, scale = batch.shape[1], batch.shape[2], self.card.scale
+
+        def finish() -> Array:
+            try:
+                with self._lock:
+                    translated = self._checked(fetch()[TRANSLATED], padded)
+            except (ModelError, ResourceError):
+                return self.translate(batch)
+            return np.ascontiguousarray(translated[:, : height * scale, : width * scale])
+
+        return finish
+
     @functools.cached_property
     def sha256(self) -> str:
         """The hash of the model's graph and weights: two models with one card are not one model."""
@@ -110,18 +157,16 @@ class Translator:
         self.close()
 
     def _backend(self, doors: Doors) -> Backend:
-        if doors not in self._backends:
+        while doors not in self._backends:
+            building = building_for(self._model, self.card, doors, report=self._report, cancel=self._cancel)
             try:
-                self._backends[doors] = open_graph(self._graph(doors), self._machine_for(doors))
+                self._backends[doors] = open_graph(self._graph(doors), self._machine_for(doors), building)
             except ModelError as error:
                 self._fall_back(error)
-                self._backends[doors] = open_graph(self._graph(doors), self._machine_for(doors))
         return self._backends[doors]
 
     def _fall_back(self, error: ModelError) -> None:
-        """Go over to ONNX Runtime for good where OpenVINO cannot compute the model; raise `error` where it may not."""
-        if not may_fall_back(self._machine, self._wanted_backend, self._precision):
-            raise error
+        """Go over for good to what stands in for a machine that cannot compute the model; raise `error` without any."""
         self._machine = fall_back(self._machine, error)
         _log.warning("%s", self._machine.why)
         self.close()
@@ -201,7 +246,7 @@ class Translator:
                 f"the picture is too large for the memory, and the model {self.card.name} cannot be computed in parts; "
                 "use --resize to make it smaller"
             )
-        machine = self._machine_for(doors)
+        machine = _for_parts(self._machine_for(doors))
         height, width = batch.shape[1:3]
         padded = _pad_to(batch, (_next_multiple(height, plan.align_px), _next_multiple(width, plan.align_px)))
         scale = self.card.scale
@@ -227,6 +272,8 @@ def open_translator(
     precision: str = "auto",
     threads: int | None = None,
     max_tile_pixels: int | None = None,
+    report: Callable[[EngineBuilding | EngineBuilt], None] = lambda event: None,
+    cancel: threading.Event | None = None,
 ) -> Translator:
     """Open a model file for images of any size. Close the translator, or use it in a `with` statement.
 
@@ -234,6 +281,8 @@ def open_translator(
         model_path: a file, or the name of a model that `cgconv models list` shows.
         threads: CPU threads; None leaves it to the backend.
         max_tile_pixels: pictures with more pixels are computed in parts of this size; None: as memory allows.
+        report: is told how far an engine is while one is built, in the thread that translates.
+        cancel: stops the building of an engine; `translate` then raises Cancelled.
 
     Raises:
         ModelError: the file is no usable model. UsageError, MissingError: see backend.open_backend.
@@ -250,9 +299,27 @@ def open_translator(
 
         model, card = adopt(model, path)
     machine = choose_machine(model, card, backend=backend, device=device, precision=precision, threads=threads)
-    translator = Translator(model, card, machine, backend=backend, precision=precision, max_tile_pixels=max_tile_pixels)
+    translator = Translator(
+        model, card, machine, precision=precision, max_tile_pixels=max_tile_pixels, report=report, cancel=cancel
+    )
     translator.describe()  # opens the backend, so that a model that cannot be computed is refused here
     return translator
+
+
+def _known(array: Array) -> Callable[[], Array]:
+    return lambda: array
+
+
+def _for_parts(machine: Machine) -> Machine:
+    """Return what computes a picture in parts: TensorRT would have to build an engine for each of a hundred graphs."""
+    if machine.backend is not BackendName.TENSORRT:
+        return machine
+    from . import onnxruntime_backend
+
+    device = machine.device if onnxruntime_backend.why_not(machine.device) is None else "cpu"
+    _log.warning("pictures of this size are computed in parts by ONNX Runtime on %s, not by TensorRT", device)
+    precision = machine.precision if device != "cpu" else PrecisionChoice.FP32
+    return replace(machine, backend=BackendName.ONNXRUNTIME, device=device, precision=precision)
 
 
 def pad_to_fit(batch: Array, card: ModelCard) -> Array:

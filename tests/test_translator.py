@@ -331,7 +331,7 @@ class NarrowBackend:
 
 def narrow_translator(monkeypatch: pytest.MonkeyPatch, limit: int) -> tuple[Translator, NarrowBackend]:
     backend = NarrowBackend(limit)
-    monkeypatch.setattr(translator, "open_graph", lambda graph, machine: backend)
+    monkeypatch.setattr(translator, "open_graph", lambda graph, machine, building=None: backend)
     model = identity_model()
     machine = Machine(backend=BackendName.ONNXRUNTIME, device="cuda:0")
     return Translator(model, card_for(model), machine), backend
