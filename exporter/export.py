@@ -20,20 +20,22 @@ from cgconv.runtime.errors import CgconvError, OutputError, UsageError
 from cgconv.runtime.images import Animation, read_picture
 from cgconv.runtime.model_file import write_model
 from cgconv.trainer.checkpoint import NAME, checkpoint_config, load_checkpoint
-from cgconv.trainer.config import Focus, GeneratorConfig, TrainConfig
-from cgconv.trainer.cyclegan import Generators, generator_config
-from cgconv.trainer.networks import receptive_field_px
+from cgconv.trainer.choices import Direction as Direction
+from cgconv.trainer.choices import GeneratorKind, Norm, Upsampling
+from cgconv.trainer.config import GeneratorConfig, TrainConfig
+from cgconv.trainer.networks import Generators, generator_config, receptive_field_px, size_multiple, smallest_size
 
 from .onnx_graph import INPUT_NAME, OUTPUT_NAME, Verification, generator_to_onnx, refuse_different, verify
 
 SIZES_HW = ((64, 64), (128, 192), (256, 256))
 
 
-class Direction(StrEnum):
-    """Which of a run's generators."""
-
-    A2B = "a2b"
-    B2A = "b2a"
+FAMILIES = {
+    GeneratorKind.RESNET: "ResNet",
+    GeneratorKind.MOBILE: "mobile ResNet",
+    GeneratorKind.UNET_128: "U-Net 128",
+    GeneratorKind.UNET_256: "U-Net 256",
+}
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,17 @@ def export(
     """Write one ONNX file a direction and return them.
 
     `source` is a run's folder or a checkpoint; `out` a file (one direction) or a folder (default: the run's folder).
-    Without a direction both are written, as NAME-a2b and NAME-b2a. The averaged weights are taken where there are some.
+    Without a direction all that the run has learned are written, as NAME-a2b and NAME-b2a. The averaged weights are
+    taken where there are some.
     Raises UsageError, ModelError (also where a file would differ from torch by more than 1e-3: then nothing is
     written), OutputError.
     """
     state = load_checkpoint(source)
     config = checkpoint_config(state)
     folder = source if source.is_dir() else source.parent
-    directions = [direction] if direction else list(Direction)
+    if direction and direction not in config.directions:
+        raise UsageError(f"{source}: learned {config.directions[0]} alone; there is no {direction} to export")
+    directions = [direction] if direction else list(config.directions)
     base = name or (out.stem if out is not None and out.suffix == ".onnx" else folder.resolve().name)
     if out is not None and out.suffix == ".onnx" and len(directions) == 2:
         raise UsageError(
@@ -96,11 +101,12 @@ def export(
         generators.load_state_dict(state["average"], strict=False)
     ready = []
     for one, (model_name, target) in targets.items():
-        generator = generators.ab if one is Direction.A2B else generators.ba
+        generator = generators.of(one)
+        settings = generator_config(config.generator, one)
         pictures = _real_pictures(config.data.a if one is Direction.A2B else config.data.b)
-        channels = config.generator.channels_in
-        model = generator_to_onnx(generator, channels=channels)
-        verification = verify(model, generator.eval(), pictures, SIZES_HW, channels=channels)
+        channels, multiple = settings.channels_in, size_multiple(settings)
+        model = generator_to_onnx(generator, channels=channels, **_free_sizes(settings))
+        verification = verify(model, generator.eval(), pictures, sizes_hw(multiple), channels=channels)
         refuse_different(verification, model_name)
         card = _card_of_run(model_name, one, config, state, verification, text)
         write_card(model, card)
@@ -110,22 +116,36 @@ def export(
     return [exported for _, exported in ready]
 
 
+def _free_sizes(config: GeneratorConfig) -> dict[str, Any]:  # Any: options of generator_to_onnx
+    multiple = size_multiple(config)
+    if multiple <= 32:
+        return {}
+    return {"sample_hw": (multiple, 2 * multiple), "holds_no_sizes": config.upsampling is Upsampling.TRANSPOSED}
+
+
+def sizes_hw(multiple: int) -> tuple[tuple[int, int], ...]:
+    """Return the sizes that a file is checked at: three, as small as the network takes them."""
+    if all(side % multiple == 0 for size_hw in SIZES_HW for side in size_hw):
+        return SIZES_HW
+    return (multiple, multiple), (multiple, 2 * multiple), (2 * multiple, multiple)
+
+
 def _card_of_run(
     name: str, direction: Direction, config: TrainConfig, state: dict[str, Any],
     verification: Verification, text: CardText,
 ) -> ModelCard:  # Any: what a checkpoint holds  # fmt: skip
     a, b = config.run.name_a, config.run.name_b
-    focus = Focus.A2B if direction is Direction.A2B else Focus.B2A
     source = {
         "program": "cgconv train",
         "images_seen": state["images_seen"],
         "weights": "averaged" if config.optimizer.ema_half_life else "last",
+        "recipe": str(config.recipe),
         "seed": config.run.seed,
         "crop_px": config.data.crop,
         "loss": {key: str(value) for key, value in asdict(config.loss).items()},
     }
     return _card(
-        name, generator_config(config.generator, focus), verification, text,
+        name, generator_config(config.generator, direction), verification, text,
         direction=f"{a} → {b}" if direction is Direction.A2B else f"{b} → {a}", source=source,
         training_size_px=config.data.crop, colors=state["colors"]["a" if direction is Direction.A2B else "b"],
     )  # fmt: skip
@@ -135,7 +155,11 @@ def _card(
     name: str, config: GeneratorConfig, verification: Verification, text: CardText, *, direction: str,
     source: dict[str, Any], training_size_px: int | None, colors: dict[str, list[float]] | None,
 ) -> ModelCard:  # Any: JSON values  # fmt: skip
-    architecture = {"family": "ResNet", **{key: value for key, value in asdict(config).items() if key != "focus"}}
+    settings = {key: value for key, value in asdict(config).items() if key not in ("focus", "kind")}
+    architecture = {"family": FAMILIES[config.kind], **settings}
+    norms = {
+        Norm.INSTANCE: Normalization.INSTANCE, Norm.BATCH: Normalization.BATCH, Norm.NONE: Normalization.NONE,
+    }  # fmt: skip
     return ModelCard(
         name=name,
         title=text.title or name,
@@ -145,13 +169,13 @@ def _card(
         output_name=OUTPUT_NAME,
         value_range_in=(-1.0, 1.0),
         value_range_out=(-1.0, 1.0),
-        size_multiple=4,
-        smallest_size=8,
+        size_multiple=size_multiple(config),
+        smallest_size=smallest_size(config),
         receptive_field_px=receptive_field_px(config),
         training_size_px=training_size_px,
         color_mean=tuple(colors["mean"]) if colors else None,  # type: ignore[arg-type]  # three numbers
         color_std=tuple(colors["std"]) if colors else None,  # type: ignore[arg-type]
-        normalization=Normalization.INSTANCE,
+        normalization=norms[config.norm],
         licence=text.licence,
         data=text.data,
         source=source,
