@@ -35,7 +35,7 @@ def options_of(name: str) -> set[str]:
     command = cgconv.get_command(click.Context(cgconv), name)
     assert command is not None
     options = (option for one in commands_of(command) for option in one.params if isinstance(option, click.Option))
-    return {spelling for option in options for spelling in option.opts}
+    return {spelling for option in options for spelling in (*option.opts, *option.secondary_opts)}
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "completion"])

@@ -14,15 +14,15 @@ from cgconv.runtime.errors import ModelError, OutputError, UsageError
 
 from .config import TrainConfig, config_from_dict
 
-FORMAT = 1  # raised when an older program could no longer read the file
+FORMAT = 2  # raised when an older program could no longer read the file
 NAME = "checkpoint.pt"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write tensors and plain values to `path`, whole or not at all. Raises OutputError, the old file intact."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
             torch.save({"cgconv": FORMAT, **state}, file)
             file.flush()
@@ -30,7 +30,9 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         part.replace(path)
     except (OSError, RuntimeError) as error:  # torch's zip writer turns a full disk into RuntimeError
         part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: the checkpoint could not be written ({error}); the one before is intact") from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0][:120]
+        intact = "; the one before is intact" if path.exists() else ""
+        raise OutputError(f"{path}: the checkpoint could not be written ({why}){intact}") from error
 
 
 def load_checkpoint(path: Path, *, device: str = "cpu") -> dict[str, Any]:
@@ -50,10 +52,30 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> dict[str, Any]:
         raise ModelError(f"{path}: not a checkpoint of cgconv; `cgconv models import` reads those of other projects")
     if state["cgconv"] > FORMAT:
         raise ModelError(f"{path}: checkpoint format {state['cgconv']} found, {FORMAT} or older wanted; update cgconv")
-    return state
+    return _from_format_1(state) if state["cgconv"] == 1 else state
 
 
 def checkpoint_config(state: dict[str, Any]) -> TrainConfig:
     """Return the config that rebuilds a checkpoint's networks."""
     config: TrainConfig = config_from_dict(state["config"])
     return config
+
+
+def _from_format_1(state: dict[str, Any]) -> dict[str, Any]:
+    """Bring the layout of the first checkpoints, of CycleGAN in one process, into today's."""
+    state = dict(state)
+    if "history" not in state:  # damaged or cut down; the weights may be good still
+        return state
+    of_a, of_b = state.pop("history")
+    random = state.pop("random")
+    state["processes"] = [{
+        "memories": {"history_a": {"fakes": of_a}, "history_b": {"fakes": of_b}},
+        "random": {"torch": random["torch"], "cuda": random["cuda"], "recipe": random["history"]},
+    }]  # fmt: skip
+    options = checkpoint_config(state).optimizer
+    for optimizer, rate in zip(
+        state["optimizers"], (options.learning_rate, options.discriminator_learning_rate), strict=True
+    ):
+        for group in optimizer["param_groups"]:
+            group["initial_lr"] = rate
+    return state

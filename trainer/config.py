@@ -4,61 +4,74 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from cgconv.runtime.errors import UsageError
 
+from .choices import (
+    Direction,
+    DiscriminatorKind,
+    DiscriminatorNorm,
+    Downsampling,
+    Focus,
+    GanLoss,
+    GeneratorKind,
+    Init,
+    Norm,
+    Padding,
+    Precision,
+    Preprocess,
+    RecipeName,
+    Schedule,
+    Upsampling,
+)
 
-class Upsampling(StrEnum):
-    """How a generator doubles the size of its features."""
-
-    TRANSPOSED = "transposed"  # as published (arXiv 1703.10593, appendix 7.2); can leave checkerboards
-    RESIZE = "resize"  # nearest neighbour, then a convolution (Odena et al. 2016, distill.pub/2016/deconv-checkerboard)
-
-
-class DiscriminatorNorm(StrEnum):
-    """What a discriminator is normalized with."""
-
-    INSTANCE = "instance"  # as published; blind to a picture's overall colour and brightness
-    SPECTRAL = "spectral"  # spectral normalization of the weights (arXiv 1802.05957); sees overall colour
-
-
-class Focus(StrEnum):
-    """Which direction the run is for."""
-
-    BOTH = "both"  # as published: equal generators
-    A2B = "a2b"  # the generator back has half the width, and a step takes about two thirds of the time
-    B2A = "b2a"
-
-
-class GanLoss(StrEnum):
-    """The adversarial loss."""
-
-    LEAST_SQUARES = "least-squares"  # as published (section 4)
-    CROSS_ENTROPY = "cross-entropy"  # equation 1
-
-
-class Precision(StrEnum):
-    """The arithmetic of the networks. Weights, normalization statistics and losses are float32 in all of them."""
-
-    AUTO = "auto"  # bf16 where the processor has it
-    FP32 = "fp32"
-    BF16 = "bf16"
+__all__ = [
+    "ContrastConfig",
+    "DataConfig",
+    "Direction",
+    "DiscriminatorConfig",
+    "DiscriminatorKind",
+    "DiscriminatorNorm",
+    "Downsampling",
+    "Focus",
+    "GanLoss",
+    "GeneratorConfig",
+    "GeneratorKind",
+    "Init",
+    "LossConfig",
+    "Norm",
+    "OptimizerConfig",
+    "Padding",
+    "Precision",
+    "Preprocess",
+    "RecipeName",
+    "RunConfig",
+    "Schedule",
+    "TrainConfig",
+    "Upsampling",
+    "config_as_dict",
+    "config_from_dict",
+]
 
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """A ResNet generator: 9 blocks and width 64 are the published ones for 256 pixels, 6 blocks for 128."""
+    """A generator. The published one for 256 pixels is a ResNet of 9 blocks and width 64; 6 blocks for 128 pixels."""
 
-    blocks: int = 9
+    kind: GeneratorKind = GeneratorKind.RESNET
+    blocks: int = 9  # of a ResNet
     width: int = 64  # channels after the first convolution
+    norm: Norm = Norm.INSTANCE
+    padding: Padding = Padding.REFLECT  # of a ResNet
+    downsampling: Downsampling = Downsampling.STRIDED  # of a ResNet
     upsampling: Upsampling = Upsampling.TRANSPOSED
     focus: Focus = Focus.BOTH
-    dropout: bool = False  # 0.5 inside each block, as an option of the published code
-    channels_in: int = 3
-    channels_out: int = 3
+    skip: bool = False  # a ResNet's head also sees the stem's features: grain that never went through a quarter size
+    dropout: bool = False  # 0.5 inside each block, or in a U-Net's inner layers, as an option of the published code
+    channels_in: int = 3  # of pictures of a
+    channels_out: int = 3  # of pictures of b
 
     def __post_init__(self) -> None:
         _check(1 <= self.blocks <= 32, "generator.blocks", self.blocks, "1 to 32")
@@ -69,13 +82,15 @@ class GeneratorConfig:
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
-    """A PatchGAN: 3 layers judge patches of 70×70 pixels."""
+    """A discriminator. The published one is a PatchGAN: 3 layers judge patches of 70×70 pixels."""
 
-    layers: int = 3
+    kind: DiscriminatorKind = DiscriminatorKind.PATCH
+    layers: int = 3  # of a PatchGAN
     width: int = 64
     norm: DiscriminatorNorm = DiscriminatorNorm.INSTANCE
-    color: bool = False  # a second, small judge of overall colour and brightness, to which instance norm is blind
-    channels_in: int = 3
+    padding: Padding = Padding.ZERO
+    downsampling: Downsampling = Downsampling.STRIDED  # of a PatchGAN
+    sigmoid: bool = False  # squash the scores to 0 … 1 before the loss sees them; for least squares only
 
     def __post_init__(self) -> None:
         _check(1 <= self.layers <= 6, "discriminator.layers", self.layers, "1 to 6")
@@ -84,21 +99,69 @@ class DiscriminatorConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Weights of the full objective (equation 3) and of the identity loss (section 5.2)."""
+    """Weights of the objective (arXiv 1703.10593, equation 3 and section 5.2). 0 leaves a term and its passes out."""
 
     gan: GanLoss = GanLoss.LEAST_SQUARES
+    gan_ab: float = 1.0  # weight of the adversarial loss a → b
+    gan_ba: float = 1.0
     cycle: float = 10.0  # λ of equation 3
-    identity: float = 5.0  # 0.5 λ for painting generation in the paper; 0 leaves the passes out
-    identity_every: int = 1  # run the two identity passes on every n-th step only
-    grid: float = 0.0  # weight of the grid loss, ours: wipes the generators' stride out of flat parts
+    cycle_a: float | None = None  # of a → b → a alone; None: `cycle`
+    cycle_b: float | None = None
+    identity: float = 5.0  # 0.5 λ for painting generation in the paper
+    identity_a: float | None = None  # of pictures of a through b → a; None: `identity`
+    identity_b: float | None = None
+    identity_every: int = 1  # run the identity passes on every n-th step only
+    identity_to: float | None = None  # factor that the identity weights have come to …
+    identity_over: float = 1.0  # … after this share of the run, linearly; None above: they stay
+    l1: float = 100.0  # pix2pix: weight of the distance to the paired picture (arXiv 1611.07004, section 3.1)
+    penalty: float = 10.0  # WGAN-GP: weight of the gradient penalty (arXiv 1704.00028)
+    r1: float = 0.0  # γ of the R1 penalty on real pictures (arXiv 1801.04406)
+    r1_every: int = 16  # on every n-th step, n times as strong (arXiv 1912.04958, appendix B)
+    grid: float = 0.0  # weight of the grid loss, ours: moves power off the frequencies of the generator's strides
+    color: float = 0.0  # weight of the colour loss, ours: small patches' colours against remembered real ones
+    jitter: int = 0  # discriminators see crops shifted by up to this many pixels, so that no place is special
     history: int = 50  # fakes remembered for the discriminators (section 4); 0 switches it off
 
     def __post_init__(self) -> None:
-        _check(self.cycle >= 0, "loss.cycle", self.cycle, "0 or more")
-        _check(self.identity >= 0, "loss.identity", self.identity, "0 or more")
-        _check(self.grid >= 0, "loss.grid", self.grid, "0 or more")
+        not_negative = ["gan_ab", "gan_ba", "cycle", "cycle_a", "cycle_b", "identity", "identity_a", "identity_b"]
+        not_negative += ["identity_to", "l1", "penalty", "r1", "grid", "color", "jitter", "history"]
+        for name in not_negative:
+            value = getattr(self, name)
+            _check(value is None or value >= 0, f"loss.{name}", value, "0 or more")
+        _check(0 < self.identity_over <= 1, "loss.identity_over", self.identity_over, "more than 0, up to 1")
         _check(self.identity_every >= 1, "loss.identity_every", self.identity_every, "1 or more")
-        _check(self.history >= 0, "loss.history", self.history, "0 or more")
+        _check(self.r1_every >= 1, "loss.r1_every", self.r1_every, "1 or more")
+
+    @property
+    def cycle_weights(self) -> tuple[float, float]:
+        """Weights of the cycles that start at a and at b."""
+        return _sides(self.cycle, self.cycle_a, self.cycle_b)
+
+    def identity_weights(self, progress: float) -> tuple[float, float]:
+        """Weights of the identity losses of a's and b's pictures at `progress` (0 to 1) of the run."""
+        factor = 1.0
+        if self.identity_to is not None:
+            factor += (self.identity_to - 1.0) * min(1.0, progress / self.identity_over)
+        of_a, of_b = _sides(self.identity, self.identity_a, self.identity_b)
+        return of_a * factor, of_b * factor
+
+
+@dataclass(frozen=True)
+class ContrastConfig:
+    """The contrastive loss of CUT (arXiv 2007.15651): a translated patch stays like the patch it was made of."""
+
+    weight: float = 1.0  # 10 for FastCUT
+    identity: bool = True  # also on pictures of the target domain; off for FastCUT
+    flip: bool = False  # mirror half of the batches before translating, and features back; on for FastCUT
+    patches: int = 256  # a picture and layer
+    features: int = 256  # of the two-layer head
+    temperature: float = 0.07
+
+    def __post_init__(self) -> None:
+        _check(self.weight >= 0, "contrast.weight", self.weight, "0 or more")
+        _check(self.patches >= 2, "contrast.patches", self.patches, "2 or more")
+        _check(self.features >= 1, "contrast.features", self.features, "1 or more")
+        _check(self.temperature > 0, "contrast.temperature", self.temperature, "more than 0")
 
 
 @dataclass(frozen=True)
@@ -106,42 +169,62 @@ class DataConfig:
     """Where the pictures are and what a network sees of them."""
 
     a: Path = Path()
-    b: Path = Path()
+    b: Path = Path()  # pix2pix: equal to `a` where each picture holds a on its left and b on its right
+    preprocess: Preprocess = Preprocess.RESIZE_AND_CROP
+    load: int = 286  # the length that `preprocess` brings a side to, pixels; 0 leaves pictures as they are
     crop: int = 256  # side of the square that the networks see, pixels
-    load: int = 286  # the short side is brought to this length before cropping, pixels; 0 leaves it
+    crop_from: int = 0  # crops begin this small …
+    crop_over: float = 0.5  # … and reach `crop` after this share of the run; 0 above: full from the start
     shrink: float = 1.0  # with 2, squares of `crop` to 2 × `crop` pixels are cut and shrunk to `crop`
     flip: bool = True  # mirror left and right at random
-    batch: int = 1
+    serial: bool = False  # pictures in the order of their names, not at random
+    largest: int = 0  # take only the first n pictures of each folder; 0: all
+    batch: int = 1  # of each process
+    memory_gb: float = 4.0  # decoded pictures that are kept in memory; the rest are decoded again in their turn
 
     def __post_init__(self) -> None:
         _check(self.crop >= 32 and self.crop % 4 == 0, "data.crop", self.crop, "a multiple of 4, at least 32")
-        _check(self.load == 0 or self.load >= self.crop, "data.load", self.load, "0, or at least data.crop")
+        fits = not self.crop_from or (32 <= self.crop_from <= self.crop and self.crop_from % 4 == 0)
+        _check(fits, "data.crop_from", self.crop_from, "0, or a multiple of 4 from 32 to data.crop")
+        _check(0 < self.crop_over <= 1, "data.crop_over", self.crop_over, "more than 0, up to 1")
+        whole = self.preprocess in (Preprocess.SCALE_WIDTH, Preprocess.NONE)
+        _check(self.load == 0 or whole or self.load >= self.crop, "data.load", self.load, "0, or at least data.crop")
         _check(self.shrink >= 1, "data.shrink", self.shrink, "1 or more")
+        _check(self.largest >= 0, "data.largest", self.largest, "0 or more")
         _check(self.batch >= 1, "data.batch", self.batch, "1 or more")
+        _check(not whole or self.batch == 1, "data.batch", self.batch, f"1 with data.preprocess {self.preprocess}")
+        _check(self.memory_gb >= 0, "data.memory_gb", self.memory_gb, "0 or more")
 
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """Adam, and how its learning rate goes: constant, then linear to 0 (section 4)."""
+    """Adam, and how its learning rate goes: as published constant, then linear to 0 (section 4)."""
 
     learning_rate: float = 2e-4
     discriminator_learning_rate: float = 2e-4
     beta1: float = 0.5
     beta2: float = 0.999
     epochs: float = 200.0  # an epoch is max(pictures of a, pictures of b) pictures of each domain
-    decay: float = 0.5  # the last part of the run in which the rate falls to 0
+    images: int = 0  # the run's length in pictures of each domain, instead of epochs; 0: epochs
+    schedule: Schedule = Schedule.LINEAR
+    decay: float = 0.5  # linear: the last part of the run, in which the rate falls to 0
+    step_epochs: float = 50.0  # step: epochs after which the rate is multiplied with `step_factor`
+    step_factor: float = 0.1
+    plateau_patience: int = 5  # plateau: epochs without a better objective, by 1 %, before the rate …
+    plateau_factor: float = 0.2  # … is multiplied with this
+    init: Init = Init.NORMAL
+    init_gain: float = 0.02
     ema_half_life: float = 700.0  # pictures after which a weight's share in the average has halved; 0: no average
 
     def __post_init__(self) -> None:
-        _check(self.learning_rate > 0, "optimizer.learning_rate", self.learning_rate, "more than 0")
-        _check(
-            self.discriminator_learning_rate > 0,
-            "optimizer.discriminator_learning_rate",
-            self.discriminator_learning_rate,
-            "more than 0",
-        )
+        for name in ("learning_rate", "discriminator_learning_rate", "step_epochs", "init_gain"):
+            _check(getattr(self, name) > 0, f"optimizer.{name}", getattr(self, name), "more than 0")
+        for name in ("step_factor", "plateau_factor"):
+            _check(0 < getattr(self, name) <= 1, f"optimizer.{name}", getattr(self, name), "more than 0, up to 1")
         _check(self.epochs > 0, "optimizer.epochs", self.epochs, "more than 0")
+        _check(self.images >= 0, "optimizer.images", self.images, "0 or more")
         _check(0 <= self.decay <= 1, "optimizer.decay", self.decay, "0 to 1")
+        _check(self.plateau_patience >= 0, "optimizer.plateau_patience", self.plateau_patience, "0 or more")
         _check(self.ema_half_life >= 0, "optimizer.ema_half_life", self.ema_half_life, "0 or more")
 
 
@@ -155,12 +238,14 @@ class RunConfig:
     seed: int = 0
     device: str = "auto"  # auto, cpu, cuda, cuda:1 …
     precision: Precision = Precision.AUTO
+    compile: bool = False  # torch.compile the generators and discriminators: minutes at the start, faster steps
     threads: int = 0  # processor threads; 0 leaves torch's choice
     report_every: int = 50  # steps
     sample_every: int = 500  # steps
     checkpoint_every: int = 500  # steps
 
     def __post_init__(self) -> None:
+        _check(self.threads >= 0, "run.threads", self.threads, "0 or more")
         for name in ("report_every", "sample_every", "checkpoint_every"):
             _check(getattr(self, name) >= 1, f"run.{name}", getattr(self, name), "1 or more")
 
@@ -169,12 +254,30 @@ class RunConfig:
 class TrainConfig:
     """Everything that a run is: written beside its results, and into every checkpoint."""
 
+    recipe: RecipeName = RecipeName.CYCLEGAN
+    direction: Direction = Direction.A2B  # what a one-sided recipe (pix2pix, cut) learns; cyclegan learns both
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    contrast: ContrastConfig = field(default_factory=ContrastConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        sigmoid, gan = self.discriminator.sigmoid, self.loss.gan
+        _check(not sigmoid or gan is GanLoss.LEAST_SQUARES, "discriminator.sigmoid", gan, "least-squares")
+        smallest = self.data.crop_from or self.data.crop
+        _check(not self.loss.grid or smallest >= 64, "data.crop", smallest, "64 or more with loss.grid")
+        _check(not self.loss.color or smallest >= 64, "data.crop", smallest, "64 or more with loss.color")
+        one_sided = self.recipe is not RecipeName.CYCLEGAN
+        _check(not one_sided or self.generator.focus is Focus.BOTH, "generator.focus", self.generator.focus,
+               f"both with {self.recipe}: it has one generator")  # fmt: skip
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """The directions that the run learns: those of the generators in its checkpoint."""
+        return tuple(Direction) if self.recipe is RecipeName.CYCLEGAN else (self.direction,)
 
 
 def config_as_dict(config: Any) -> dict[str, Any]:  # Any: any of the classes above; values are JSON's
@@ -197,12 +300,19 @@ def config_from_dict(values: dict[str, Any], cls: type = TrainConfig) -> Any:  #
         value = values[f.name]
         if is_dataclass(default):
             kwargs[f.name] = config_from_dict(value, type(default))
-        else:
-            try:
+            continue
+        try:
+            if default is None:  # the fields that may be None are numbers
+                kwargs[f.name] = None if value is None else float(value)
+            else:
                 kwargs[f.name] = type(default)(value)
-            except (TypeError, ValueError) as error:
-                raise UsageError(f"{cls.__name__}.{f.name}: found {value!r}, {error}") from error
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"{cls.__name__}.{f.name}: found {value!r}, {error}") from error
     return cls(**kwargs)
+
+
+def _sides(both: float, of_a: float | None, of_b: float | None) -> tuple[float, float]:
+    return both if of_a is None else of_a, both if of_b is None else of_b
 
 
 def _check(fits: bool, name: str, found: object, wanted: str) -> None:

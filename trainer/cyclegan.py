@@ -2,56 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-
 import torch
 from torch import Tensor, nn
 
-from .config import Focus, GeneratorConfig, LossConfig, TrainConfig
+from .arithmetic import Arithmetic
+from .choices import Direction, GanLoss
+from .config import TrainConfig
+from .discriminators import Discriminator
 from .history import History
-from .losses import cycle_loss, discriminator_loss, generator_loss, grid_loss, identity_loss
-from .networks import PatchDiscriminator, ResNetGenerator, initialize
-
-
-@dataclass
-class Translations:
-    """What both generators make of a batch of each domain; N×3×H×W in [-1, 1]; `same` where identity is on."""
-
-    fake_b: Tensor
-    cycled_a: Tensor
-    fake_a: Tensor
-    cycled_b: Tensor
-    same_b: Tensor | None
-    same_a: Tensor | None
-
-
-class Generators(nn.Module):
-    """Both generators, so that one forward holds all passes of a step (several processes then synchronize once)."""
-
-    def __init__(self, config: TrainConfig) -> None:
-        super().__init__()
-        self.ab = ResNetGenerator(generator_config(config.generator, Focus.A2B))
-        self.ba = ResNetGenerator(generator_config(config.generator, Focus.B2A))
-
-    def forward(self, real_a: Tensor, real_b: Tensor, with_identity: bool) -> Translations:
-        fake_b = self.ab(real_a)
-        fake_a = self.ba(real_b)
-        return Translations(
-            fake_b=fake_b,
-            cycled_a=self.ba(fake_b),
-            fake_a=fake_a,
-            cycled_b=self.ab(fake_a),
-            same_b=self.ab(real_b) if with_identity else None,
-            same_a=self.ba(real_a) if with_identity else None,
-        )
-
-
-def generator_config(config: GeneratorConfig, direction: Focus) -> GeneratorConfig:
-    """Return what builds the generator of `direction` (a2b or b2a): half as wide where the run is for the other."""
-    if config.focus in (Focus.BOTH, direction):
-        return config
-    return replace(config, width=config.width // 2)
+from .layers import initialize
+from .looks import Looks, shifted, weighted_sum
+from .losses import cycle_loss, discriminator_loss, generator_loss, gradient_penalty, identity_loss, r1_penalty
+from .networks import Generators
+from .recipe import Memory, Moment, adam
 
 
 class Discriminators(nn.Module):
@@ -59,83 +22,119 @@ class Discriminators(nn.Module):
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
-        self.a = PatchDiscriminator(config.discriminator)
-        self.b = PatchDiscriminator(config.discriminator)
-
-    def forward(self, of_a: Tensor, of_b: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        return self.a(of_a), self.b(of_b)
+        self.a = Discriminator(config.discriminator, config.generator.channels_in)
+        self.b = Discriminator(config.discriminator, config.generator.channels_out)
 
 
-def build_networks(config: TrainConfig) -> tuple[Generators, Discriminators]:
-    """Return freshly initialized networks; the random state of torch decides the weights."""
-    generators, discriminators = Generators(config), Discriminators(config)
-    initialize(generators)
-    initialize(discriminators)
-    return generators, discriminators
+class CycleGan:
+    """Two generators and two discriminators; a term of weight 0 costs no pass."""
 
-
-class CycleGanStep:
-    """Run one optimization step after another.
-
-    `generators` and `discriminators` are called, never reached into, so that they may be wrapped by Fabric;
-    `backward` is Fabric's.
-    """
-
-    def __init__(
-        self,
-        generators: nn.Module,
-        discriminators: nn.Module,
-        generator_optimizer: torch.optim.Optimizer,
-        discriminator_optimizer: torch.optim.Optimizer,
-        config: LossConfig,
-        *,
-        backward: Callable[[Tensor], object],
-        random: torch.Generator,
-    ) -> None:
-        self.generators = generators
-        self.discriminators = discriminators
-        self.generator_optimizer = generator_optimizer
-        self.discriminator_optimizer = discriminator_optimizer
+    def __init__(self, config: TrainConfig, arithmetic: Arithmetic) -> None:
         self.config = config
-        self.backward = backward
-        self.random = random
-        self.history_a = History(config.history)
-        self.history_b = History(config.history)
+        self.arithmetic = arithmetic
+        options = config.optimizer
+        self.generators = Generators(config)
+        self.discriminators = Discriminators(config)
+        self.networks: dict[str, nn.Module] = {"generators": self.generators, "discriminators": self.discriminators}
+        for network in self.networks.values():
+            initialize(network, options.init, options.init_gain)
+            network.to(arithmetic.device)
+        self.generator_optimizer = adam(self.generators, options.learning_rate, options)
+        self.discriminator_optimizer = adam(self.discriminators, options.discriminator_learning_rate, options)
+        self.optimizers: list[torch.optim.Optimizer] = [self.generator_optimizer, self.discriminator_optimizer]
+        self.random = torch.Generator()
+        self.history_a, self.history_b = History(config.loss.history), History(config.loss.history)
+        self.looks = Looks(config.loss)
+        self.memories: dict[str, Memory] = {
+            "history_a": self.history_a, "history_b": self.history_b, "looks": self.looks,
+        }  # fmt: skip
 
-    def run(self, real_a: Tensor, real_b: Tensor, *, step: int) -> dict[str, Tensor]:
-        """Update all four networks on N×3×H×W pictures in [-1, 1]; return the loss terms, unweighted, detached."""
-        config = self.config
-        with_identity = config.identity > 0 and step % config.identity_every == 0
-
-        self.discriminators.requires_grad_(False)
-        out: Translations = self.generators(real_a, real_b, with_identity)
-        scores_a, scores_b = self.discriminators(out.fake_a, out.fake_b)
-        losses = {
-            "gan_ab": generator_loss(scores_b, config.gan),
-            "gan_ba": generator_loss(scores_a, config.gan),
-            "cycle_a": cycle_loss(out.cycled_a, real_a),
-            "cycle_b": cycle_loss(out.cycled_b, real_b),
-        }
-        total = losses["gan_ab"] + losses["gan_ba"] + config.cycle * (losses["cycle_a"] + losses["cycle_b"])
-        if out.same_a is not None and out.same_b is not None:
-            losses["identity_a"] = identity_loss(out.same_a, real_a)
-            losses["identity_b"] = identity_loss(out.same_b, real_b)
-            total = total + config.identity * (losses["identity_a"] + losses["identity_b"])
-        if config.grid:
-            losses["grid"] = grid_loss(out.fake_a) + grid_loss(out.fake_b)
-            total = total + config.grid * losses["grid"]
-        self.generator_optimizer.zero_grad()
-        self.backward(total)
-        self.generator_optimizer.step()
-
-        self.discriminators.requires_grad_(True)
-        real_scores_a, real_scores_b = self.discriminators(real_a, real_b)
-        old_a = self.history_a.exchange(out.fake_a.detach(), self.random)
-        old_b = self.history_b.exchange(out.fake_b.detach(), self.random)
-        fake_scores_a, fake_scores_b = self.discriminators(old_a, old_b)
-        losses["discriminator_a"] = discriminator_loss(real_scores_a, fake_scores_a, config.gan)
-        losses["discriminator_b"] = discriminator_loss(real_scores_b, fake_scores_b, config.gan)
-        self.discriminator_optimizer.zero_grad()
-        self.backward(losses["discriminator_a"] + losses["discriminator_b"])
-        self.discriminator_optimizer.step()
+    def step(self, real_a: Tensor, real_b: Tensor, moment: Moment) -> dict[str, Tensor]:
+        losses, fake_a, fake_b = self._step_generators(real_a, real_b, moment)
+        if self.config.loss.gan_ab or self.config.loss.gan_ba:
+            losses |= self._step_discriminators(real_a, real_b, fake_a, fake_b, moment)
         return {name: loss.detach() for name, loss in losses.items()}
+
+    def _step_generators(
+        self, real_a: Tensor, real_b: Tensor, moment: Moment
+    ) -> tuple[dict[str, Tensor], Tensor | None, Tensor | None]:
+        """Update both generators; return the loss terms and the fakes, None where no term needs them."""
+        loss, looks = self.config.loss, self.looks
+        ab, ba = self.generators.of(Direction.A2B), self.generators.of(Direction.B2A)
+        weights = self._weights(moment)
+        for parameter in self.discriminators.parameters():
+            parameter.requires_grad_(False)
+
+        fake_a = fake_b = None
+        terms: dict[str, Tensor] = {}
+        with self.arithmetic.autocast():
+            if weights["gan_ab"] or weights["cycle_a"] or looks.wanted:
+                fake_b = ab(real_a)
+            if weights["gan_ba"] or weights["cycle_b"] or looks.wanted:
+                fake_a = ba(real_b)
+            if fake_b is not None and weights["gan_ab"]:
+                scores = self.discriminators.b(shifted(fake_b, loss.jitter, self.random))
+                terms["gan_ab"] = generator_loss(scores, loss.gan)
+            if fake_a is not None and weights["gan_ba"]:
+                scores = self.discriminators.a(shifted(fake_a, loss.jitter, self.random))
+                terms["gan_ba"] = generator_loss(scores, loss.gan)
+            if fake_b is not None and weights["cycle_a"]:
+                terms["cycle_a"] = cycle_loss(ba(fake_b), real_a)
+            if fake_a is not None and weights["cycle_b"]:
+                terms["cycle_b"] = cycle_loss(ab(fake_a), real_b)
+            if weights["identity_a"]:
+                terms["identity_a"] = identity_loss(ba(real_a), real_a)
+            if weights["identity_b"]:
+                terms["identity_b"] = identity_loss(ab(real_b), real_b)
+        if looks.wanted and fake_a is not None and fake_b is not None:
+            terms |= looks.losses("a", fake_a, real_a, self.random) | looks.losses("b", fake_b, real_b, self.random)
+
+        if terms:
+            objective = weighted_sum(terms, weights)
+            self.arithmetic.update([self.generator_optimizer], objective)
+            terms["objective"] = objective
+        return terms, fake_a, fake_b
+
+    def _step_discriminators(
+        self, real_a: Tensor, real_b: Tensor, fake_a: Tensor | None, fake_b: Tensor | None, moment: Moment
+    ) -> dict[str, Tensor]:
+        """Update the discriminators that a generator listens to; return their loss terms."""
+        loss = self.config.loss
+        for parameter in self.discriminators.parameters():
+            parameter.requires_grad_(True)
+        terms: dict[str, Tensor] = {}
+        weights: dict[str, float] = {}
+        sides = (
+            ("a", loss.gan_ba, self.discriminators.a, real_a, fake_a, self.history_a),
+            ("b", loss.gan_ab, self.discriminators.b, real_b, fake_b, self.history_b),
+        )
+        for domain, weight, judge, real, fake, history in sides:
+            if not weight or fake is None:
+                continue
+            old = history.exchange(fake.detach(), self.random)
+            with self.arithmetic.autocast():
+                real_scores = judge(shifted(real, loss.jitter, self.random))
+                fake_scores = judge(shifted(old, loss.jitter, self.random))
+            terms[f"discriminator_{domain}"] = discriminator_loss(real_scores, fake_scores, loss.gan)
+            weights[f"discriminator_{domain}"] = 1.0
+            if loss.gan is GanLoss.WGAN_GP:
+                terms[f"penalty_{domain}"] = gradient_penalty(judge, real, old, self.random)
+                weights[f"penalty_{domain}"] = loss.penalty
+            if loss.r1 and moment.step % loss.r1_every == 0:
+                terms[f"r1_{domain}"] = r1_penalty(judge, real)
+                weights[f"r1_{domain}"] = loss.r1 * loss.r1_every
+        self.arithmetic.update([self.discriminator_optimizer], weighted_sum(terms, weights))
+        return terms
+
+    def _weights(self, moment: Moment) -> dict[str, float]:
+        """Return the weight of each of the generators' terms at this moment."""
+        loss, generator = self.config.loss, self.config.generator
+        identity = (0.0, 0.0)
+        if moment.step % loss.identity_every == 0 and generator.channels_in == generator.channels_out:
+            identity = loss.identity_weights(moment.progress)
+        return {
+            "gan_ab": loss.gan_ab, "gan_ba": loss.gan_ba,
+            "cycle_a": loss.cycle_weights[0], "cycle_b": loss.cycle_weights[1],
+            "identity_a": identity[0], "identity_b": identity[1],
+            **self.looks.weights(),
+        }  # fmt: skip

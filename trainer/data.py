@@ -1,9 +1,12 @@
-"""Serve random crops of two unpaired folders."""
+"""Serve batches of crops of two folders, paired or not; the seed and a picture's number alone decide which."""
 
 from __future__ import annotations
 
 import logging
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -13,156 +16,296 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cgconv.runtime.errors import CgconvError, DataError
-from cgconv.runtime.images import DEFAULT_MAX_PIXELS, SUFFIXES, Animation, read_picture
+from cgconv.runtime.images import DEFAULT_MAX_PIXELS, Animation, read_picture
 
-from .config import DataConfig
+from .choices import Preprocess, RecipeName
+from .config import DataConfig, TrainConfig
+from .folders import pairs_by_name, pictures_in
+from .networks import size_multiple
 
 log = logging.getLogger(__name__)
 
-MEMORY_SHARE = 4 * 1024**3  # bytes of decoded pictures that are kept; the rest are decoded again when their turn comes
+Image = NDArray[np.uint8]  # H×W×3 RGB
+AHEAD = 3  # batches that are made while the networks compute
+CROP_STEP_PX = 32  # crops grow in such steps, so that few sizes occur
 
 
-def find_domains(a: Path, b: Path | None) -> tuple[Path, Path]:
-    """Return the folders of domains a and b.
+@dataclass(frozen=True)
+class Source:
+    """Where a picture comes from: a file, or its left or right half."""
 
-    With `b` None, `a` holds trainA and trainB, or train/A and train/B. Raises DataError where they are not there.
-    """
-    below = [(a / "trainA", a / "trainB"), (a / "train" / "A", a / "train" / "B")]
-    for pair in below if b is None else [(a, b)]:
-        if all(folder.is_dir() for folder in pair):
-            return pair
-    if b is None:
-        raise DataError(f"{a}: found neither trainA and trainB nor train/A and train/B in it; name two folders instead")
-    missing = a if not a.is_dir() else b
-    raise DataError(f"{missing}: no such folder")
+    path: Path
+    half: str = ""  # left, right, or empty for all of it
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What the networks see of a picture: a square (`side` 0: all of it), scaled to `crop`, perhaps mirrored."""
+
+    top: int = 0
+    left: int = 0
+    side: int = 0
+    crop: int = 0
+    mirrored: bool = False
 
 
 class Domain:
-    """The pictures of one kind: uint8 H×W×3 RGB, decoded once and kept while they fit."""
+    """The pictures of one kind: uint8 H×W×3 RGB, decoded and resized once and kept while they fit."""
 
-    def __init__(self, folder: Path, *, load_px: int, keep_bytes: int = MEMORY_SHARE // 2) -> None:
-        self.folder = folder
-        self.load_px = load_px
-        self.paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        self._kept: dict[Path, NDArray[np.uint8]] = {}
+    def __init__(self, sources: Sequence[Source], config: DataConfig, *, multiple: int = 4) -> None:
+        self.config = config
+        self.multiple = multiple
+        self.sources: list[Source] = []
+        self._kept: dict[Source, Image] = {}
+        room = int(config.memory_gb * 1024**3) // 2
         with ThreadPoolExecutor(2) as pool:
-            usable = []
-            for path, image in zip(self.paths, pool.map(self._read_or_warn, self.paths), strict=True):
+            for source, image in zip(sources, pool.map(self._read_or_warn, sources), strict=True):
                 if image is None:
                     continue
-                usable.append(path)
-                if image.nbytes <= keep_bytes:
-                    keep_bytes -= image.nbytes
-                    self._kept[path] = image
-        self.paths = usable
-        if not self.paths:
-            raise DataError(f"{folder}: found no picture in it that can be read")
+                self.sources.append(source)
+                if image.nbytes <= room:
+                    room -= image.nbytes
+                    self._kept[source] = image
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.sources)
 
-    def image(self, index: int) -> NDArray[np.uint8]:
-        """Return picture `index`, its short side brought to `load_px` where that is not 0."""
-        path = self.paths[index]
-        kept = self._kept.get(path)
-        return kept if kept is not None else self._read(path)
+    def keep_only(self, indices: Sequence[int]) -> None:
+        """Forget all pictures but these, and bring them into this order."""
+        self.sources = [self.sources[index] for index in indices]
+        self._kept = {source: self._kept[source] for source in self.sources if source in self._kept}
+
+    def image(self, index: int) -> Image:
+        """Return picture `index`, resized; the next readable one, with one line of warning, where it has gone bad."""
+        for offset in range(len(self)):
+            source = self.sources[(index + offset) % len(self)]
+            image = self._kept.get(source)
+            if image is None:
+                image = self._read_or_warn(source)
+            if image is not None:
+                return image
+        raise DataError(f"{self.sources[index].path.parent}: none of its pictures can be read any more")
 
     def colors(self) -> dict[str, list[float]]:
         """Return the mean and standard deviation of each RGB channel over all pictures, 0 to 255."""
-        means = np.array([self.image(i).reshape(-1, 3).mean(0) for i in range(len(self))])
-        squares = np.array([(self.image(i).reshape(-1, 3).astype(np.float32) ** 2).mean(0) for i in range(len(self))])
-        mean = means.mean(0)
-        std = np.sqrt(np.maximum(squares.mean(0) - mean**2, 0))
-        return {"mean": [round(float(v), 2) for v in mean], "std": [round(float(v), 2) for v in std]}
+        sums, squares = np.zeros(3), np.zeros(3)
+        for index in range(len(self)):
+            mean, deviation = cv2.meanStdDev(self.image(index))
+            sums += mean[:, 0]
+            squares += deviation[:, 0] ** 2 + mean[:, 0] ** 2
+        mean_of_all = sums / len(self)
+        std = np.sqrt(np.maximum(squares / len(self) - mean_of_all**2, 0))
+        return {"mean": [round(float(v), 2) for v in mean_of_all], "std": [round(float(v), 2) for v in std]}
 
-    def _read_or_warn(self, path: Path) -> NDArray[np.uint8] | None:
+    def _read_or_warn(self, source: Source) -> Image | None:
         try:
-            return self._read(path)
+            return self._read(source)
         except CgconvError as error:  # policy: one bad file does not end a training
             log.warning("left out: %s", error)
             return None
 
-    def _read(self, path: Path) -> NDArray[np.uint8]:
-        picture = read_picture(path, max_pixels=DEFAULT_MAX_PIXELS)
-        if isinstance(picture, Animation):
-            picture = picture.frames[0]
-        pixels = picture.pixels
-        if picture.alpha is not None:  # what is transparent is shown on white
-            alpha = picture.alpha[..., None].astype(np.float32) / np.iinfo(pixels.dtype).max
-            pixels = (pixels * alpha + np.iinfo(pixels.dtype).max * (1 - alpha)).round().astype(pixels.dtype)
-        image = pixels if pixels.dtype == np.uint8 else (pixels / 257.0).round().astype(np.uint8)
-        if self.load_px:
-            scale = self.load_px / min(image.shape[:2])
-            size = (max(self.load_px, round(image.shape[1] * scale)), max(self.load_px, round(image.shape[0] * scale)))
-            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC))
-        return image
+    def _read(self, source: Source) -> Image:
+        image = read_image(source.path)
+        if source.half:
+            middle = image.shape[1] // 2
+            image = image[:, :middle] if source.half == "left" else image[:, middle : 2 * middle]
+        return resized(image, self.config, multiple=self.multiple)
 
 
 class Pairs:
-    """Serve batches of unpaired crops: a in a new order every epoch, b at random, as the published code does.
+    """Serve the batches of a run.
 
-    All randomness comes from one generator, whose state is in the checkpoint.
+    An epoch shows max(pictures of a, pictures of b) of each, every picture equally often, in a new order each time.
+    Picture number n of a run is decided by the seed and n alone: nothing has to be kept to go on with a run, and
+    several processes each take their part of one larger batch.
     """
 
-    def __init__(self, a: Domain, b: Domain, config: DataConfig, *, seed: int) -> None:
+    def __init__(
+        self, a: Domain, b: Domain, config: TrainConfig, *, paired: bool = False, rank: int = 0, processes: int = 1
+    ) -> None:
         self.domains = (a, b)
-        self.config = config
-        self.random = np.random.Generator(np.random.PCG64(seed))
-        self.orders: list[list[int]] = [[], []]
+        self.config = config.data
+        self.seed = config.run.seed
+        self.channels = (config.generator.channels_in, config.generator.channels_out)
+        self.multiple = size_multiple(config.generator)
+        self.paired = paired
+        self.rank, self.processes = rank, processes
+        self.images_a_step = self.config.batch * processes
+        self.epoch_images = max(len(a), len(b))
+        wanted = config.optimizer.images or round(config.optimizer.epochs * self.epoch_images)
+        self.images_total = max(self.images_a_step, wanted)
+        self._orders: dict[tuple[int, int], NDArray[np.int64]] = {}
 
-    @property
-    def epoch_images(self) -> int:
-        """Pictures of each domain in an epoch."""
-        return max(len(domain) for domain in self.domains)
+    def batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield float32 N×C×H×W batches in [-1, 1] of a and b from picture number `first` on, without end."""
+        with ThreadPoolExecutor(2) as pool:
+            numbers = (first + step * self.images_a_step for step in range(2**62))
+            coming = deque(pool.submit(self.batch, next(numbers)) for _ in range(AHEAD))
+            while True:
+                batch = coming.popleft().result()
+                coming.append(pool.submit(self.batch, next(numbers)))
+                yield batch
 
-    def next_batch(self) -> tuple[Tensor, Tensor]:
-        """Return two float32 N×3×crop×crop batches in [-1, 1]."""
-        batches = []
-        for side in (0, 1):
-            crops = [self._crop(self.domains[side].image(self._next_index(side))) for _ in range(self.config.batch)]
-            batches.append(images_to_tensor(np.stack(crops)))
-        return batches[0], batches[1]
+    def batch(self, first: int) -> tuple[Tensor, Tensor]:
+        """Return this process's part of the batch that begins with picture number `first`."""
+        mine = range(first + self.rank * self.config.batch, first + (self.rank + 1) * self.config.batch)
+        crop = self.crop_at(first)
+        items = [self._item(number, crop) for number in mine]
+        of_a, of_b = ([item[side] for item in items] for side in (0, 1))
+        return (
+            images_to_tensor(np.stack(of_a), channels=self.channels[0]),
+            images_to_tensor(np.stack(of_b), channels=self.channels[1]),
+        )
 
-    def _next_index(self, side: int) -> int:
-        if not self.orders[side]:
-            self.orders[side] = [int(i) for i in self.random.permutation(len(self.domains[side]))]
-        return self.orders[side].pop()
+    def crop_at(self, images_seen: int) -> int:
+        """Return the side of the crops at that point of the run."""
+        config = self.config
+        if not config.crop_from:
+            return config.crop
+        share = min(1.0, images_seen / (config.crop_over * self.images_total))
+        step = max(CROP_STEP_PX, self.multiple)
+        steps = int(share * (config.crop - config.crop_from) / step)
+        return config.crop if share >= 1 else config.crop_from + steps * step
 
-    def _crop(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        crop, random = self.config.crop, self.random
-        limit = min(image.shape[:2])
-        largest = min(int(crop * self.config.shrink), limit)
+    def _item(self, number: int, crop: int) -> tuple[Image, Image]:
+        """Return what the networks see of picture number `number` of both domains."""
+        random = np.random.default_rng([self.seed, number])
+        if self.paired:
+            a, b = (domain.image(self._index(0, number)) for domain in self.domains)
+            if a.shape != b.shape:
+                b = scaled(b, a.shape[:2])
+            cut = self._cut(a.shape[:2], crop, random)
+            return cropped(a, cut), cropped(b, cut)
+        a, b = (domain.image(self._index(side, number)) for side, domain in enumerate(self.domains))
+        return cropped(a, self._cut(a.shape[:2], crop, random)), cropped(b, self._cut(b.shape[:2], crop, random))
+
+    def _index(self, side: int, number: int) -> int:
+        """Return which picture of a domain comes as number `number`."""
+        count = len(self.domains[side])
+        epoch, place = divmod(number, count)
+        if self.config.serial:
+            return place
+        order = self._orders.get((side, epoch))
+        if order is None:
+            if len(self._orders) > 8:
+                self._orders.clear()
+            order = np.random.default_rng([self.seed, side, epoch]).permutation(count)
+            self._orders[side, epoch] = order
+        return int(order[place])
+
+    def _cut(self, size_hw: tuple[int, ...], crop: int, random: np.random.Generator) -> Cut:
+        """Choose what is cut out of a picture of that size."""
+        config = self.config
+        mirrored = config.flip and random.random() < 0.5
+        if config.preprocess in (Preprocess.NONE, Preprocess.SCALE_WIDTH):
+            return Cut(mirrored=mirrored)
+        limit = min(size_hw)
+        largest = min(int(crop * config.shrink), limit)
         side = int(random.integers(crop, largest + 1)) if largest > crop else min(crop, limit)
-        top = int(random.integers(0, image.shape[0] - side + 1))
-        left = int(random.integers(0, image.shape[1] - side + 1))
-        out = image[top : top + side, left : left + side]
-        if side != crop:
-            how = cv2.INTER_AREA if side > crop else cv2.INTER_CUBIC
-            out = np.asarray(cv2.resize(out, (crop, crop), interpolation=how), dtype=np.uint8)
-        if self.config.flip and random.random() < 0.5:
-            out = out[:, ::-1]
-        return out
-
-    def state(self) -> dict[str, object]:
-        """Return what a checkpoint must hold to go on with the same pictures."""
-        return {"random": self.random.bit_generator.state, "orders": self.orders}
-
-    def load_state(self, state: dict[str, object]) -> None:
-        """Go on where `state` was taken. A changed folder starts a new epoch."""
-        self.random.bit_generator.state = state["random"]  # type: ignore[assignment]
-        orders = state["orders"]
-        assert isinstance(orders, list)
-        self.orders = [
-            [i for i in order if i < len(domain)] for order, domain in zip(orders, self.domains, strict=True)
-        ]
+        top = int(random.integers(0, size_hw[0] - side + 1))
+        left = int(random.integers(0, size_hw[1] - side + 1))
+        return Cut(top, left, side, crop, mirrored)
 
 
-def images_to_tensor(images: NDArray[np.uint8]) -> Tensor:
-    """Turn uint8 N×H×W×3 into float32 N×3×H×W in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float() / 127.5 - 1
+def open_pairs(config: TrainConfig, *, rank: int = 0, processes: int = 1) -> Pairs:
+    """Return a run's pictures, decoded as far as they fit into memory. Raises DataError where there are none.
+
+    Files that cannot be read are left out with one line of warning each, of pairs both.
+    """
+    data, multiple = config.data, size_multiple(config.generator)
+    paired = config.recipe is RecipeName.PIX2PIX
+    if not paired:
+        a, b = (Domain([Source(p) for p in pictures_in(folder, largest=data.largest)], data, multiple=multiple)
+                for folder in (data.a, data.b))  # fmt: skip
+    else:
+        if data.a == data.b:
+            paths = pictures_in(data.a, largest=data.largest)
+            sources = [Source(p, "left") for p in paths], [Source(p, "right") for p in paths]
+        else:
+            of_a, of_b = pairs_by_name(data.a, data.b, largest=data.largest)
+            sources = [Source(p) for p in of_a], [Source(p) for p in of_b]
+        a, b = (Domain(one, data, multiple=multiple) for one in sources)
+        _keep_whole_pairs(a, b, *sources)
+    for domain, folder in ((a, data.a), (b, data.b)):
+        if not len(domain):
+            raise DataError(f"{folder}: found no picture in it that can be read")
+    return Pairs(a, b, config, paired=paired, rank=rank, processes=processes)
+
+
+def _keep_whole_pairs(a: Domain, b: Domain, of_a: Sequence[Source], of_b: Sequence[Source]) -> None:
+    """Leave out pictures whose partner could not be read."""
+    usable_a = {source: index for index, source in enumerate(a.sources)}
+    usable_b = {source: index for index, source in enumerate(b.sources)}
+    whole = [(x, y) for x, y in zip(of_a, of_b, strict=True) if x in usable_a and y in usable_b]
+    a.keep_only([usable_a[x] for x, _ in whole])
+    b.keep_only([usable_b[y] for _, y in whole])
+
+
+def read_image(path: Path) -> Image:
+    """Return a picture file's pixels: upright, 8 bits, what is transparent on white, an animation's first frame.
+
+    Raises CgconvError where it cannot be read.
+    """
+    picture = read_picture(path, max_pixels=DEFAULT_MAX_PIXELS)
+    if isinstance(picture, Animation):
+        picture = picture.frames[0]
+    pixels = picture.pixels
+    if picture.alpha is not None:
+        alpha = picture.alpha[..., None].astype(np.float32) / np.iinfo(pixels.dtype).max
+        pixels = (pixels * alpha + np.iinfo(pixels.dtype).max * (1 - alpha)).round().astype(pixels.dtype)
+    return np.asarray(pixels if pixels.dtype == np.uint8 else (pixels / 257.0).round(), dtype=np.uint8)
+
+
+def resized(image: Image, config: DataConfig, *, multiple: int = 4) -> Image:
+    """Bring a picture to the size that `config.preprocess` says, and to at least `crop` where it will be cropped."""
+    height, width = image.shape[:2]
+    load = config.load
+    match config.preprocess:
+        case Preprocess.RESIZE_AND_CROP:
+            size_hw = (load, load) if load else (height, width)
+        case Preprocess.SHORT_SIDE_AND_CROP:
+            scale = load / min(height, width) if load else 1.0
+            size_hw = (max(load, round(height * scale)), max(load, round(width * scale)))
+        case Preprocess.SCALE_WIDTH_AND_CROP:
+            size_hw = (max(config.crop, round(height * load / width)), load) if load else (height, width)
+        case Preprocess.CROP:
+            size_hw = (height, width)
+        case Preprocess.SCALE_WIDTH | Preprocess.NONE:
+            if load and config.preprocess is Preprocess.SCALE_WIDTH:
+                height, width = round(height * load / width), load
+            rounded = (max(multiple, round(side / multiple) * multiple) for side in (height, width))
+            size_hw = (next(rounded), next(rounded))
+    return scaled(image, size_hw)
+
+
+def scaled(image: Image, size_hw: tuple[int, ...]) -> Image:
+    """Scale an image to that height and width: by areas where it shrinks, cubic where it grows."""
+    if image.shape[:2] == tuple(size_hw):
+        return image
+    how = cv2.INTER_AREA if size_hw[0] * size_hw[1] < image.shape[0] * image.shape[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, (size_hw[1], size_hw[0]), interpolation=how), dtype=np.uint8)
+
+
+def cropped(image: Image, cut: Cut) -> Image:
+    """Return what `cut` says of an image."""
+    if cut.side:
+        image = scaled(image[cut.top : cut.top + cut.side, cut.left : cut.left + cut.side], (cut.crop, cut.crop))
+    return image[:, ::-1] if cut.mirrored else image
+
+
+def images_to_tensor(images: NDArray[np.uint8], *, channels: int = 3) -> Tensor:
+    """Turn uint8 N×H×W×3 into float32 N×C×H×W in [-1, 1]; with one channel into luma (ITU-R BT.601).
+
+    All in numpy: a second thread that called torch would bring a second team of OpenMP threads along.
+    """
+    if channels == 1:
+        grays = [cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY) for image in images]
+        images = np.stack(grays)[..., None]
+    values = np.ascontiguousarray(images.transpose(0, 3, 1, 2)).astype(np.float32)
+    return torch.from_numpy(values / np.float32(127.5) - np.float32(1))
 
 
 def tensor_to_images(batch: Tensor) -> NDArray[np.uint8]:
-    """Turn N×3×H×W in [-1, 1] into uint8 N×H×W×3."""
-    values = ((batch.detach().float().cpu().clamp(-1, 1) + 1) * 127.5).round()
-    return np.ascontiguousarray(values.to(torch.uint8).permute(0, 2, 3, 1).numpy())
+    """Turn N×C×H×W in [-1, 1] into uint8 N×H×W×3; one channel is repeated."""
+    values = ((batch.detach().float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return np.ascontiguousarray(values.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy())

@@ -1,34 +1,64 @@
-"""The terms of CycleGAN's objective, after arXiv 1703.10593."""
+"""The terms of the objectives, each a scalar in float32, and where each was published."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .config import GanLoss
+from .choices import GanLoss
 
 
-def generator_loss(scores_of_fakes: list[Tensor], kind: GanLoss) -> Tensor:
-    """What a generator pays for being seen through: a scalar, 0 at best; the sum over a discriminator's score maps.
+def generator_loss(scores_of_fakes: Tensor, kind: GanLoss) -> Tensor:
+    """What a generator pays for being seen through.
 
-    least squares: E[(D(G(x)) - 1)²] (section 4); cross-entropy: -E[log σ(D(G(x)))], equation 1 made non-saturating.
+    least squares: E[(D(G(x)) - 1)²] (arXiv 1703.10593, section 4); cross-entropy: -E[log σ(D(G(x)))], equation 1 made
+    non-saturating; hinge and WGAN-GP: -E[D(G(x))].
     """
-    return torch.stack([_distance_to(scores.float(), 1.0, kind) for scores in scores_of_fakes]).sum()
+    scores = scores_of_fakes.float()
+    if kind in (GanLoss.HINGE, GanLoss.WGAN_GP):
+        return -scores.mean()
+    return _distance_to(scores, 1.0, kind)
 
 
-def discriminator_loss(scores_of_reals: list[Tensor], scores_of_fakes: list[Tensor], kind: GanLoss) -> Tensor:
-    """What a discriminator pays, halved so that it learns at half the generators' pace (section 4): a scalar.
+def discriminator_loss(scores_of_reals: Tensor, scores_of_fakes: Tensor, kind: GanLoss) -> Tensor:
+    """What a discriminator pays, halved so that it learns at half the generators' pace (section 4).
 
-    least squares: ½ (E[(D(y) - 1)²] + E[D(G(x))²]); cross-entropy: -½ (E[log σ(D(y))] + E[log(1 - σ(D(G(x))))]).
+    least squares: ½ (E[(D(y) - 1)²] + E[D(G(x))²]); cross-entropy: -½ (E[log σ(D(y))] + E[log(1 - σ(D(G(x))))]);
+    hinge: ½ (E[max(0, 1 - D(y))] + E[max(0, 1 + D(G(x)))]); WGAN-GP: ½ (E[D(G(x))] - E[D(y)]), the penalty apart.
     """
-    real = torch.stack([_distance_to(scores.float(), 1.0, kind) for scores in scores_of_reals]).sum()
-    fake = torch.stack([_distance_to(scores.float(), 0.0, kind) for scores in scores_of_fakes]).sum()
-    return 0.5 * (real + fake)
+    reals, fakes = scores_of_reals.float(), scores_of_fakes.float()
+    if kind is GanLoss.HINGE:
+        return 0.5 * (F.relu(1 - reals).mean() + F.relu(1 + fakes).mean())
+    if kind is GanLoss.WGAN_GP:
+        return 0.5 * (fakes.mean() - reals.mean())
+    return 0.5 * (_distance_to(reals, 1.0, kind) + _distance_to(fakes, 0.0, kind))
+
+
+def gradient_penalty(
+    discriminator: Callable[[Tensor], Tensor], reals: Tensor, fakes: Tensor, random: torch.Generator
+) -> Tensor:
+    """E[(‖∇D(x̂)‖₂ - 1)²], x̂ at random between a real and a fake picture (arXiv 1704.00028, equation 3).
+
+    D is the sum of a picture's patch scores, as in the published CycleGAN code. Everything in float32, outside
+    autocast; `reals` and `fakes` are N×C×H×W of one size.
+    """
+    share = torch.rand(len(reals), 1, 1, 1, generator=random).to(reals.device)
+    between = share * reals.float() + (1 - share) * fakes.detach().float()
+    gradient = _gradient(discriminator, between)
+    return ((gradient.flatten(1).norm(dim=1) - 1) ** 2).mean()
+
+
+def r1_penalty(discriminator: Callable[[Tensor], Tensor], reals: Tensor) -> Tensor:
+    """½ E[‖∇D(y)‖²] on real pictures (arXiv 1801.04406, equation 9), D the sum of a picture's patch scores."""
+    gradient = _gradient(discriminator, reals.detach().float())
+    return 0.5 * gradient.square().sum((1, 2, 3)).mean()
 
 
 def cycle_loss(cycled: Tensor, real: Tensor) -> Tensor:
-    """‖F(G(x)) - x‖₁, the mean over all values (equation 2; one direction of it)."""
+    """‖F(G(x)) - x‖₁, the mean over all values (arXiv 1703.10593, equation 2; one direction of it)."""
     return F.l1_loss(cycled.float(), real.float())
 
 
@@ -37,18 +67,50 @@ def identity_loss(same: Tensor, real: Tensor) -> Tensor:
     return F.l1_loss(same.float(), real.float())
 
 
-def grid_loss(fake: Tensor, stride: int = 4, window_px: int = 32) -> Tensor:
-    """How much a picture's values depend on the place within cells of `stride` pixels: 0 where they do not.
+def patch_nce_loss(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
+    """How hard it is to find each query's own key among the keys of its picture (arXiv 2007.15651, equation 3).
 
-    Ours, not published: in every window, the mean absolute deviation of the stride × stride places' means from theirs.
-    A generator that works at a quarter of the size leaves grids in flat parts; those average to nothing over a whole
-    picture, so each window counts for itself. `fake` is N×C×H×W, H and W multiples of `stride`.
+    `queries` and `keys` are N×S×C, S patches of each of N pictures, of length 1; the keys are constants.
     """
-    cells = F.pixel_unshuffle(fake.float(), stride)  # N, C × stride², H / stride, W / stride: a channel for each place
-    window = min(window_px // stride, *cells.shape[2:])
-    means = F.avg_pool2d(cells, window)  # N, C × stride², windows down, windows across
-    places = means.view(fake.shape[0], fake.shape[1], stride * stride, *means.shape[2:])
-    return (places - places.mean(2, keepdim=True)).abs().mean()
+    alike = torch.bmm(queries.float(), keys.detach().float().transpose(1, 2)) / temperature  # N, S, S
+    own = torch.arange(queries.shape[1], device=queries.device).expand(len(queries), -1)
+    return F.cross_entropy(alike.flatten(0, 1), own.flatten())
+
+
+def grid_loss(fake: Tensor, period: int = 8, window_px: int = 64) -> Tensor:
+    """How far local spectra stand out at the frequencies of a grid of `period` pixels: 0 where they do not.
+
+    Ours, not published. In windows of `window_px` (Hann, overlapping by half) and at each multiple of 1/period cycles
+    a pixel: log of the mean power there (3×3 bins) over the mean power in the ring around (7×7 without the 3×3); the
+    mean of what is above 0. As a ratio it moves power off the grid and does not wipe grain. `fake` is N×C×H×W, H and W
+    at least `window_px`; smaller pictures have no grid to speak of and give 0.
+    """
+    if min(fake.shape[2:]) < window_px:
+        return fake.new_zeros((), dtype=torch.float32)
+    gray = fake.float().mean(1, keepdim=True)
+    windows = F.unfold(gray, window_px, stride=window_px // 2)  # N, window², places
+    windows = windows.transpose(1, 2).reshape(-1, window_px, window_px)
+    hann = torch.hann_window(window_px, device=fake.device)
+    windows = (windows - windows.mean((1, 2), keepdim=True)) * torch.outer(hann, hann)
+    spectrum = torch.fft.fft2(windows)
+    power = spectrum.real.square() + spectrum.imag.square()  # M, window, window
+
+    apart = window_px // period  # bins between two grid frequencies; each is brought to the middle of its cell
+    power = torch.roll(power, (apart // 2, apart // 2), (1, 2)).view(-1, period, apart, period, apart)
+    ring = power[:, :, apart // 2 - 3 : apart // 2 + 4, :, apart // 2 - 3 : apart // 2 + 4]
+    peak = ring[:, :, 2:5, :, 2:5]
+    at, all_around = peak.mean((2, 4)), (ring.sum((2, 4)) - peak.sum((2, 4))) / 40  # M, period, period
+    floor = (0.25 / 127.5) ** 2 * float(hann.square().sum()) ** 2  # the power of a quarter of a grey level
+    ratio = (at + floor).log() - (all_around + floor).log()
+    return F.relu(ratio.flatten(1)[:, 1:]).mean()  # without frequency 0
+
+
+def _gradient(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return the gradient of the sum of all scores, differentiable itself, in float32."""
+    with torch.autocast(x.device.type, enabled=False):
+        x = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
+    return gradient
 
 
 def _distance_to(scores: Tensor, label: float, kind: GanLoss) -> Tensor:

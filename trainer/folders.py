@@ -1,0 +1,56 @@
+"""Find the pictures of a data set: two folders, one that holds both, pairs by name, or pairs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cgconv.runtime.errors import DataError
+from cgconv.runtime.images import SUFFIXES
+
+
+def find_domains(a: Path, b: Path | None, *, paired: bool = False) -> tuple[Path, Path]:
+    """Return the folders of domains a and b.
+
+    With `b` None, `a` holds trainA and trainB, or train/A and train/B; with
+    `paired` it may also hold pictures with a on their left and b on their right (in it or in its train folder): then
+    both are that folder. Raises DataError where they are not there.
+    """
+    below = [(a / "trainA", a / "trainB"), (a / "train" / "A", a / "train" / "B")]
+    for pair in below if b is None else [(a, b)]:
+        if all(folder.is_dir() for folder in pair):
+            return pair
+    if b is not None:
+        missing = a if not a.is_dir() else b
+        raise DataError(f"{missing}: no such folder")
+    if paired:
+        for folder in (a / "train", a):
+            if folder.is_dir() and any(is_picture(path) for path in folder.iterdir()):
+                return folder, folder
+    sides = ", nor pictures side by side" if paired else ""
+    raise DataError(
+        f"{a}: found neither trainA and trainB nor train/A and train/B in it{sides}; name two folders instead"
+    )
+
+
+def pictures_in(folder: Path, *, largest: int = 0) -> list[Path]:
+    """Return the pictures below a folder by name, the first `largest` of them where that is not 0."""
+    paths = sorted(path for path in folder.rglob("*") if is_picture(path))
+    return paths[:largest] if largest else paths
+
+
+def pairs_by_name(a: Path, b: Path, *, largest: int = 0) -> tuple[list[Path], list[Path]]:
+    """Return the pictures of both folders that have a partner of the same name (endings may differ), in order.
+
+    Raises DataError where there are none.
+    """
+    of_a, of_b = ({path.relative_to(folder).with_suffix(""): path for path in pictures_in(folder)} for folder in (a, b))
+    names = sorted(of_a.keys() & of_b.keys())
+    if not names:
+        raise DataError(f"{a} and {b}: found no two pictures of the same name; paired training needs pairs")
+    names = names[:largest] if largest else names
+    return [of_a[name] for name in names], [of_b[name] for name in names]
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether a path is a file whose name says that it is a picture."""
+    return path.suffix.lower() in SUFFIXES and path.is_file()

@@ -1,0 +1,117 @@
+"""The layers that generators and discriminators are made of; features are N×C×H×W throughout."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .choices import Init, Norm, Padding, Upsampling
+
+
+class Pad(nn.Module):
+    """Pad all four sides, in the precision that comes in: autocast would make it float32, at the cost of a copy."""
+
+    def __init__(self, pad_px: int, padding: Padding) -> None:
+        super().__init__()
+        self.pad_px = pad_px
+        self.mode = "constant" if padding is Padding.ZERO else str(padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return F.pad(x, (self.pad_px,) * 4, mode=self.mode)
+
+
+class ResizeConv(nn.Module):
+    """Double H and W, then convolve 3×3. Plain bilinear left paintings without their finest grain, so it is a choice.
+
+    Nearest neighbour, or bilinear: doubling through the filter [1, 3, 3, 1] of arXiv 1904.11486 is the same thing.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, *, blurred: bool, padding: Padding, bias: bool) -> None:
+        super().__init__()
+        self.mode = "bilinear" if blurred else "nearest"
+        self.pad = Pad(1, padding)
+        self.conv = nn.Conv2d(channels_in, channels_out, 3, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):  # as in Pad
+            x = F.interpolate(x, scale_factor=2.0, mode=self.mode)
+        out: Tensor = self.conv(self.pad(x))
+        return out
+
+
+class BlurDown(nn.Module):
+    """Halve H and W through the filter [1, 2, 1] ⊗ [1, 2, 1] / 16, edges reflected (arXiv 1904.11486, as in CUT)."""
+
+    kernel: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        row = torch.tensor([1.0, 2.0, 1.0]) / 4
+        kernel = torch.outer(row, row).expand(channels, 1, 3, 3)
+        self.register_buffer("kernel", kernel.clone(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            x = F.pad(x, (1, 1, 1, 1), mode="reflect")
+            return F.conv2d(x, self.kernel.to(x.dtype), stride=2, groups=x.shape[1])
+
+
+class Separable(nn.Module):
+    """A depthwise 3×3 convolution, a norm, and a 1×1 convolution: the mobile block's (arXiv 2003.08936)."""
+
+    def __init__(self, channels: int, kind: Norm) -> None:
+        super().__init__()
+        bias = kind is Norm.NONE
+        self.depthwise = nn.Conv2d(channels, channels, 3, groups=channels, bias=bias)
+        self.norm = norm(channels, kind)
+        self.pointwise = nn.Conv2d(channels, channels, 1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.pointwise(self.norm(self.depthwise(x)))
+        return out
+
+
+def norm(channels: int, kind: Norm) -> nn.Module:
+    """Return a norm as published: InstanceNorm without weights or running statistics, BatchNorm with both; ε = 1e-5."""
+    if kind is Norm.INSTANCE:
+        return nn.InstanceNorm2d(channels)
+    return nn.BatchNorm2d(channels) if kind is Norm.BATCH else nn.Identity()
+
+
+def double(channels_in: int, channels_out: int, upsampling: Upsampling, *, padding: Padding, kind: Norm) -> nn.Module:
+    """Return the layer of a ResNet that doubles H and W."""
+    bias = kind is Norm.NONE
+    if upsampling is Upsampling.TRANSPOSED:
+        return nn.ConvTranspose2d(channels_in, channels_out, 3, stride=2, padding=1, output_padding=1, bias=bias)
+    blurred = upsampling is Upsampling.BLURRED
+    return ResizeConv(channels_in, channels_out, blurred=blurred, padding=padding, bias=bias)
+
+
+def initialize(module: nn.Module, init: Init = Init.NORMAL, gain: float = 0.02) -> None:
+    """Draw the weights of all convolutions and linear layers and set biases to 0, as the published code does.
+
+    BatchNorm's scales are drawn from N(1, gain). Torch's random state decides.
+    """
+    for part in module.modules():
+        weight, bias = getattr(part, "weight", None), getattr(part, "bias", None)
+        if isinstance(part, nn.BatchNorm2d):
+            nn.init.normal_(part.weight, 1.0, gain)
+        elif isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            parametrized = getattr(part, "parametrizations", None)  # spectral norm keeps the weight it divides here
+            _draw(parametrized.weight.original if parametrized is not None else weight, init, gain)
+        if isinstance(bias, nn.Parameter):
+            nn.init.zeros_(bias)
+
+
+def _draw(weight: Tensor, init: Init, gain: float) -> None:
+    match init:
+        case Init.NORMAL:
+            nn.init.normal_(weight, 0.0, gain)
+        case Init.XAVIER:
+            nn.init.xavier_normal_(weight, gain)
+        case Init.KAIMING:
+            nn.init.kaiming_normal_(weight)
+        case Init.ORTHOGONAL:
+            nn.init.orthogonal_(weight, gain)

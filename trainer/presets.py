@@ -1,0 +1,119 @@
+"""Settings by name: the published ones of each recipe, those of two well-known programs, and ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .choices import (
+    DiscriminatorKind,
+    DiscriminatorNorm,
+    Downsampling,
+    GanLoss,
+    GeneratorKind,
+    Init,
+    Norm,
+    Padding,
+    Preprocess,
+    RecipeName,
+    Schedule,
+    Upsampling,
+)
+from .config import (
+    ContrastConfig,
+    DataConfig,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    LossConfig,
+    OptimizerConfig,
+    TrainConfig,
+)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A whole configuration, and in a line what it is for."""
+
+    purpose: str
+    config: TrainConfig
+
+
+_ONE_SIDED_LOSS = LossConfig(cycle=0.0, identity=0.0, history=0)
+_BLURRED_GENERATOR = GeneratorConfig(downsampling=Downsampling.BLURRED, upsampling=Upsampling.BLURRED)
+_BLURRED_DISCRIMINATOR = DiscriminatorConfig(downsampling=Downsampling.BLURRED)
+
+PRESETS: dict[str, Preset] = {
+    "classic": Preset("CycleGAN as in the paper (arXiv 1703.10593): 256 pixels, 200 epochs", TrainConfig()),
+    "seed002": Preset(
+        "mixed precision, a reflect-padded discriminator with a sigmoid under mean squared error, no decay",
+        TrainConfig(
+            discriminator=DiscriminatorConfig(padding=Padding.REFLECT, sigmoid=True),
+            optimizer=OptimizerConfig(schedule=Schedule.CONSTANT),
+        ),
+    ),
+    "seed004": Preset(
+        "λ_cycle 10 and λ_identity 5 in halved sums, resize-convolution, a discriminator that sees 94 pixels",
+        TrainConfig(
+            generator=GeneratorConfig(upsampling=Upsampling.RESIZE),
+            discriminator=DiscriminatorConfig(kind=DiscriminatorKind.PATCH_94),
+            loss=LossConfig(gan_ab=0.5, gan_ba=0.5, cycle=5.0, identity=2.5),  # the halves of both sides' sums
+        ),
+    ),
+    "quick": Preset(
+        "a first look: 128 pixels, a quarter of the channels' work, 10,000 pictures, about an hour on two cores",
+        TrainConfig(
+            generator=GeneratorConfig(blocks=6, width=32, upsampling=Upsampling.RESIZE),
+            discriminator=DiscriminatorConfig(width=32),
+            loss=LossConfig(identity_every=2),
+            data=DataConfig(preprocess=Preprocess.SHORT_SIDE_AND_CROP, load=160, crop=128),
+            optimizer=OptimizerConfig(images=10_000, decay=0.4),
+        ),
+    ),
+    "small-data": Preset(
+        "under 200 pictures of a kind: smaller networks, varied crops, a slower discriminator that sees them shifted",
+        TrainConfig(
+            generator=GeneratorConfig(blocks=6, width=32, upsampling=Upsampling.RESIZE),
+            discriminator=DiscriminatorConfig(width=32),
+            loss=LossConfig(jitter=16),
+            data=DataConfig(preprocess=Preprocess.SHORT_SIDE_AND_CROP, load=0, crop=256, shrink=1.5),
+            optimizer=OptimizerConfig(discriminator_learning_rate=1e-4, images=20_000, decay=0.5),
+        ),
+    ),
+    "compact": Preset(
+        "a small, fast model: mobile blocks, half the channels, resize-convolution",
+        TrainConfig(
+            generator=GeneratorConfig(kind=GeneratorKind.MOBILE, width=32, upsampling=Upsampling.RESIZE),
+        ),
+    ),
+    "pix2pix": Preset(
+        "pix2pix as in the paper (arXiv 1611.07004): pairs, U-Net 256, batch norm, L1 100",
+        TrainConfig(
+            recipe=RecipeName.PIX2PIX,
+            generator=GeneratorConfig(kind=GeneratorKind.UNET_256, norm=Norm.BATCH, dropout=True),
+            discriminator=DiscriminatorConfig(norm=DiscriminatorNorm.BATCH),
+            loss=LossConfig(gan=GanLoss.CROSS_ENTROPY, cycle=0.0, identity=0.0, history=0),
+        ),
+    ),
+    "cut": Preset(
+        "CUT as in the paper (arXiv 2007.15651): one direction, contrastive, 400 epochs",
+        TrainConfig(
+            recipe=RecipeName.CUT,
+            generator=_BLURRED_GENERATOR,
+            discriminator=_BLURRED_DISCRIMINATOR,
+            loss=_ONE_SIDED_LOSS,
+            optimizer=OptimizerConfig(init=Init.XAVIER, epochs=400.0),
+        ),
+    ),
+    "fastcut": Preset(
+        "FastCUT as in the paper: contrastive weight 10, no identity, mirrored batches, 200 epochs",
+        TrainConfig(
+            recipe=RecipeName.CUT,
+            generator=_BLURRED_GENERATOR,
+            discriminator=_BLURRED_DISCRIMINATOR,
+            loss=_ONE_SIDED_LOSS,
+            contrast=ContrastConfig(weight=10.0, identity=False, flip=True),
+            optimizer=OptimizerConfig(init=Init.XAVIER, epochs=200.0, decay=0.25),
+        ),
+    ),
+}
+
+PUBLISHED = {RecipeName.CYCLEGAN: "classic", RecipeName.PIX2PIX: "pix2pix", RecipeName.CUT: "cut"}  # a recipe's own

@@ -1,0 +1,69 @@
+"""What a recipe is: networks, their optimizers, and one training step. The loop in train.py knows no more than this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from .arithmetic import Arithmetic
+from .choices import RecipeName
+from .config import OptimizerConfig, TrainConfig
+from .networks import Generators
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a step happens."""
+
+    step: int  # steps done before
+    progress: float  # share of the run that is done, 0 to 1
+
+
+class Memory(Protocol):
+    """What must outlive a stop beside weights and optimizers: tensors and plain values, of each process its own."""
+
+    def state(self) -> dict[str, Any]: ...  # Any: what torch.save and weights_only take
+
+    def load_state(self, state: dict[str, Any], device: torch.device) -> None: ...
+
+
+class Recipe(Protocol):
+    """A way to train: one file beside this one, and a line in `build_recipe`.
+
+    `step` updates the networks on N×C×H×W pictures in [-1, 1] of both domains (paired, where the data are) and returns
+    its loss terms, unweighted and detached; "objective" is the generators' weighted sum. `networks` holds everything
+    with weights by its name in the checkpoint, all on the device already. Randomness that decides a step comes from
+    `random`, or from torch's own state.
+    """
+
+    generators: Generators
+    networks: dict[str, nn.Module]
+    optimizers: list[torch.optim.Optimizer]  # every group's `initial_lr` is its full rate
+    memories: dict[str, Memory]
+    random: torch.Generator  # on the CPU
+
+    def step(self, real_a: Tensor, real_b: Tensor, moment: Moment) -> dict[str, Tensor]: ...
+
+
+def build_recipe(config: TrainConfig, arithmetic: Arithmetic) -> Recipe:
+    """Return the run's recipe, its weights freshly drawn."""
+    from .cut import Cut
+    from .cyclegan import CycleGan
+    from .pix2pix import Pix2Pix
+
+    recipes: dict[RecipeName, Callable[[TrainConfig, Arithmetic], Recipe]] = {
+        RecipeName.CYCLEGAN: CycleGan,
+        RecipeName.PIX2PIX: Pix2Pix,
+        RecipeName.CUT: Cut,
+    }
+    return recipes[config.recipe](config, arithmetic)
+
+
+def adam(networks: nn.Module, rate: float, options: OptimizerConfig) -> torch.optim.Adam:
+    """Return Adam over all of a module's weights, in one fused kernel where the device has one."""
+    group = {"params": list(networks.parameters()), "lr": rate, "initial_lr": rate}
+    return torch.optim.Adam([group], betas=(options.beta1, options.beta2), fused=True)
