@@ -9,15 +9,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import onnxruntime
 import torch
-from numpy.typing import NDArray
 
 from cgconv.runtime.card import ModelCard, Normalization, write_card
-from cgconv.runtime.errors import CgconvError, OutputError, UsageError
-from cgconv.runtime.images import Animation, read_picture
+from cgconv.runtime.errors import OutputError, UsageError
 from cgconv.runtime.model_file import write_model
 from cgconv.trainer.checkpoint import NAME, checkpoint_config, load_checkpoint
 from cgconv.trainer.choices import Direction as Direction
@@ -26,6 +23,7 @@ from cgconv.trainer.config import GeneratorConfig, TrainConfig
 from cgconv.trainer.networks import Generators, generator_config, receptive_field_px, size_multiple, smallest_size
 
 from .onnx_graph import INPUT_NAME, OUTPUT_NAME, Verification, generator_to_onnx, refuse_different, verify
+from .pictures import sample_pictures
 
 SIZES_HW = ((64, 64), (128, 192), (256, 256))
 
@@ -45,6 +43,7 @@ class Exported:
     path: Path
     card: ModelCard
     verification: Verification
+    pictures: Path | None = None  # the folder of pictures that it was trained to read, while that is there
 
 
 @dataclass(frozen=True)
@@ -103,14 +102,15 @@ def export(
     for one, (model_name, target) in targets.items():
         generator = generators.of(one)
         settings = generator_config(config.generator, one)
-        pictures = _real_pictures(config.data.a if one is Direction.A2B else config.data.b)
+        folder_read = config.data.a if one is Direction.A2B else config.data.b
+        pictures = list(sample_pictures(folder_read, 3).values())
         channels, multiple = settings.channels_in, size_multiple(settings)
         model = generator_to_onnx(generator, channels=channels, **_free_sizes(settings))
         verification = verify(model, generator.eval(), pictures, sizes_hw(multiple), channels=channels)
         refuse_different(verification, model_name)
         card = _card_of_run(model_name, one, config, state, verification, text)
         write_card(model, card)
-        ready.append((model, Exported(target, card, verification)))
+        ready.append((model, Exported(target, card, verification, folder_read if pictures else None)))
     for model, exported in ready:
         write_model(model, exported.path)
     return [exported for _, exported in ready]
@@ -188,19 +188,3 @@ def _card(
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         },
     )
-
-
-def _real_pictures(folder: Path, count: int = 3) -> list[NDArray[np.uint8]]:
-    """Return a few of the pictures that a run learned from, or none where they have gone."""
-    pictures = []
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
-        try:
-            picture = read_picture(path, max_pixels=50_000_000)
-        except CgconvError:  # policy: whatever cannot be read does not take part in the check
-            continue
-        frame = picture.frames[0] if isinstance(picture, Animation) else picture
-        if frame.pixels.dtype == np.uint8:
-            pictures.append(frame.pixels.astype(np.uint8))
-        if len(pictures) == count:
-            break
-    return pictures
