@@ -87,7 +87,7 @@ def download(
             if not (wanted and fetching.state.sha256 == wanted):
                 yield from fetching.to_the_end()
             digest = file_sha256(part)
-            if wanted and digest != wanted and kept:  # what was there before may be the wrong part: all of it, again
+            if wanted and digest != wanted and fetching.is_joined:  # of two files, perhaps: all of it, again
                 yield DownloadRetried("what was resumed does not have the right hash", 0.0, 0)
                 fetching.begin_anew()
                 kept = 0
@@ -190,6 +190,7 @@ class _Fetching:
     ) -> None:
         self.url, self.part, self.note, self.limits, self.cancel = url, part, note, limits, cancel
         self.checkable = checkable  # by a hash that is known: worth resuming without the server's ETag, too
+        self.is_joined = True  # of what several connections brought
         self.state = self._kept_state()
         if self.state.url != url or not part.is_file() or part.stat().st_size > limits.max_bytes:
             self.begin_anew()
@@ -201,6 +202,7 @@ class _Fetching:
     def begin_anew(self) -> None:
         """Forget what has come so far."""
         self.part.unlink(missing_ok=True)
+        self.is_joined = False
         self.state = _State(url=self.url)
         self._keep_state()
 
@@ -268,6 +270,7 @@ class _Fetching:
             if total is None or changed:
                 self.begin_anew()
                 raise _BrokenOff("the server's file is not the one that was begun; beginning anew")
+            self.is_joined = True
         else:
             self.begin_anew()
             done, total = 0, length

@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from cgconv.runtime.errors import CgconvError, DataError
 from cgconv.runtime.events import DataSetChecked, FilesProgressed
-from cgconv.runtime.images import SUFFIXES, read_thumbnail
+from cgconv.runtime.images import read_thumbnail
+
+from .folders import find_domains, is_picture
 
 REPORT_EVERY_S = 0.2
 EDGE_PX = 32  # of what is kept of each picture
@@ -38,7 +40,8 @@ FLAT_CONTRAST = 3.0  # levels, standard deviation of gray values
 GRAY_CHROMA = 8  # levels between a pixel's largest and smallest channel; JPEG gives gray pictures a few
 WIDE_COLOR_GAP = 2.0  # difference of two kinds' mean colours / how much pictures of one kind differ
 NEAR_BITS = 10  # of 63 that may differ in the hashes of near-duplicates
-NEAR_LIKENESS = 0.985  # correlation of two pictures' pixels, from which they are near-duplicates
+NEAR_LIKENESS = 0.98  # correlation of two pictures' pixels, from which they are near-duplicates
+NEAR_COLOR = 15.0  # mean difference of colour, in units of CIELAB
 NEAR_DETAIL = 0.9  # the same of what their blurred versions do not show
 LONGEST_LIST = 1000  # files in a finding
 
@@ -54,7 +57,7 @@ class Looked:
     digest: bytes = b""
     size_hw: tuple[int, int] = (0, 0)
     hash: int = 0  # 63 bits, alike for pictures that look alike
-    tiny: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((TINY_PX, TINY_PX), np.uint8))  # gray
+    tiny: NDArray[np.float32] = field(default_factory=lambda: np.zeros((TINY_PX, TINY_PX, 3), np.float32))  # CIELAB
     lab: tuple[float, float, float] = (0.0, 0.0, 0.0)  # mean CIELAB: lightness 0 to 100, green–red, blue–yellow
     contrast: float = 0.0  # levels
     is_gray: bool = False
@@ -126,20 +129,10 @@ def check_data(
 
 def find_folders(a: Path, b: Path | None) -> list[Folder]:
     """Return the training folders of both kinds and those of test and val pictures beside them. Raises DataError."""
-    if b is None:
-        layouts = [("trainA", "trainB"), ("train/A", "train/B")]
-        for name_a, name_b in layouts:
-            if (a / name_a).is_dir() and (a / name_b).is_dir():
-                return _with_siblings(a / name_a, a / name_b)
-        if not a.is_dir():
-            raise DataError(f"{a}: no such folder")
-        raise DataError(f"{a}: found neither trainA and trainB nor train/A and train/B in it; name two folders instead")
-    for folder in (a, b):
-        if not folder.is_dir():
-            raise DataError(f"{folder}: no such folder")
-    if a.resolve() == b.resolve():
-        raise DataError(f"{a}: this is one folder; name one of each kind")
-    return _with_siblings(a, b)
+    of_a, of_b = find_domains(a, b)
+    if of_a.resolve() == of_b.resolve():
+        raise DataError(f"{of_a}: this is one folder; name one of each kind")
+    return _with_siblings(of_a, of_b)
 
 
 def _with_siblings(a: Path, b: Path) -> list[Folder]:
@@ -167,7 +160,7 @@ def _with_siblings(a: Path, b: Path) -> list[Folder]:
 def _pictures_in(folder: Path) -> tuple[list[Path], int]:
     """Return the files that a training would read, sorted, and the number of others; hidden ones do not count."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
+    pictures = [path for path in files if is_picture(path)]
     return pictures, sum(not path.name.startswith(".") for path in files) - len(pictures)
 
 
@@ -185,15 +178,16 @@ def look_at(path: Path, folder: str) -> Looked:
         return Looked(path, folder, size, problem=f"{path} cannot be read: {error.strerror or error}")
     pixels = thumbnail.pixels
     gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2Lab).reshape(-1, 3).mean(0)
+    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+    mean = lab.reshape(-1, 3).mean(0)
     chroma = pixels.max(2).astype(int) - pixels.min(2)
     return Looked(
         path, folder, size,
         digest=digest,
         size_hw=thumbnail.size_hw,
         hash=perceptual_hash(np.asarray(gray)),
-        tiny=np.asarray(cv2.resize(gray, (TINY_PX, TINY_PX), interpolation=cv2.INTER_AREA), dtype=np.uint8),
-        lab=(float(lab[0]), float(lab[1]), float(lab[2])),
+        tiny=np.asarray(cv2.resize(lab, (TINY_PX, TINY_PX), interpolation=cv2.INTER_AREA), dtype=np.float32),
+        lab=(float(mean[0]), float(mean[1]), float(mean[2])),
         contrast=float(gray.std()),
         is_gray=bool(np.percentile(chroma, 98) <= GRAY_CHROMA),
     )  # fmt: skip
@@ -226,12 +220,18 @@ def find_near_duplicates(pictures: Sequence[Looked]) -> list[list[Looked]]:
     return [[unique[i] for i in members] for members in groups.of_several()]
 
 
-def _look_the_same(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
-    """Compare two gray pictures, whatever their brightness and contrast: as a whole, and in their details alone."""
-    if _likeness(a.astype(np.float32), b.astype(np.float32)) < NEAR_LIKENESS:
+def _look_the_same(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
+    """Compare two pictures in CIELAB: their lightness as a whole and in its details alone, then their colours.
+
+    Other brightness or contrast, and somewhat other colours, as of another print of a painting, change nothing.
+    """
+    light = (a[..., 0], b[..., 0])
+    if _likeness(*light) < NEAR_LIKENESS:
         return False
-    details = [one - cv2.blur(one, (5, 5)) for one in (a.astype(np.float32), b.astype(np.float32))]
-    return _likeness(details[0], details[1]) >= NEAR_DETAIL
+    details = [one - cv2.blur(one, (5, 5)) for one in light]
+    if _likeness(details[0], details[1]) < NEAR_DETAIL:
+        return False
+    return float(np.linalg.norm(a[..., 1:] - b[..., 1:], axis=-1).mean()) <= NEAR_COLOR
 
 
 def _likeness(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
@@ -262,7 +262,9 @@ class _Groups:
         return one
 
 
-def report(folders: Sequence[Folder], looked: Sequence[Looked], others: Counter[str], *, has_gpu: bool) -> DataSetChecked:
+def report(
+    folders: Sequence[Folder], looked: Sequence[Looked], others: Counter[str], *, has_gpu: bool
+) -> DataSetChecked:
     """Put together what was seen. `others` counts the files of each folder that are no pictures."""
     by_folder = {folder.name: [one for one in looked if one.folder == folder.name] for folder in folders}
     train = {
@@ -365,7 +367,7 @@ def _duplicates(folders: Sequence[Folder], looked: Sequence[Looked]) -> Iterator
             extra = sum(len(group) - 1 for group in inside)
             if extra:
                 yield Finding(
-                    f"{kind}-duplicates", extra >= DUPLICATE_SHARE * sizes[folder.name],
+                    f"{kind}-duplicates", folder.split == "train" and extra >= DUPLICATE_SHARE * sizes[folder.name],
                     f"{folder.name} has {_count(extra, 'picture')} too many that {'is' if extra == 1 else 'are'} {how}"
                     " as another one",
                     "keep one of each: what is there twice is learned twice as much",
@@ -379,7 +381,7 @@ def _flat_and_gray(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]
         flat = [one for one in pictures if one.is_flat]
         if flat:
             yield Finding(
-                "flat", len(flat) >= FLAT_SHARE * len(pictures),
+                "flat", folder.split == "train" and len(flat) >= FLAT_SHARE * len(pictures),
                 f"{folder.name} has {_count(len(flat), 'picture')} of one colour, without content", "remove them",
                 _single(flat),
             )  # fmt: skip
@@ -387,7 +389,7 @@ def _flat_and_gray(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]
         share = len(gray) / max(len(pictures), 1)
         if gray and share < 0.95:
             yield Finding(
-                "gray", share >= GRAY_SHARE,
+                "gray", folder.split == "train" and share >= GRAY_SHARE,
                 f"{folder.name} has {_count(len(gray), 'grey picture')} among {len(pictures):,}, the rest has colours",
                 "remove them, or colours come and go in the translation",
                 _single(gray),
