@@ -28,6 +28,7 @@ from cgconv.runtime.translator import open_translator
 
 Array = np.ndarray[Any, Any]
 FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
+FORMATS = (Path(__file__).parent.parent / "docs" / "formats.md").read_text(encoding="utf-8")
 
 
 # --- networks
@@ -349,6 +350,7 @@ def test_a_file_in_half_precision_has_half_the_size_and_says_how_it_was_checked(
     assert facts["ran_in_half"] in ((0,) if facts["ran_on"] == "CPUExecutionProvider" else range(1, 11))
     assert facts["file"] == "paint.onnx"
     assert len(facts["sha256"]) == 64
+    assert [key for key in facts if f"`{key}`" not in FORMATS] == []
 
 
 def test_the_worst_picture_that_the_card_gives_is_what_a_reader_measures(models: Path, pictures: Path) -> None:
