@@ -1,7 +1,8 @@
-"""cgconv export: turn a run or a checkpoint into verified ONNX files, and any model into half precision."""
+"""cgconv export: turn a run or a checkpoint into verified ONNX files, any model into half precision and engines."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 EXAMPLE = """\b
 Try:
   cgconv export runs/monet --direction b2a --out monet.onnx
-  cgconv export monet --fp16 --pictures photos"""
+  cgconv export monet --fp16 --pictures photos
+  cgconv export monet --engine --sizes 1280x720,1920x1080 --batch 1-8"""
 
 
 @click.command(epilog=EXAMPLE, short_help="Turn a run into verified ONNX files, or a model into half precision.")
@@ -31,7 +33,19 @@ Try:
 @click.option("--overwrite", is_flag=True, help="Replace files that are there already.")
 @click.option("--fp16", is_flag=True, help="Write NAME.fp16.onnx in half precision, checked on pictures.")
 @click.option(
-    "--pictures", type=PathType, metavar="FOLDER", help="What --fp16 is checked on; default: the run's, or made up."
+    "--pictures",
+    type=PathType,
+    metavar="FOLDER",
+    help="What --fp16 and --engine are checked on; default: the run's, or made up.",
+)
+@click.option("--engine", is_flag=True, help="Build TensorRT engines too, each checked against the ONNX file.")
+@click.option("--sizes", metavar="WxH,…", help="What --engine is for; default: 1280x720,1920x1080.")
+@click.option("--batch", metavar="N|N-M", help="Images at once that --engine is for; default: 1.")
+@click.option(
+    "--level",
+    type=click.IntRange(0, 5),
+    metavar="0-5",
+    help="Search 0 shortest, 5 longest for fast engines; default: 3.",
 )
 @click.option("--title", default="", metavar="TEXT", help="One line for the model's card.")
 @click.option("--licence", default="", metavar="TEXT", help="The model's licence, for its card.")
@@ -39,24 +53,32 @@ Try:
 @debug_option
 def export(
     source: Path | None, direction: str | None, out: Path | None, name: str | None, overwrite: bool, fp16: bool,
-    pictures: Path | None, title: str, licence: str, data: str,
+    pictures: Path | None, engine: bool, sizes: str | None, batch: str | None, level: int | None, title: str,
+    licence: str, data: str,
 ) -> int:  # fmt: skip
     """Write a run's generators as ONNX files, each checked against torch on real and random pictures.
 
     Without RUN_OR_CHECKPOINT_OR_MODEL the newest run under runs/ is taken. --fp16 adds a file in half precision beside
-    each; an ONNX file or a model's name is enough for that, and needs no torch.
+    each, --engine builds engines for the GPU of this machine; an ONNX file or a model's name is enough for both, and
+    needs no torch.
     """
     from cgconv.exporter.sources import model_file
 
-    if pictures is not None and not fp16:
-        raise UsageError("--pictures says what --fp16 is checked on; add --fp16")
+    if pictures is not None and not (fp16 or engine):
+        raise UsageError("--pictures says what --fp16 and --engine are checked on; add one of them")
+    engines = _EngineOptions.parsed(engine, sizes, batch, level)
     model = model_file(source) if source is not None else None
     if model is not None:
-        if not fp16:
-            raise UsageError(f"{model} is an ONNX file already; --fp16 writes it in half precision")
+        if not (fp16 or engine):
+            raise UsageError(
+                f"{model} is an ONNX file already; --fp16 writes it in half precision, --engine compiles it"
+            )
         if direction or title or licence or data:
             raise UsageError("--direction, --title, --licence and --data are for runs; a model keeps its own card")
-        _write_half(model, out, name, pictures, overwrite)
+        if fp16:
+            model = _write_half(model, out, name, pictures, overwrite)
+        if engines:
+            engines.build(model, pictures)
         return 0
 
     with needs_extra("train", "exporting a run"):
@@ -77,18 +99,65 @@ def export(
         click.echo(f"{exported.path} ({exported.card.direction or exported.card.name})")
         on_pictures = f"{differs.real:.1e} on pictures, " if differs.real is not None else ""
         click.echo(f"  differs from torch by {on_pictures}{differs.random:.1e} on noise", err=True)
-    for exported in written if fp16 else []:
-        _write_half(exported.path, None, None, pictures or exported.pictures, overwrite)
+    for exported in written:
+        path, shown = exported.path, pictures or exported.pictures
+        if fp16:
+            path = _write_half(path, None, None, shown, overwrite)
+        if engines:
+            engines.build(path, shown)
     return 0
 
 
-def _write_half(model: Path, out: Path | None, name: str | None, pictures: Path | None, overwrite: bool) -> None:
+@dataclass(frozen=True)
+class _EngineOptions:
+    """What --engine is to build."""
+
+    sizes_hw: list[tuple[int, int]]
+    batch: tuple[int, int]
+    level: int | None
+
+    @classmethod
+    def parsed(cls, wanted: bool, sizes: str | None, batch: str | None, level: int | None) -> _EngineOptions | None:
+        """Return the options, None without --engine. Raises UsageError, and MissingError before any work is done."""
+        if not wanted:
+            if sizes or batch or level is not None:
+                raise UsageError("--sizes, --batch and --level say what --engine builds; add --engine")
+            return None
+        from cgconv.exporter.engine import require_tensorrt
+        from cgconv.runtime.engine_shapes import parse_batch, parse_sizes
+
+        options = cls(parse_sizes(sizes) if sizes else [], parse_batch(batch) if batch else (1, 1), level)
+        require_tensorrt()
+        return options
+
+    def build(self, model: Path, pictures: Path | None) -> None:
+        """Build the engines of one file, and show how."""
+        from cgconv.exporter.engine import build_engines
+
+        from .batch import cancel_on_interrupt
+        from .progress import open_show
+
+        with cancel_on_interrupt() as cancel, open_show(as_json=False, kind="picture") as show:
+            built = build_engines(
+                model, sizes_hw=self.sizes_hw, batch=self.batch, level=self.level, pictures=pictures,
+                report=show.show, is_cancelled=cancel.is_set,
+            )  # fmt: skip
+        for one in built:
+            entry, state = one.entry, "there already" if one.was_there else f"built in {one.entry.build_s:.0f} s"
+            click.echo(f"{entry.path} ({entry.model}, {entry.size}, {one.precision})")
+            click.echo(
+                f"  {entry.engine_bytes / 1e6:.1f} MB, {state}, {entry.decibels:.1f} dB from the ONNX file", err=True
+            )
+
+
+def _write_half(model: Path, out: Path | None, name: str | None, pictures: Path | None, overwrite: bool) -> Path:
     from cgconv.exporter.half import export_half
 
     exported = export_half(model, out=out, name=name, pictures=pictures, exists_ok=overwrite)
     click.echo(f"{exported.path} ({exported.card.direction or exported.card.name}, half precision)")
     for line in _half_lines(exported):
         click.echo(f"  {line}", err=True)
+    return exported.path
 
 
 def _half_lines(exported: ExportedHalf) -> list[str]:

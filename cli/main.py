@@ -15,7 +15,7 @@ import click
 from cgconv.runtime.errors import CgconvError
 
 # Each is a module of this folder that holds a command of the same name, and is imported when it is asked for.
-COMMANDS = ("images", "video", "models", "doctor", "data", "train", "export", "completion")
+COMMANDS = ("images", "video", "models", "doctor", "data", "train", "export", "engines", "completion")
 
 
 class LazyGroup(click.Group):

@@ -10,9 +10,8 @@ import ctypes
 import functools
 import os
 import sys
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
@@ -73,7 +72,7 @@ class Building:
     """What a backend that compiles models needs to know beside the graph.
 
     `reference` makes the same graph in float32, which the compiled one is compared with; `report` is told what is being
-    built, in the thread that runs the backend; `cancel` stops it.
+    built, in the thread that runs the backend; `is_cancelled` is asked meanwhile whether to stop.
     """
 
     model: str = ""
@@ -81,7 +80,7 @@ class Building:
     smallest_px: int = 1
     multiple_px: int = 1
     report: Callable[[EngineBuilding | EngineBuilt], None] = _unheard
-    cancel: threading.Event = field(default_factory=threading.Event)
+    is_cancelled: Callable[[], bool] = lambda: False
 
 
 class Backend(Protocol):
@@ -169,7 +168,7 @@ def building_for(
     doors: Doors,
     *,
     report: Callable[[EngineBuilding | EngineBuilt], None] = _unheard,
-    cancel: threading.Event | None = None,
+    is_cancelled: Callable[[], bool] = lambda: False,
 ) -> Building:
     """Return what a backend that compiles needs to know of a model."""
     from .graph import specialise
@@ -180,7 +179,7 @@ def building_for(
         smallest_px=-(-card.smallest_size // card.size_multiple) * card.size_multiple,
         multiple_px=card.size_multiple,
         report=report,
-        cancel=cancel or threading.Event(),
+        is_cancelled=is_cancelled,
     )
 
 

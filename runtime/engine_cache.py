@@ -19,7 +19,6 @@ import os
 import secrets
 import stat
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -195,14 +194,14 @@ class EngineCache:
 
     @contextmanager
     def lock(
-        self, key: EngineKey, profiles: Profiles, *, cancel: threading.Event, waiting: Callable[[float], None]
+        self, key: EngineKey, profiles: Profiles, *, is_cancelled: Callable[[], bool], waiting: Callable[[float], None]
     ) -> Iterator[None]:
         """Hold the right to build one engine; `waiting` is told the seconds while another process has it.
 
         The system takes the lock from a process that ends, however it ends: no lock outlives its owner.
 
         Raises:
-            Cancelled: `cancel` was set while waiting. OutputError: as store.
+            Cancelled: while waiting. OutputError: as store.
         """
         self._prepare_folder()
         path = self.folder / f"{key.name(profiles)}.lock"
@@ -215,9 +214,10 @@ class EngineCache:
             if _try_lock(descriptor) and _is_still(path, descriptor):
                 break
             os.close(descriptor)
-            if cancel.wait(_LOCK_POLL_S):
+            if is_cancelled():
                 raise Cancelled("stopped while another process was building the engine")
             waiting(time.monotonic() - began)
+            time.sleep(_LOCK_POLL_S)
         try:
             yield
         finally:

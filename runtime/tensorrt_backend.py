@@ -69,8 +69,12 @@ class TensorrtBackend:
         count, height, width = feeds[IMAGES].shape[:3]
         return self._runner_for((count, height, width), feeds).start(feeds)
 
-    def prepare(self, profiles: Profiles, frames: Sequence[Array], *, level: int | None = None) -> StoredEngine:
-        """Build, check and keep the engine of these shapes, unless one of this level is there; return its entry.
+    def prepare(
+        self, profiles: Profiles, frames: Sequence[Array], *, level: int | None = None
+    ) -> tuple[StoredEngine, bool]:
+        """Build, check and keep the engine of these shapes, unless one of this level is there.
+
+        Return its entry in the cache, and whether it was there.
 
         `frames` are batches of one image, in a size that the engine takes, on which it is compared with the ONNX.
 
@@ -78,12 +82,15 @@ class TensorrtBackend:
             ModelError: it is under 38 dB. OutputError: it cannot be kept. Cancelled.
         """
         found = self._cache.get(self._key, profiles)
-        if found is not None and found.engine_bytes and found.level >= (level or 0) and self._open(found) is not None:
-            return found
+        if found is not None and found.level >= (level or 0):
+            if not found.engine_bytes:
+                raise _refused(found.size, found.decibels)
+            if self._open(found) is not None:
+                return found, True
         self._build(profiles, [{IMAGES: frame} for frame in frames], level=level, must_keep=True, again=found)
         stored = self._cache.get(self._key, profiles)
         assert stored is not None  # must_keep: it was stored, or an error raised
-        return stored
+        return stored, False
 
     def describe(self) -> BackendOpened:
         machine = self._machine
@@ -186,7 +193,9 @@ class TensorrtBackend:
 
         with ExitStack() as stack:
             try:
-                stack.enter_context(self._cache.lock(self._key, profiles, cancel=building.cancel, waiting=waiting))
+                stack.enter_context(
+                    self._cache.lock(self._key, profiles, is_cancelled=building.is_cancelled, waiting=waiting)
+                )
             except OutputError as error:
                 if must_keep:
                     raise
@@ -210,7 +219,7 @@ class TensorrtBackend:
             level=level,
             timings=self._cache.read_timing(self._key),
             report=lambda progress: tell(progress.phase, progress.step, progress.steps),
-            cancel=building.cancel,
+            is_cancelled=building.is_cancelled,
         )
         runner = self._runner(built.engine)
         try:

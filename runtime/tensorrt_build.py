@@ -48,7 +48,7 @@ def build_engine(
     level: int,
     timings: bytes,
     report: Callable[[Progress], None],
-    cancel: threading.Event,
+    is_cancelled: Callable[[], bool],
 ) -> Built:
     """Build an engine. `report` is called in the calling thread, a few times a second.
 
@@ -57,10 +57,10 @@ def build_engine(
 
     Raises:
         ModelError: TensorRT cannot take this model; names the nodes. ResourceError: the GPU's memory ran out.
-        Cancelled: `cancel` was set. KeyboardInterrupt passes after the build has stopped.
+        Cancelled: `is_cancelled` said so. KeyboardInterrupt passes after the build has stopped.
     """
     messages: queue.SimpleQueue[Progress | Built | BaseException] = queue.SimpleQueue()
-    stop = threading.Event()  # `cancel`, or the caller was interrupted
+    stop = threading.Event()  # cancelled, or the caller was interrupted
 
     def work() -> None:
         try:
@@ -75,7 +75,7 @@ def build_engine(
     builder.start()
     try:
         while True:
-            if cancel.is_set():
+            if is_cancelled():
                 stop.set()
             try:
                 message = messages.get(timeout=_REPORT_EVERY_S)

@@ -64,7 +64,8 @@ class Translator:
         self.card = card
         self._model, self._machine = model, machine
         self._precision = precision
-        self._report, self._cancel = report, cancel or threading.Event()
+        # What is told of engines while one is built, and what stops that; may be changed from call to call.
+        self.report, self.cancel = report, cancel or threading.Event()
         self._max_tile_pixels = max_tile_pixels
         self._backends: dict[Doors, Backend] = {}
         self._plans: dict[Doors, Plan | None] = {}
@@ -158,7 +159,13 @@ class Translator:
 
     def _backend(self, doors: Doors) -> Backend:
         while doors not in self._backends:
-            building = building_for(self._model, self.card, doors, report=self._report, cancel=self._cancel)
+            building = building_for(
+                self._model,
+                self.card,
+                doors,
+                report=lambda event: self.report(event),
+                is_cancelled=lambda: self.cancel.is_set(),
+            )
             try:
                 self._backends[doors] = open_graph(self._graph(doors), self._machine_for(doors), building)
             except ModelError as error:
@@ -336,12 +343,14 @@ def pad_to_fit(batch: Array, card: ModelCard) -> Array:
                 f"the model {card.name} takes pictures up to {wanted[1]}×{wanted[0]}, this one has {width}×{height}"
             )
     else:
-        wanted = (_fitting(height, card), _fitting(width, card))
+        wanted = fitting_size((height, width), card)
     return _pad_to(batch, wanted)
 
 
-def _fitting(edge: int, card: ModelCard) -> int:
-    return _next_multiple(max(edge, card.smallest_size), card.size_multiple)
+def fitting_size(size_hw: tuple[int, int], card: ModelCard) -> tuple[int, int]:
+    """Return the height and width that pictures of this size are computed in, by a model without a fixed one."""
+    height, width = (_next_multiple(max(edge, card.smallest_size), card.size_multiple) for edge in size_hw)
+    return height, width
 
 
 def _next_multiple(edge: int, multiple: int) -> int:

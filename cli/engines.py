@@ -1,0 +1,72 @@
+"""cgconv engines: show and delete the TensorRT engines that were built on this machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import debug_option, json_option
+
+if TYPE_CHECKING:
+    from cgconv.runtime.engine_cache import StoredEngine
+
+
+@click.group(epilog="Try: cgconv engines list", short_help="Show and delete TensorRT engines.")
+def engines() -> None:
+    """Show and delete the TensorRT engines that were built on this machine.
+
+    An engine belongs to one model, size, precision, TensorRT version, GPU and driver; it is built at first use.
+    """
+
+
+@engines.command("list", epilog="Try: cgconv engines list")
+@json_option
+@debug_option
+def list_(as_json: bool) -> int:
+    """Show every engine: what it is for, how large it is, how close it is to its model."""
+    from cgconv.runtime.engine_cache import EngineCache
+
+    cache = EngineCache()
+    found, total = cache.list(), cache.total_bytes()
+    if as_json:
+        entries = [{**asdict(entry), "path": str(entry.path), "size": entry.size} for entry in found]
+        click.echo(json.dumps({"folder": str(cache.folder), "bytes": total, "engines": entries}, indent=1))
+        return 0
+    for entry in found:
+        click.echo(_line(entry))
+    if not found:
+        click.echo("no engines yet: cgconv export MODEL --engine builds them, and so does the first use")
+    count = sum(1 for entry in found if entry.engine_bytes)
+    click.echo(f"{count} engine{'s' if count != 1 else ''}, {total / 1e6:.1f} MB in all, in {cache.folder}", err=True)
+    return 0
+
+
+@engines.command(epilog="Try: cgconv engines clear")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@debug_option
+def clear(yes: bool) -> int:
+    """Delete all engines; they are built again when they are needed."""
+    from cgconv.runtime.engine_cache import EngineCache
+
+    cache = EngineCache()
+    found, total = cache.list(), cache.total_bytes()
+    if found and not yes and sys.stdin.isatty():
+        click.confirm(f"delete {len(found)} engines ({total / 1e6:.1f} MB)?", abort=True, err=True)
+    count, freed = cache.clear()
+    click.echo(f"deleted {count} engine{'s' if count != 1 else ''}, {freed / 1e6:.1f} MB freed")
+    return 0
+
+
+def _line(entry: StoredEngine) -> str:
+    if entry.problem is not None or entry.key is None:
+        return f"{entry.path.name[:12]}…  {entry.engine_bytes / 1e6:.1f} MB  {entry.problem}"
+    parts = [entry.model, entry.size, entry.key.precision]
+    if entry.engine_bytes:
+        parts.append(f"{entry.engine_bytes / 1e6:.1f} MB")
+    parts.append(f"{entry.decibels:.1f} dB" + ("" if entry.engine_bytes else ": too far from the model, refused"))
+    parts += [f"TensorRT {entry.key.tensorrt}", entry.key.gpu, f"driver {entry.key.driver}", entry.made[:10]]
+    return "  ".join(parts)
