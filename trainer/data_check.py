@@ -35,6 +35,7 @@ DUPLICATE_SHARE = 0.02  # of a folder, from which doubles shift what is learned
 FLAT_SHARE = 0.01
 GRAY_SHARE = 0.02
 SMALL_PX = 256  # short side of the published crops
+QUICK_PX = 160  # of the preset quick, before it cuts crops of 128
 TINY_PICTURE_PX = 64
 FLAT_CONTRAST = 3.0  # levels, standard deviation of gray values
 GRAY_CHROMA = 8  # levels between a pixel's largest and smallest channel; JPEG gives gray pictures a few
@@ -300,12 +301,13 @@ def choose_preset(facts: DataFacts) -> tuple[str, str]:
     fewest = min(facts.pictures_a, facts.pictures_b)
     if fewest < SMALL_DATA:
         return "small-data", f"there are only {fewest} pictures of one kind, which a discriminator soon knows by heart"
-    if facts.short_side_px < SMALL_PX / 2:
-        return "compact", (
-            f"the pictures are small (median short side {facts.short_side_px} px): a small network sees all there is"
-        )
+    if facts.short_side_px < QUICK_PX:
+        return "quick", f"the pictures are small (median short side {facts.short_side_px} px), and so are its crops"
     if not facts.has_gpu:
         return "quick", "there is no NVIDIA GPU here, and the published training would take days on a processor"
+    if facts.short_side_px < SMALL_PX:
+        reason = "which is less than the published network is made for"
+        return "compact", f"the pictures' median short side is {facts.short_side_px} px, {reason}"
     return "classic", "there are enough pictures of both kinds for the training as published"
 
 
@@ -423,7 +425,7 @@ def _names(train: dict[str, list[Looked]]) -> Iterator[Finding]:
     if len(shared) >= 0.9 * max(len(sizes[0]), len(sizes[1]), 1):
         yield Finding(
             "paired", False, f"{len(shared):,} pictures have the same name and size in both kinds",
-            "if those show the same scene, the recipe pix2pix learns more from them",
+            "if those show the same scene, the recipe pix2pix learns more from them (--preset pix2pix)",
         )  # fmt: skip
 
 
