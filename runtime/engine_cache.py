@@ -9,7 +9,6 @@ Somebody who can read and write as the user can make seals too: against that not
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import hashlib
 import hmac
@@ -18,7 +17,6 @@ import logging
 import os
 import secrets
 import stat
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +29,7 @@ import platformdirs
 from .engine_shapes import Profiles, Shape, as_json, described, from_json
 from .errors import Cancelled, OutputError
 from .files import write_atomically
+from .lock import Lock, is_held
 
 _log = logging.getLogger(__name__)
 
@@ -183,7 +182,7 @@ class EngineCache:
         for path in self._files():
             try:
                 size = path.lstat().st_size
-                if path.suffix == ".lock" and _is_held(path):
+                if path.suffix == ".lock" and is_held(path):
                     continue  # an engine is being built
                 path.unlink(missing_ok=True)
             except OSError as error:
@@ -204,16 +203,9 @@ class EngineCache:
             Cancelled: while waiting. OutputError: as store.
         """
         self._prepare_folder()
-        path = self.folder / f"{key.name(profiles)}.lock"
+        lock = Lock(self.folder / f"{key.name(profiles)}.lock")
         began = time.monotonic()
-        while True:
-            try:
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-            except OSError as error:
-                raise OutputError(f"{path}: cannot be locked ({error.strerror or error})") from error
-            if _try_lock(descriptor) and _is_still(path, descriptor):
-                break
-            os.close(descriptor)
+        while not lock.take():
             if is_cancelled():
                 raise Cancelled("stopped while another process was building the engine")
             waiting(time.monotonic() - began)
@@ -221,12 +213,7 @@ class EngineCache:
         try:
             yield
         finally:
-            if sys.platform != "win32":
-                path.unlink(missing_ok=True)  # while it is held: whoever opened it meanwhile sees that it has gone
-            os.close(descriptor)
-            if sys.platform == "win32":
-                with contextlib.suppress(OSError):  # another process has opened it meanwhile
-                    path.unlink(missing_ok=True)
+            lock.release()
 
     # --- sidecars
 
@@ -393,36 +380,3 @@ def _make_secret(path: Path) -> None:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _is_held(path: Path) -> bool:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        return not _try_lock(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _is_still(path: Path, descriptor: int) -> bool:
-    """Say whether the file at `path` is the one that was locked: its last holder removes it."""
-    if sys.platform == "win32":
-        return True
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except OSError:
-        return False

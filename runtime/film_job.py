@@ -5,7 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
-from .errors import Cancelled, FilmError, PartialFilmError, UsageError
+from .errors import Cancelled, FilmError, OutputError, PartialFilmError, UsageError
 from .events import JobProgressed, JobWarned
 from .film_colors import RGB, Image
 from .film_encoding import VideoCodec, choose_encoding
@@ -23,6 +24,7 @@ from .film_join import Cut, check_film, join_film
 from .film_parts import PartFolder
 from .film_reader import FilmFrame, FilmReader
 from .film_writer import SegmentWriter, writing
+from .lock import Lock
 from .look import keep_colors, mix
 from .shared_translator import StartsEarly
 
@@ -97,10 +99,24 @@ def translate_film(
         allow_hdr=options.allow_hdr,
         threads=options.threads or 0,
     )
-    with reader:
+    with reader, _alone(target):
         job = _FilmJob(reader, target, translator, options, cancel, index)
         yield from job.translate_frames()
         return (yield from job.finish())
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Keep other processes from writing `target` and the segments beside it."""
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    lock = Lock(target.with_name(f".{target.name}.cgconv-lock"))
+    if not lock.take():
+        raise OutputError(f"{target}: another cgconv is writing it now")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @dataclass
@@ -138,8 +154,6 @@ class _FilmJob:
             device=self.translator.describe().device,
         )
         self.colors = RGB if self.encoding.codec == "gif" else info.colors.for_size(self.coded_hw[0])
-        with writing(self.target):
-            self.target.parent.mkdir(parents=True, exist_ok=True)
         self.parts = PartFolder(self.target, self._fingerprint())
         self.resumed_frames = self.parts.frames
         self.frames_done = self.resumed_frames

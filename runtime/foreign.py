@@ -76,7 +76,8 @@ def import_onnx(path: Path, name: str | None = None, said: Said | None = None) -
     A file that has a card already keeps it, under its new name.
 
     Raises:
-        ModelError, UsageError: as inspect_foreign, or the name is taken, or `said` about a file that has a card. OutputError: the folder cannot be written.
+        ModelError, UsageError: as inspect_foreign, or the name is taken, or something is `said` of a file with a card.
+        OutputError: the folder cannot be written.
     """
     target = free_path(name or path.stem)
     model = load_model(path)

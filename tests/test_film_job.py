@@ -133,6 +133,28 @@ def test_segments_of_another_job_are_not_used(tmp_path: Path, change: str) -> No
     assert run.facts["resumed_frames"] == 0
 
 
+def test_two_processes_never_write_one_film(tmp_path: Path) -> None:
+    source, target = make_film(tmp_path / "a.mp4", times=range(0, 400, 40)), tmp_path / "out.mp4"
+    held = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(f"""
+            from pathlib import Path
+            from cgconv.runtime.lock import Lock
+            assert Lock(Path({str(target.with_name(".out.mp4.cgconv-lock"))!r})).take()
+            print("taken", flush=True)
+            input()
+        """)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert held.stdout is not None
+    assert held.stdout.readline() == "taken\n"
+    with pytest.raises(OutputError, match="another cgconv is writing it now"):
+        run_film(source, target)
+    held.kill()
+    held.wait()
+    run_film(source, target)
+    assert names(tmp_path) == ["a.mp4", "out.mp4"]
+
+
 def test_a_short_film_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     source = make_film(tmp_path / "a.mp4", frames=9)
     cancel = threading.Event()
