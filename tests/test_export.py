@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from cgconv.cli.main import main
 from cgconv.exporter import onnx_graph
 from cgconv.exporter.export import CardText, Direction, Exported, export, newest_run
 from cgconv.runtime.card import read_card
@@ -25,7 +26,7 @@ from cgconv.trainer.config import (
     RunConfig,
     TrainConfig,
 )
-from cgconv.trainer.cyclegan import Generators
+from cgconv.trainer.networks import Generators
 from cgconv.trainer.train import train
 
 
@@ -125,3 +126,24 @@ def test_the_newest_run_is_found(run: Path, tmp_path: Path) -> None:
     assert newest_run(run.parent) == run
     with pytest.raises(UsageError, match="no run"):
         newest_run(tmp_path)
+
+
+def test_a_run_becomes_files_in_half_precision_checked_on_its_own_pictures(
+    run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "dots.onnx"
+    assert main(["export", str(run), "--direction", "a2b", "--out", str(out), "--fp16"]) == 0
+    shown = capfd.readouterr()
+    assert [Path(line.split(" (")[0]).name for line in shown.out.splitlines()] == ["dots.onnx", "dots.fp16.onnx"]
+    assert "of 3 pictures" in shown.err
+    full, half = (read_card(tmp_path / name) for name in ("dots.onnx", "dots.fp16.onnx"))
+    assert full is not None
+    assert half is not None
+    facts = half.verification["fp16"]
+    assert set(facts["psnr_db"]) == {"0.png", "1.png", "2.png"}
+    assert facts["worst_db"] > 40
+    assert facts["convolutions_in_half"] == facts["convolutions"] == 8
+    assert half.verification["largest_difference_real"] == full.verification["largest_difference_real"]
+    assert (half.direction, half.name) == ("dot → dash", "dots.fp16")
+    assert main(["export", str(run), "--direction", "a2b", "--out", str(tmp_path / "x.fp16.onnx"), "--fp16"]) == 2
+    assert "lands beside it" in capfd.readouterr().err
