@@ -15,7 +15,9 @@ import click
 from cgconv.runtime.errors import CgconvError
 
 # Each is a module of this folder that holds a command of the same name, and is imported when it is asked for.
-COMMANDS = ("images", "video", "models", "doctor", "data", "train", "export", "engines", "completion")
+COMMANDS = (
+    "images", "video", "models", "doctor", "data", "train", "evaluate", "test", "export", "engines", "completion",
+)  # fmt: skip
 
 
 class LazyGroup(click.Group):

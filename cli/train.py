@@ -24,7 +24,7 @@ Try:
 
 MAY_CHANGE = frozenset({
     "epochs", "images", "device", "precision", "compile", "threads", "memory_gb",
-    "report_every", "sample_every", "checkpoint_every",
+    "report_every", "sample_every", "checkpoint_every", "evaluate_every", "keep_best", "features", "features_range",
 })  # fmt: skip  # in a run that goes on
 
 

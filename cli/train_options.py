@@ -113,6 +113,14 @@ SETTINGS = (
     Setting("--init", "optimizer.init", "normal|xavier|kaiming|orthogonal", "normal", "How weights are drawn."),
     Setting("--init-gain", "optimizer.init_gain", float, "0.02", "Their deviation, or gain."),
     Setting("--ema", "optimizer.ema_half_life", float, "700", "Half-life of averaged weights in pictures; 0: none."),
+    # judging
+    Setting("--evaluate-every", "evaluation.every", int, "2000",
+            "Images between two evaluations on held-out pictures; 0: none."),
+    Setting("--held-out", "evaluation.held_out", int, "32", "Pictures of each folder kept for that, a tenth at most."),
+    Setting("--keep-best", "evaluation.keep_best", int, "1", "States of the lowest score that are kept."),
+    Setting("--features", "evaluation.features", str, "", "Reckon KID and FID: inception, or an ONNX file."),
+    Setting("--features-range", "evaluation.feature_range", "-1..1|0..1|0..255|imagenet", "-1..1",
+            "The values that such a file wants."),
     # run
     Setting("--seed", "run.seed", int, "0", "Of all that is random."),
     Setting("--device", "run.device", str, "auto", "auto, cpu, cuda or cuda:N."),

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cgconv.runtime.events import CheckpointSaved, Event, SamplesSaved, TrainFinished, TrainProgressed, TrainStarted
+from cgconv.runtime.events import (
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    SamplesSaved,
+    TrainFinished,
+    TrainProgressed,
+    TrainStarted,
+    TrainWarned,
+)
 
 from .progress import JsonShow, Show, duration
 
@@ -69,6 +78,10 @@ class TrainShow:
                 elif time.monotonic() - self._last_line >= LINE_EVERY_S or event.images_seen >= event.images_total:
                     self._last_line = time.monotonic()
                     self.note(f"{train_line(event)} · {losses_line(event)}")
+            case Evaluated():
+                self.note(evaluated_line(event))
+            case TrainWarned():
+                self.note(f"warning: {event.message}")
             case SamplesSaved():
                 self.note(f"samples: {event.path}")
             case CheckpointSaved():
@@ -105,6 +118,18 @@ def train_line(event: TrainProgressed) -> str:
     ]
     if event.data_wait > 0.2:
         parts.append(f"waiting for pictures {event.data_wait:.0%} of the time")
+    return " · ".join(parts)
+
+
+def evaluated_line(event: Evaluated) -> str:
+    """Return an evaluation's score, and the distances that it came from."""
+    weights = "average" if any(name.startswith("average.") for name in event.metrics) else "raw"
+    parts = [f"evaluated after {event.images_seen:,} images: score {event.metrics['score']:.3g}"]
+    for direction, side in (("ab", "a → b"), ("ba", "b → a")):
+        if (distance := event.metrics.get(f"{weights}.{direction}.swd")) is not None:
+            parts.append(f"{side} {distance:.0f} (not translated {event.metrics[f'inputs.{direction}.swd']:.0f})")
+    if event.is_best:
+        parts.append("among the best so far, kept")
     return " · ".join(parts)
 
 

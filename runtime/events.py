@@ -174,6 +174,28 @@ class TrainProgressed:
 
 
 @dataclass(frozen=True)
+class Evaluated:
+    """A training was judged on pictures it does not learn from; `metrics` are named as in docs/formats.md.
+
+    `protocol` says in a line what the numbers hold for; `is_best` that no earlier state had a lower score.
+    """
+
+    images_seen: int
+    metrics: dict[str, float]
+    protocol: str
+    is_best: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainWarned:
+    """A training seems to go wrong; it goes on."""
+
+    images_seen: int
+    message: str
+
+
+@dataclass(frozen=True)
 class SamplesSaved:
     """A grid of pictures, translations and reconstructions lies at `path`."""
 
@@ -273,6 +295,8 @@ Event = (
     | CommandFailed
     | TrainStarted
     | TrainProgressed
+    | Evaluated
+    | TrainWarned
     | SamplesSaved
     | CheckpointSaved
     | TrainFinished

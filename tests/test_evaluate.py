@@ -22,7 +22,8 @@ from cgconv.trainer.evaluate import (
     spread,
     table,
 )
-from cgconv.trainer.features import FeatureRange, Features, fid, kid, open_features
+from cgconv.trainer.choices import FeatureRange
+from cgconv.trainer.features import Features, fid, kid, open_features
 from cgconv.trainer.metrics import mean_change, sliced_wasserstein
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
@@ -226,18 +227,22 @@ def test_inception_without_its_package_says_how_to_get_it() -> None:
 
 
 def test_only_the_best_states_are_kept_and_found_again(tmp_path: Path) -> None:
+    def offer(best: BestStates, value: float, images_seen: int) -> None:
+        if best.wants(value, images_seen):
+            best.keep(value, images_seen, lambda path: path.write_text("weights"))  # type: ignore[arg-type, return-value]
+
     best = BestStates(tmp_path, 2)
     for images_seen, value in ((100, 0.9), (200, 0.5), (300, 0.7), (400, 0.8), (500, float("nan"))):
-        best.offer(value, images_seen, lambda path: path.write_text("weights"))
+        offer(best, value, images_seen)
     assert sorted(path.name for path in tmp_path.glob("*.pt")) == ["best-00000200.pt", "best-00000300.pt"]
     listing = json.loads((tmp_path / "best.json").read_text())
     assert [one["images_seen"] for one in listing["kept"]] == [200, 300]
     assert "lower is better" in listing["rule"]
 
     resumed = BestStates(tmp_path, 2)
-    assert resumed.offer(0.6, 600, lambda path: path.write_text("weights")) == tmp_path / "best-00000600.pt"
+    offer(resumed, 0.6, 600)
     assert sorted(path.name for path in tmp_path.glob("*.pt")) == ["best-00000200.pt", "best-00000600.pt"]
-    assert BestStates(tmp_path / "none", 0).offer(0.1, 1, lambda path: None) is None
+    assert not BestStates(tmp_path / "none", 0).wants(0.1, 1)
 
 
 def test_the_table_leaves_out_what_nobody_measured() -> None:

@@ -124,6 +124,15 @@ class Init(StrEnum):
     ORTHOGONAL = "orthogonal"  # arXiv 1312.6120
 
 
+class FeatureRange(StrEnum):
+    """What values a network of features wants for black to white; uint8 inputs always get 0 to 255."""
+
+    SIGNED = "-1..1"  # Inception and most GAN code
+    UNIT = "0..1"
+    BYTES = "0..255"
+    IMAGENET = "imagenet"  # mean and deviation of ImageNet taken off, as torchvision's networks want
+
+
 class Precision(StrEnum):
     """The arithmetic of the networks. Weights, normalization statistics and losses are float32 in all of them."""
 

@@ -14,6 +14,7 @@ from .choices import (
     DiscriminatorKind,
     DiscriminatorNorm,
     Downsampling,
+    FeatureRange,
     Focus,
     GanLoss,
     GeneratorKind,
@@ -35,6 +36,8 @@ __all__ = [
     "DiscriminatorKind",
     "DiscriminatorNorm",
     "Downsampling",
+    "EvaluationConfig",
+    "FeatureRange",
     "Focus",
     "GanLoss",
     "GeneratorConfig",
@@ -229,6 +232,21 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True)
+class EvaluationConfig:
+    """How a run is judged while it trains, on pictures of its folders that it never learns from."""
+
+    every: int = 2000  # images between evaluations; 0: none, and no picture is held out
+    held_out: int = 32  # pictures of each folder, at most a tenth of it; folders under 20 hold none out
+    keep_best: int = 1  # states of the lowest score that are kept beside the last one
+    features: str = ""  # for KID and FID: inception, or an ONNX file; empty: neither
+    feature_range: FeatureRange = FeatureRange.SIGNED  # what that file wants
+
+    def __post_init__(self) -> None:
+        for name in ("every", "held_out", "keep_best"):
+            _check(getattr(self, name) >= 0, f"evaluation.{name}", getattr(self, name), "0 or more")
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """Where a run lives and how often it reports."""
 
@@ -262,6 +280,7 @@ class TrainConfig:
     contrast: ContrastConfig = field(default_factory=ContrastConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from cgconv.runtime.images import DEFAULT_MAX_PIXELS, Animation, read_picture
 
 from .choices import Preprocess, RecipeName
 from .config import DataConfig, TrainConfig
+from .evaluate import hold_out
 from .folders import pairs_by_name, pictures_in
 from .networks import size_multiple
 
@@ -121,9 +122,11 @@ class Pairs:
     """
 
     def __init__(
-        self, a: Domain, b: Domain, config: TrainConfig, *, paired: bool = False, rank: int = 0, processes: int = 1
-    ) -> None:
+        self, a: Domain, b: Domain, config: TrainConfig, *, paired: bool = False, rank: int = 0, processes: int = 1,
+        held: tuple[Domain, Domain] | None = None,
+    ) -> None:  # fmt: skip
         self.domains = (a, b)
+        self.held = held  # pictures of the same folders that are only judged by
         self.config = config.data
         self.seed = config.run.seed
         self.channels = (config.generator.channels_in, config.generator.channels_out)
@@ -215,21 +218,36 @@ def open_pairs(config: TrainConfig, *, rank: int = 0, processes: int = 1) -> Pai
     data, multiple = config.data, size_multiple(config.generator)
     paired = config.recipe is RecipeName.PIX2PIX
     if not paired:
-        a, b = (Domain([Source(p) for p in pictures_in(folder, largest=data.largest)], data, multiple=multiple)
-                for folder in (data.a, data.b))  # fmt: skip
+        paths_of = [pictures_in(folder, largest=data.largest) for folder in (data.a, data.b)]
+        sources = [Source(p) for p in paths_of[0]], [Source(p) for p in paths_of[1]]
+    elif data.a == data.b:
+        paths = pictures_in(data.a, largest=data.largest)
+        sources = [Source(p, "left") for p in paths], [Source(p, "right") for p in paths]
     else:
-        if data.a == data.b:
-            paths = pictures_in(data.a, largest=data.largest)
-            sources = [Source(p, "left") for p in paths], [Source(p, "right") for p in paths]
-        else:
-            of_a, of_b = pairs_by_name(data.a, data.b, largest=data.largest)
-            sources = [Source(p) for p in of_a], [Source(p) for p in of_b]
-        a, b = (Domain(one, data, multiple=multiple) for one in sources)
-        _keep_whole_pairs(a, b, *sources)
+        of_a, of_b = pairs_by_name(data.a, data.b, largest=data.largest)
+        sources = [Source(p) for p in of_a], [Source(p) for p in of_b]
+    held_out = config.evaluation.held_out if config.evaluation.every else 0
+    held_of = [
+        set(hold_out([one.path.relative_to(folder).as_posix() for one in of_kind], held_out))
+        for of_kind, folder in zip(sources, (data.a, data.b), strict=True)
+    ]
+    if paired:  # the name may end otherwise in b
+        held_of[1] = held_of[0]
+    sets = []
+    for is_held in (False, True):
+        chosen = [
+            [one for index, one in enumerate(of_kind) if (index in held) is is_held]
+            for of_kind, held in zip(sources, held_of, strict=True)
+        ]
+        a, b = (Domain(one, data, multiple=multiple) for one in chosen)
+        if paired:
+            _keep_whole_pairs(a, b, *chosen)
+        sets.append((a, b))
+    (a, b), held_domains = sets
     for domain, folder in ((a, data.a), (b, data.b)):
         if not len(domain):
             raise DataError(f"{folder}: found no picture in it that can be read")
-    return Pairs(a, b, config, paired=paired, rank=rank, processes=processes)
+    return Pairs(a, b, config, paired=paired, rank=rank, processes=processes, held=held_domains)
 
 
 def _keep_whole_pairs(a: Domain, b: Domain, of_a: Sequence[Source], of_b: Sequence[Source]) -> None:

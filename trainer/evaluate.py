@@ -33,14 +33,15 @@ Translate = Callable[[Images], Images]  # uint8 N×H×W×3 RGB, the same shape o
 
 SMALLEST_FOLDER = 20  # folders with fewer pictures hold none out
 HELD_OUT_SHARE = 10  # one picture in so many, at most
+FEWEST = 4  # pictures of a kind that an evaluation needs
 SMALLEST_SIDE_PX = 64  # four levels of a pyramid whose patches are 7 pixels wide
 BEST = "best.json"
 
 
 class Translators(NamedTuple):
-    """Both ways; `ba` is None where there is only one."""
+    """Both ways; None where a way is not learned."""
 
-    ab: Translate
+    ab: Translate | None = None
     ba: Translate | None = None
 
 
@@ -80,8 +81,8 @@ class Evaluation:
         split: str = "held out of the training folders",
     ) -> None:
         for images in (real_a, real_b):
-            if len(images) < 4:
-                raise DataError(f"pictures to evaluate on: found {len(images)} of a kind, wanted at least 4")
+            if len(images) < FEWEST:
+                raise DataError(f"pictures to evaluate on: found {len(images)} of a kind, wanted at least {FEWEST}")
             if min(images.shape[1:3]) < SMALLEST_SIDE_PX:
                 raise DataError(
                     f"pictures to evaluate on: found {images.shape[2]}×{images.shape[1]},"
@@ -139,7 +140,7 @@ class Evaluation:
             translated = there(inputs)
             for name, value in self.measure_images(translated, direction).items():
                 found[f"{direction}.{name}"] = value
-            if back is not None and translators.ba is not None:
+            if back is not None:
                 found[f"{direction}.cycle"] = mean_change(back(translated), inputs)
         return found
 
@@ -230,21 +231,20 @@ class BestStates:
             except (OSError, ValueError, KeyError, TypeError):  # policy: what cannot be read is made anew
                 self.kept = []
 
-    def offer(self, value: float, images_seen: int, write: Callable[[Path], None]) -> Path | None:
-        """Have `write` make the file of a state that is among the best, delete the one it displaces; None if not so.
+    def wants(self, value: float, images_seen: int) -> bool:
+        """Return whether a state with that score belongs among the best."""
+        better = [one for one in self.kept if one["images_seen"] != images_seen and one["score"] <= value]
+        return bool(np.isfinite(value)) and len(better) < self.count
+
+    def keep(self, value: float, images_seen: int, write: Callable[[Path], None]) -> Path:
+        """Have `write` make the file of a state that is wanted, and delete the one that it displaces.
 
         `write` raises OutputError where it cannot; then the list stays as it was.
         """
-        if self.count == 0 or not np.isfinite(value):
-            return None
-        others = [one for one in self.kept if one["images_seen"] != images_seen]
-        ranked = sorted([*others, {"file": "", "score": value, "images_seen": images_seen}], key=_by_score)
-        mine = next(one for one in ranked if one["images_seen"] == images_seen)
-        if ranked.index(mine) >= self.count:
-            return None
         path = self.out / f"best-{images_seen:08d}.pt"
         write(path)
-        mine["file"] = path.name
+        others = [one for one in self.kept if one["images_seen"] != images_seen]
+        ranked = sorted([*others, {"file": path.name, "score": value, "images_seen": images_seen}], key=_by_score)
         self.kept, dropped = ranked[: self.count], ranked[self.count :]
         listing = {"rule": " ".join((score.__doc__ or "").split()), "kept": self.kept}
         write_atomically(self.out / BEST, (json.dumps(listing, indent=1) + "\n").encode())

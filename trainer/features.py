@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,13 @@ from torch import Tensor, nn
 
 from cgconv.runtime.errors import MissingError, ModelError
 
+from .choices import FeatureRange
 from .metrics import Images
 
 Values = NDArray[np.float32]  # N×D: a row of features for each picture
 
 INCEPTION_EDGE_PX = 299
 BATCH = 16
-
-
-class FeatureRange(StrEnum):
-    """What values a feature network wants for black to white; uint8 inputs always get 0 to 255."""
-
-    SIGNED = "-1..1"  # Inception and most GAN code
-    UNIT = "0..1"
-    BYTES = "0..255"
-    IMAGENET = "imagenet"  # mean and deviation of ImageNet taken off, as torchvision's networks want
 
 
 @dataclass(frozen=True)

@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from cgconv.runtime.errors import Cancelled, CgconvError, OutputError, UsageError
-from cgconv.runtime.events import CheckpointSaved, SamplesSaved, TrainFinished, TrainProgressed, TrainStarted
+from cgconv.runtime.events import (
+    CheckpointSaved,
+    Evaluated,
+    SamplesSaved,
+    TrainFinished,
+    TrainProgressed,
+    TrainStarted,
+    TrainWarned,
+)
 
 from .arithmetic import open_arithmetic
 from .checkpoint import NAME, load_checkpoint, save_checkpoint
-from .config import TrainConfig, config_as_dict
+from .config import TrainConfig
 from .data import open_pairs
+from .judge import Judge
 from .networks import size_multiple
 from .run import Run
+from .run_log import RunLog, open_run_log
 from .samples import write_samples
 
-TrainEvent = TrainStarted | TrainProgressed | SamplesSaved | CheckpointSaved | TrainFinished
+LoggedEvent = TrainProgressed | Evaluated | TrainWarned | SamplesSaved
+TrainEvent = TrainStarted | LoggedEvent | CheckpointSaved | TrainFinished
 
 
 def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False) -> Iterator[TrainEvent]:
     """Train into `config.run.out` and yield what happens.
 
-    The folder gets config.json, metrics.jsonl (one line a report), samples/ (input | translation | back again, both
-    ways) and checkpoint.pt. With `resume` it goes on from that checkpoint, to the bit on a CPU. Setting `cancel` saves
-    a checkpoint after the current step and raises Cancelled. Under torchrun each process calls this; process 0 alone
-    yields events and writes files.
+    The folder gets config.json, metrics.jsonl (a line a report, evaluation and warning), samples/ (input | translation
+    | back again, both ways), report.html, checkpoint.pt and the best states. With `resume` it goes on from that
+    checkpoint, to the bit on a CPU. Setting `cancel` saves a checkpoint after the current step and raises Cancelled.
+    Under torchrun each process calls this; process 0 alone yields events and writes files.
 
     Raises DataError, UsageError, MissingError; OutputError where the disk is full, and CgconvError when a loss or a
     weight is no longer finite, in both cases with the last checkpoint intact.
@@ -49,12 +59,12 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
     arithmetic = open_arithmetic(config.run.device, config.run.precision)
     writes = arithmetic.rank == 0
     pairs = open_pairs(config, rank=arithmetic.rank, processes=arithmetic.processes)
-    run = Run(config, arithmetic, pairs)
+    run, judge = Run(config, arithmetic, pairs), Judge(config, pairs)
     if kept is not None:
         run.load_state(kept)
+        judge.load_state(kept.get("judge") or judge.state())
     del kept
     if writes:
-        _begin_folder(out, config, steps=run.steps)
         yield TrainStarted(
             out=out, images_total=pairs.images_total, images_seen=run.images_seen, pictures_a=len(pairs.domains[0]),
             pictures_b=len(pairs.domains[1]), device=str(arithmetic.device), precision=str(arithmetic.precision),
@@ -62,7 +72,10 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
     colors = {"a": pairs.domains[0].colors(), "b": pairs.domains[1].colors()}
 
     meter = _Meter(run)
-    with closing(pairs.batches(run.images_seen)) as batches:
+    with ExitStack() as stack:
+        batches = stack.enter_context(closing(pairs.batches(run.images_seen)))
+        with _disk(out):
+            log = stack.enter_context(open_run_log(out, config, images_seen=run.images_seen)) if writes else None
         while run.images_seen < pairs.images_total:
             with meter.waiting():
                 real_a, real_b = (batch.to(arithmetic.device, non_blocking=True) for batch in next(batches))
@@ -74,18 +87,27 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
             if keep or run.steps % config.run.report_every == 0:
                 progressed = meter.report()
                 _refuse_not_finite(progressed.losses, run if keep else None, out)  # what is kept was found finite
-                if writes:
-                    _append_metrics(out, progressed)
-                    yield progressed
-            if writes and (last or run.steps % config.run.sample_every == 0):
+                if log is not None:
+                    yield from _logged(log, [progressed, *judge.warnings(run.images_seen, losses=progressed.losses)])
+            if judge.is_due(run, at_end=last and not stopping):
+                with meter.paused():
+                    evaluated = judge.evaluate(run) if log is not None else None
+                    if log is not None and evaluated is not None:
+                        warnings = judge.warnings(run.images_seen, metrics=evaluated.metrics)
+                        yield from _logged(log, [evaluated, *warnings])
+                    if arithmetic.any(evaluated is not None and evaluated.is_best):
+                        state = {**run.state(), "colors": colors, "judge": judge.state()}
+                        if evaluated is not None:
+                            judge.keep(evaluated, partial(save_checkpoint, state=state))
+            if log is not None and (last or run.steps % config.run.sample_every == 0):
                 path = out / "samples" / f"{run.images_seen:08d}.jpg"
                 with _disk(out):
                     write_samples(run.recipe.generators, run.average_of, pairs, path)
-                yield SamplesSaved(path)
+                yield from _logged(log, [SamplesSaved(path)])
             if keep:
                 state = run.state()
                 if writes:
-                    save_checkpoint(out / NAME, {**state, "colors": colors})
+                    save_checkpoint(out / NAME, {**state, "colors": colors, "judge": judge.state()})
                     yield CheckpointSaved(out / NAME, images_seen=run.images_seen)
             if stopping:
                 raise Cancelled(f"stopped; `cgconv train --resume {out}` goes on")
@@ -111,6 +133,13 @@ class _Meter:
         asked = time.monotonic()
         yield
         self.wait_s += time.monotonic() - asked
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the time that this block takes out of the speed."""
+        asked = time.monotonic()
+        yield
+        self.since += time.monotonic() - asked
 
     def add(self, losses: dict[str, Tensor]) -> None:
         """Take note of a step; nothing is read back from the device yet."""
@@ -159,28 +188,12 @@ def _refuse_not_finite(losses: dict[str, float], run: Run | None, out: Path) -> 
         )
 
 
-def _begin_folder(out: Path, config: TrainConfig, *, steps: int) -> None:
-    """Write the config; take lines out of the metrics that a run wrote after the checkpoint it goes on from."""
-    with _disk(out):
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "config.json").write_text(json.dumps(config_as_dict(config), indent=2) + "\n", encoding="utf-8")
-        metrics = out / "metrics.jsonl"
-        if metrics.exists():
-            lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-            metrics.write_text("".join(line for line in lines if _step_of(line) <= steps), encoding="utf-8")
-
-
-def _step_of(line: str) -> float:
-    """Return the step of a line of metrics; of one that was cut short, infinity."""
-    try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return math.inf
-
-
-def _append_metrics(out: Path, event: TrainProgressed) -> None:
-    with _disk(out), (out / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(dataclasses.asdict(event)) + "\n")
+def _logged(log: RunLog, events: Sequence[LoggedEvent]) -> Iterator[LoggedEvent]:
+    """Write events down, and yield them."""
+    for event in events:
+        with _disk(log.out):
+            log.add(event)
+        yield event
 
 
 @contextmanager

@@ -1,0 +1,82 @@
+"""Write down what a run does: metrics.jsonl, TensorBoard where it is installed, and report.html."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cgconv.runtime.errors import CgconvError
+from cgconv.runtime.events import Evaluated, SamplesSaved, TrainProgressed, TrainWarned, event_as_json
+
+from .board import Board, open_board
+from .config import TrainConfig, config_as_dict
+from .report import CONFIG, METRICS, write_environment, write_report
+
+REPORT_EVERY_S = 30.0  # report.html is not written more often
+
+
+class RunLog:
+    """The files of a run that people and programs read while it goes on."""
+
+    def __init__(self, out: Path, board: Board) -> None:
+        self.out = out
+        self.board = board
+        self._images_seen = 0
+        self._reported = -math.inf
+
+    def add(self, event: TrainProgressed | Evaluated | TrainWarned | SamplesSaved) -> None:
+        """Write an event down, where its files belong."""
+        if isinstance(event, SamplesSaved):
+            self.board.picture("samples", event.path, self._images_seen)
+            self._refresh()
+            return
+        self._images_seen = event.images_seen
+        with (self.out / METRICS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event_as_json(event)) + "\n")
+        if isinstance(event, TrainProgressed):
+            self.board.scalars("losses", event.losses, event.images_seen)
+            speed = {"learning_rate": event.learning_rate, "images_per_second": event.images_per_second}
+            self.board.scalars("run", {**speed, "data_wait": event.data_wait}, event.images_seen)
+        elif isinstance(event, Evaluated):
+            self.board.scalars("evaluation", event.metrics, event.images_seen)
+            self._refresh()
+
+    def _refresh(self) -> None:
+        if time.monotonic() - self._reported > REPORT_EVERY_S:
+            write_report(self.out)
+            self._reported = time.monotonic()
+
+
+@contextmanager
+def open_run_log(out: Path, config: TrainConfig, *, images_seen: int) -> Iterator[RunLog]:
+    """Begin or go on with a run's folder: config, environment, metrics; and write its page at the end, however it ends.
+
+    Lines that a run wrote after the checkpoint it goes on from are taken out. Raises OSError.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / CONFIG).write_text(json.dumps(config_as_dict(config), indent=2) + "\n", encoding="utf-8")
+    write_environment(out, sys.argv)
+    metrics = out / METRICS
+    if metrics.exists():
+        lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+        metrics.write_text("".join(line for line in lines if _images_seen(line) <= images_seen), encoding="utf-8")
+    with open_board(out, images_seen=images_seen) as board:
+        log = RunLog(out, board)
+        try:
+            yield log
+        finally:
+            with suppress(CgconvError):  # policy: a page that cannot be written hides no other error
+                write_report(out)
+
+
+def _images_seen(line: str) -> float:
+    """Return the images seen at a line of metrics; of one that was cut short, infinity."""
+    try:
+        return float(json.loads(line)["images_seen"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf
