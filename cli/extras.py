@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from cgconv.runtime.errors import MissingError
+
+_PACKAGES = {"train": ("torch", "lightning"), "gui": ("PySide6",), "tensorrt": ("tensorrt", "cuda")}
+
+
+def installed_extras() -> dict[str, bool]:
+    """Say for each extra whether its packages are there; nothing is imported."""
+    return {extra: all(find_spec(name) is not None for name in names) for extra, names in _PACKAGES.items()}
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from cgconv.runtime.errors import CgconvError
 
 # Each is a module of this folder that holds a command of the same name, and is imported when it is asked for.
 COMMANDS = (
-    "images", "video", "models", "doctor", "data", "train", "evaluate", "test", "export", "engines", "completion",
+    "images", "video", "models", "doctor", "data", "train", "evaluate", "test", "export", "engines",
+    "gui", "worker", "completion",
 )  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def info(model: str, as_json: bool) -> int:
 
         click.echo("no card in the file; found out by running it (cgconv models import keeps this):")
         card = inspect_foreign(path)
-    _print_table([(label, value) for label, value in _card_rows(card) if value])
+    _print_table([(label, value) for label, value in card_rows(card) if value])
     return 0
 
 
@@ -88,20 +88,9 @@ def import_(file: Path, name: str | None, value_range: str | None, bgr: bool) ->
     What an ONNX file takes is found out by running it: layout, value range, sizes. Checkpoints
     (pytorch-CycleGAN-and-pix2pix) need torch: pip install 'cgconv[train]'.
     """
-    if not file.exists():
-        raise UsageError(f"{file}: there is no such file")
-    if _is_checkpoint(file):
-        with needs_extra("train", "importing a checkpoint"):
-            from cgconv.exporter.import_checkpoint import import_checkpoint
-        if sys.stderr.isatty():  # it takes a while, but an error is to be the only line of a log
-            click.echo("rebuilding the network and checking the result against torch …", err=True)
-        path = import_checkpoint(file, name=name).path
-    else:
-        from cgconv.runtime.card import ChannelOrder
-        from cgconv.runtime.foreign import Said, import_onnx, parse_range
-
-        known = parse_range(value_range) if value_range else None
-        path = import_onnx(file, name, Said(known, known, ChannelOrder.BGR if bgr else ChannelOrder.RGB))
+    if sys.stderr.isatty() and file.exists() and _is_checkpoint(file):  # an error is to be the only line of a log
+        click.echo("rebuilding the network and checking the result against torch …", err=True)
+    path = bring_in(file, name, value_range, bgr)
     click.echo(f"{path.stem} is here now: cgconv images photos --model {path.stem}")
     click.echo(f"file: {path}", err=True)
     return 0
@@ -125,6 +114,22 @@ def remove(name: str, yes: bool) -> int:
     return 0
 
 
+def bring_in(file: Path, name: str | None, value_range: str | None, bgr: bool) -> Path:
+    """Import an ONNX file or a checkpoint and return where it is now."""
+    if not file.exists():
+        raise UsageError(f"{file}: there is no such file")
+    if _is_checkpoint(file):
+        with needs_extra("train", "importing a checkpoint"):
+            from cgconv.exporter.import_checkpoint import import_checkpoint
+
+        return import_checkpoint(file, name=name).path
+    from cgconv.runtime.card import ChannelOrder
+    from cgconv.runtime.foreign import Said, import_onnx, parse_range
+
+    known = parse_range(value_range) if value_range else None
+    return import_onnx(file, name, Said(known, known, ChannelOrder.BGR if bgr else ChannelOrder.RGB))
+
+
 def _is_checkpoint(file: Path) -> bool:
     if file.suffix.lower() in CHECKPOINT_SUFFIXES:
         return True
@@ -142,7 +147,7 @@ def _direction(card: ModelCard) -> str:
     return ": ".join(words) or "not said"
 
 
-def _card_rows(card: ModelCard) -> list[tuple[str, str]]:
+def card_rows(card: ModelCard) -> list[tuple[str, str]]:
     size = f"multiples of {card.size_multiple}, at least {card.smallest_size} px"
     if card.fixed_size_hw is not None:
         size = f"{card.fixed_size_hw[1]}×{card.fixed_size_hw[0]} px only"

@@ -102,12 +102,9 @@ def _from_json(kind: Any, value: Any) -> Any:  # Any: a type of the annotations 
     if kind is Path:
         return Path(value)
     arguments = get_args(kind)
-    if Path in arguments:
-        return Path(value)
     if get_origin(kind) is tuple:
-        each = arguments[0]
-        return tuple(_from_json(each, part) for part in value)
-    return value
+        return tuple(_from_json(arguments[0], part) for part in value)  # all of one type
+    return Path(value) if Path in arguments else value
 
 
 @functools.cache

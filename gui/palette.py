@@ -1,0 +1,71 @@
+"""Find colours that fit the desktop's palette, light or dark, and can be read on it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+
+
+def is_dark(palette: QPalette) -> bool:
+    """Say whether light text stands on a dark ground."""
+    return palette.color(QPalette.ColorRole.Window).lightness() < 128
+
+
+def secondary(palette: QPalette) -> QColor:
+    """Return a colour for what is said beside: fainter than text, over 4.5 : 1 on the palette's grounds."""
+    text, ground = palette.color(QPalette.ColorRole.Text), palette.color(QPalette.ColorRole.Base)
+    return _mixed(text, ground, 0.72)
+
+
+def good(palette: QPalette) -> QColor:
+    """Return a green for what is done."""
+    return QColor("#7bd88f") if is_dark(palette) else QColor("#1d6b2f")
+
+
+def bad(palette: QPalette) -> QColor:
+    """Return a red for what has failed."""
+    return QColor("#ff9a8f") if is_dark(palette) else QColor("#a8201a")
+
+
+def _mixed(one: QColor, other: QColor, share: float) -> QColor:
+    parts = zip(one.getRgb()[:3], other.getRgb()[:3], strict=True)  # type: ignore[index]
+    return QColor(*(round(a * share + b * (1 - share)) for a, b in parts))
+
+
+_SHAPES = {
+    "convert": '<rect x="3" y="4" width="18" height="16" rx="2"/><path d="M12 4v16M3 15l4-4 5 5M15 9h3"/>',
+    "train": '<path d="M3 20h18M4 17c3 0 3-6 6-6s3 3 5 3 3-9 6-9"/>',
+    "models": '<rect x="3" y="3" width="7" height="7"/><rect x="14" y="3" width="7" height="7"/>'
+    '<rect x="3" y="14" width="7" height="7"/><rect x="14" y="14" width="7" height="7"/>',
+    "settings": '<path d="M4 7h9M17 7h3M4 17h3M11 17h9"/><circle cx="15" cy="7" r="2"/><circle cx="9" cy="17" r="2"/>',
+    "log": '<path d="M5 5h14M5 10h14M5 15h9M5 20h6"/>',
+    "add": '<path d="M12 5v14M5 12h14"/>',
+    "folder": '<path d="M3 6h6l2 2h10v11H3z"/>',
+    "remove": '<path d="M5 12h14"/>',
+    "up": '<path d="M12 19V5M6 11l6-6 6 6"/>',
+    "down": '<path d="M12 5v14M6 13l6 6 6-6"/>',
+    "start": '<path d="M7 5l12 7-12 7z"/>',
+    "pause": '<path d="M8 5v14M16 5v14"/>',
+    "stop": '<rect x="6" y="6" width="12" height="12"/>',
+}
+
+
+def icon(name: str, palette: QPalette) -> QIcon:
+    """Return a line drawing in the text's colour."""
+    made = QIcon()
+    groups = {QIcon.Mode.Normal: QPalette.ColorGroup.Active, QIcon.Mode.Disabled: QPalette.ColorGroup.Disabled}
+    roles = {mode: palette.color(group, QPalette.ColorRole.ButtonText) for mode, group in groups.items()}
+    for mode, color in roles.items():
+        svg = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="{color.name()}" '
+            f'stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round">{_SHAPES[name]}</svg>'
+        )
+        for edge in (16, 24, 32, 48):
+            pixmap = QPixmap(QSize(edge, edge))
+            pixmap.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(pixmap)
+            QSvgRenderer(svg.encode()).render(painter)
+            painter.end()
+            made.addPixmap(pixmap, mode)
+    return made

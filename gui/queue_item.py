@@ -1,0 +1,117 @@
+"""Hold one entry of the queue, and turn it into a line of the queue's file and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from cgconv.runtime.requests import ConvertOptions
+
+PICTURE, FILM = "picture", "film"
+_FRAMES_A_SECOND = 25  # of films that have not said theirs: only weighs them against pictures
+_UNKNOWN_FILM_FRAMES = 500
+
+
+class State(StrEnum):
+    """Where an entry of the queue is."""
+
+    WAITING = "waiting"  # for Start
+    PLANNED = "planned"  # its output is settled, its turn comes
+    RUNNING = "running"
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+ENDED = frozenset({State.DONE, State.SKIPPED, State.FAILED, State.STOPPED})
+
+
+@dataclass
+class QueueItem:
+    """A picture or film. Empty `model` and None `options` mean: those chosen on the page when Start is pressed."""
+
+    path: Path
+    kind: str
+    file_key: str  # one for all paths that lead to the file
+    folder: Path | None = None
+    model: str = ""
+    options: ConvertOptions | None = None
+    state: State = State.WAITING
+    output: Path | None = None
+    reason: str = ""
+    warnings: list[str] = field(default_factory=list)
+    size_wh: tuple[int, int] | None = None
+    seconds: float | None = None  # a film's length
+    thumbnail: Path | None = None
+    key: int = 0  # given by the queue
+    settled_model: str = ""
+    settled_options: ConvertOptions = field(default_factory=ConvertOptions)
+    progress: float = 0.0  # 0 to 1
+    frames_per_second: float | None = None
+    seconds_left: float | None = None
+    slow_stage: str = ""
+    is_suspect: bool = False  # it was being worked on, among others, when a worker died
+    is_examined: bool = False
+
+    @property
+    def weight(self) -> float:
+        """How much work it is, about: a picture is 1, a film as many as it has frames."""
+        if self.kind == PICTURE:
+            return 1.0
+        return max(1.0, self.seconds * _FRAMES_A_SECOND) if self.seconds else _UNKNOWN_FILM_FRAMES
+
+    def reset(self) -> None:
+        """Make it wait for Start again."""
+        self.state, self.reason, self.output = State.WAITING, "", None
+        self.progress, self.frames_per_second, self.seconds_left, self.slow_stage = 0.0, None, None, ""
+        self.warnings = []
+
+
+_KEPT = ("path", "kind", "file_key", "folder", "model", "state", "output", "reason", "size_wh", "seconds")
+
+
+def line_of(item: QueueItem) -> str:
+    """Return the entry as a line of JSON."""
+    values: dict[str, Any] = {name: getattr(item, name) for name in _KEPT}  # Any: JSON values
+    values["options"] = asdict(item.options) if item.options is not None else None
+    return json.dumps(values, default=str)
+
+
+def item_of(line: str) -> QueueItem:
+    """Return the entry that a line holds; what was under way waits again. Raises ValueError where it holds none."""
+    values = json.loads(line)
+    if not isinstance(values, dict) or not {"path", "kind", "file_key"} <= values.keys():
+        raise ValueError("not an entry of a queue")
+    item = QueueItem(Path(values["path"]), str(values["kind"]), str(values["file_key"]))
+    item.folder = Path(values["folder"]) if values.get("folder") else None
+    item.model = str(values.get("model") or "")
+    item.options = options_of(values["options"]) if values.get("options") else None
+    item.state = State(values.get("state", State.WAITING))
+    item.output = Path(values["output"]) if values.get("output") else None
+    item.reason = str(values.get("reason") or "")
+    if values.get("size_wh"):
+        item.size_wh = (int(values["size_wh"][0]), int(values["size_wh"][1]))
+    item.seconds = values.get("seconds")
+    if item.state in (State.PLANNED, State.RUNNING, State.STOPPED):
+        item.reset()
+    item.progress = 1.0 if item.state in (State.DONE, State.SKIPPED) else 0.0
+    return item
+
+
+def options_of(values: dict[str, Any]) -> ConvertOptions:  # Any: JSON values
+    """Return options from JSON; what is unknown or of another type is left at its default."""
+    defaults = ConvertOptions()
+    known: dict[str, Any] = {}  # Any: a field's own type
+    for wanted in fields(ConvertOptions):
+        value, default = values.get(wanted.name), getattr(defaults, wanted.name)
+        if wanted.name == "out":
+            known["out"] = Path(value) if isinstance(value, str) and value else None
+        elif isinstance(default, float) and isinstance(value, int | float) and not isinstance(value, bool):
+            known[wanted.name] = float(value)
+        elif type(value) is type(default):
+            known[wanted.name] = value
+    return ConvertOptions(**known)

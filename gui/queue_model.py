@@ -1,0 +1,266 @@
+"""Give the queue's entries to a table view: rows that come, go and move, cells in words."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from pathlib import Path
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtGui import QPixmap
+
+from .queue_item import FILM, QueueItem, State
+from .texts import duration, size_in_words
+
+Index = QModelIndex | QPersistentModelIndex
+THUMBNAILS_KEPT = 400  # decoded; the files stay in the cache
+LOOKS_AT_ONCE = 40
+ITEM_ROLE = int(Qt.ItemDataRole.UserRole)
+THUMBNAIL_WH = (64, 44)
+
+
+class Column(IntEnum):
+    """The table's columns."""
+
+    NAME = 0
+    KIND = 1
+    SIZE = 2
+    MODEL = 3
+    STATE = 4
+    SPEED = 5
+    LEFT = 6
+
+
+class QueueModel(QAbstractTableModel):
+    """The entries of the queue, in order.
+
+    Signals:
+        looks_wanted(list): entries that are seen and of which size and thumbnail are not known yet.
+        changed(): something that the queue's file holds has changed.
+    """
+
+    looks_wanted = Signal(list)
+    changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.items: list[QueueItem] = []
+        self._rows: dict[int, int] | None = {}  # key → row; None: to be counted again
+        self._by_key: dict[int, QueueItem] = {}
+        self._by_file: dict[str, QueueItem] = {}
+        self._last_key = 0
+        self._pixmaps: OrderedDict[int, QPixmap] = OrderedDict()
+        self._wanted: list[QueueItem] = []
+        self._looked_for: dict[Path, list[QueueItem]] = {}
+        self._ask = QTimer(self, singleShot=True, interval=30)
+        self._ask.timeout.connect(self._ask_for_looks)
+        self.default_model = ""  # shown for entries without their own
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802  # Qt's signature
+        return 0 if parent.isValid() else len(self.items)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802
+        return 0 if parent.isValid() else len(Column)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> str | None:  # noqa: N802
+        if orientation is not Qt.Orientation.Horizontal or role != Qt.ItemDataRole.DisplayRole:
+            return None
+        return [
+            self.tr("File"),
+            self.tr("Kind"),
+            self.tr("Size"),
+            self.tr("Model"),
+            self.tr("State"),
+            self.tr("Speed"),
+            self.tr("Time left"),
+        ][section]
+
+    def data(self, index: Index, role: int = 0) -> object:
+        if not index.isValid() or index.row() >= len(self.items):
+            return None
+        item, column = self.items[index.row()], Column(index.column())
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return self._text(item, column)
+            case Qt.ItemDataRole.DecorationRole if column is Column.NAME:
+                return self._pixmap(item)
+            case Qt.ItemDataRole.ToolTipRole:
+                return self._tip(item, column)
+            case Qt.ItemDataRole.AccessibleTextRole:
+                text = self._text(item, column)
+                return f"{self.headerData(column, Qt.Orientation.Horizontal)}: {text}" if text else None
+            case Qt.ItemDataRole.TextAlignmentRole if column in (Column.SPEED, Column.LEFT):
+                return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            case _ if role == ITEM_ROLE:
+                return item
+        return None
+
+    def add(self, items: Sequence[QueueItem]) -> int:
+        """Append entries, leaving out files that are there; one that has ended waits again. Return how many are new."""
+        new, again = [], []
+        for item in items:
+            there = self._by_file.get(item.file_key)
+            if there is None:
+                self._last_key += 1
+                item.key = self._last_key
+                self._by_file[item.file_key] = self._by_key[item.key] = item
+                new.append(item)
+            elif there.state in (State.FAILED, State.STOPPED):
+                there.reset()
+                again.append(there)
+        if new:
+            first = len(self.items)
+            self.beginInsertRows(QModelIndex(), first, first + len(new) - 1)
+            self.items.extend(new)
+            self._rows = None
+            self.endInsertRows()
+        for item in again:
+            self.show_change(item)
+        if new or again:
+            self.changed.emit()
+        return len(new)
+
+    def remove(self, items: Iterable[QueueItem]) -> None:
+        """Take entries out; those being worked on stay."""
+        keys = {item.key for item in items if item.state is not State.RUNNING}
+        rows = [row for row, item in enumerate(self.items) if item.key in keys]
+        for first, last in reversed(_stretches(rows)):
+            self.beginRemoveRows(QModelIndex(), first, last)
+            for item in self.items[first : last + 1]:
+                del self._by_key[item.key]
+                del self._by_file[item.file_key]
+                self._pixmaps.pop(item.key, None)
+            del self.items[first : last + 1]
+            self._rows = None
+            self.endRemoveRows()
+        if rows:
+            self.changed.emit()
+
+    def move(self, items: Sequence[QueueItem], by: int) -> None:
+        """Move entries one row up (-1) or down (1); at the end they stay."""
+        rows = sorted(self.row_of(item) for item in items)
+        if not rows or (by < 0 and rows[0] == 0) or (by > 0 and rows[-1] == len(self.items) - 1):
+            return
+        for row in rows if by < 0 else reversed(rows):
+            target = row - 1 if by < 0 else row + 2
+            self.beginMoveRows(QModelIndex(), row, row, QModelIndex(), target)
+            self.items.insert(row + by, self.items.pop(row))
+            self._rows = None
+            self.endMoveRows()
+        self.changed.emit()
+
+    def item(self, key: int) -> QueueItem | None:
+        """Return the entry with this key."""
+        return self._by_key.get(key)
+
+    def row_of(self, item: QueueItem) -> int:
+        """Return an entry's row, -1 where it is no longer there."""
+        if self._rows is None:
+            self._rows = {entry.key: row for row, entry in enumerate(self.items)}
+        return self._rows.get(item.key, -1)
+
+    def show_change(self, item: QueueItem, *, keep: bool = True) -> None:
+        """Let views show an entry anew; with `keep` it goes into the queue's file, too."""
+        row = self.row_of(item)
+        if row >= 0:
+            self.dataChanged.emit(self.index(row, 0), self.index(row, len(Column) - 1))
+        if keep:
+            self.changed.emit()
+
+    def show_default_model(self, name: str) -> None:
+        """Say which model entries without their own will be translated with."""
+        self.default_model = name
+        if self.items:
+            self.dataChanged.emit(self.index(0, Column.MODEL), self.index(len(self.items) - 1, Column.MODEL))
+
+    def show_look(self, path: Path, thumbnail: Path | None, size_wh: tuple[int, int] | None, seconds: float | None,
+                  problem: str) -> None:  # fmt: skip
+        """Take note of what a file looks like."""
+        for item in self._looked_for.pop(path, []):
+            item.thumbnail, item.size_wh, item.seconds = thumbnail, size_wh, seconds
+            if problem and item.state is State.WAITING and not item.reason:
+                item.reason = problem
+            self.show_change(item, keep=False)
+
+    def _text(self, item: QueueItem, column: Column) -> str:
+        match column:
+            case Column.NAME:
+                return item.path.name
+            case Column.KIND:
+                return self.tr("Film") if item.kind == FILM else self.tr("Picture")
+            case Column.SIZE:
+                return size_in_words(item.size_wh, item.seconds)
+            case Column.MODEL:
+                return item.settled_model if item.state not in (State.WAITING,) else item.model or self.default_model
+            case Column.STATE:
+                return self.state_in_words(item)
+            case Column.SPEED:
+                if item.frames_per_second and item.state is State.RUNNING:
+                    return self.tr("{rate} fps").format(rate=f"{item.frames_per_second:.1f}")
+                return ""
+            case Column.LEFT:
+                if item.seconds_left is not None and item.state is State.RUNNING:
+                    return duration(item.seconds_left)
+                return ""
+
+    def state_in_words(self, item: QueueItem) -> str:
+        """Return an entry's state for people."""
+        if item.state is State.RUNNING and item.kind == FILM:
+            return f"{item.progress:.0%}"
+        if item.state is State.WAITING and item.reason:
+            return self.tr("Cannot be read")
+        return {
+            State.WAITING: self.tr("Waiting"),
+            State.PLANNED: self.tr("Next"),
+            State.RUNNING: self.tr("Translating"),
+            State.DONE: self.tr("Done"),
+            State.SKIPPED: self.tr("Exists already"),
+            State.FAILED: self.tr("Failed"),
+            State.STOPPED: self.tr("Stopped"),
+        }[item.state]
+
+    def _tip(self, item: QueueItem, column: Column) -> str:
+        if column is Column.STATE and (item.reason or item.warnings):
+            return "\n".join([*([item.reason] if item.reason else []), *item.warnings])
+        if item.output is not None and item.state not in (State.WAITING, State.FAILED):
+            return f"{item.path}\n→ {item.output}"
+        return str(item.path)
+
+    def _pixmap(self, item: QueueItem) -> QPixmap | None:
+        if item.key in self._pixmaps:
+            self._pixmaps.move_to_end(item.key)
+            return self._pixmaps[item.key]
+        if item.thumbnail is not None:
+            pixmap = QPixmap(str(item.thumbnail))
+            if not pixmap.isNull():
+                self._pixmaps[item.key] = pixmap
+                while len(self._pixmaps) > THUMBNAILS_KEPT:
+                    self._pixmaps.popitem(last=False)
+                return pixmap
+        if not item.is_examined:
+            self._wanted.append(item)
+            if not self._ask.isActive():
+                self._ask.start()
+        return None
+
+    def _ask_for_looks(self) -> None:
+        """Ask for what was painted last, first: who scrolls past a thousand rows waits for none of them."""
+        wanted = [item for item in reversed(self._wanted) if not item.is_examined][:LOOKS_AT_ONCE]
+        self._wanted.clear()
+        for item in wanted:
+            item.is_examined = True
+            self._looked_for.setdefault(item.path, []).append(item)
+        if wanted:
+            self.looks_wanted.emit(wanted)
+
+
+def _stretches(rows: Sequence[int]) -> list[tuple[int, int]]:
+    """Return sorted rows as (first, last) of each unbroken stretch."""
+    found: list[tuple[int, int]] = []
+    for row in rows:
+        if found and row == found[-1][1] + 1:
+            found[-1] = (found[-1][0], row)
+        else:
+            found.append((row, row))
+    return found

@@ -1,0 +1,242 @@
+"""Show the queue as a table, and take what users do with its entries."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QItemSelection, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QContextMenuEvent, QKeySequence, QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QHeaderView,
+    QMenu,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionProgressBar,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from .palette import bad, good, secondary
+from .queue_item import ENDED, FILM, QueueItem, State
+from .queue_model import ITEM_ROLE, THUMBNAIL_WH, Column, QueueModel
+
+ROW_PX = 52
+
+
+class _StateCell(QStyledItemDelegate):
+    """Paints a bar while a film is being translated, else the state in words."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        item = index.data(ITEM_ROLE)
+        if isinstance(item, QueueItem) and item.state is State.RUNNING and item.kind == FILM:
+            super().paint(painter, self._without_text(option), QModelIndex())
+            bar = QStyleOptionProgressBar()
+            rect: QRect = option.rect  # type: ignore[attr-defined]
+            bar.rect = rect.adjusted(6, (rect.height() - 20) // 2, -6, -(rect.height() - 20) // 2)  # type: ignore[attr-defined]
+            bar.minimum, bar.maximum = 0, 1000  # type: ignore[attr-defined]
+            bar.progress = round(item.progress * 1000)  # type: ignore[attr-defined]
+            bar.text, bar.textVisible = f"{item.progress:.0%}", True  # type: ignore[attr-defined]
+            bar.textAlignment = Qt.AlignmentFlag.AlignCenter  # type: ignore[attr-defined]
+            bar.palette = option.palette  # type: ignore[attr-defined]
+            bar.state = QStyle.StateFlag.State_Enabled | QStyle.StateFlag.State_Horizontal  # type: ignore[attr-defined]
+            QApplication.style().drawControl(QStyle.ControlElement.CE_ProgressBar, bar, painter)
+            return
+        super().paint(painter, option, index)
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:  # noqa: N802
+        super().initStyleOption(option, index)
+        item = index.data(ITEM_ROLE)
+        if not isinstance(item, QueueItem):
+            return
+        palette: QPalette = option.palette  # type: ignore[attr-defined]
+        color = {State.DONE: good(palette), State.FAILED: bad(palette)}.get(item.state)
+        if item.state is State.WAITING and item.reason:
+            color = bad(palette)
+        if color is not None:
+            palette.setColor(QPalette.ColorRole.Text, color)
+
+    def _without_text(self, option: QStyleOptionViewItem) -> QStyleOptionViewItem:
+        bare = QStyleOptionViewItem(option)
+        bare.text = ""  # type: ignore[attr-defined]
+        return bare
+
+
+class _NameCell(QStyledItemDelegate):
+    """Paints the thumbnail whole in its place, and the name beside it."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:  # noqa: N802
+        super().initStyleOption(option, index)
+        option.decorationSize = QSize(*THUMBNAIL_WH)  # type: ignore[attr-defined]
+        option.features |= QStyleOptionViewItem.ViewItemFeature.HasDecoration  # type: ignore[attr-defined]
+        option.textElideMode = Qt.TextElideMode.ElideMiddle  # type: ignore[attr-defined]
+
+
+class QueueView(QTableView):
+    """The queue's table.
+
+    Signals:
+        item_chosen(object): the entry that the cursor is on, or None.
+        selection_changed(list): the selected entries.
+        removal_wanted(list), retry_wanted(list): of these entries.
+        move_wanted(list, int): these entries up (-1) or down (1).
+        result_wanted(QueueItem), folder_wanted(QueueItem): open the result, show it in its folder.
+        options_wanted(list): give these entries a model and options of their own.
+        shared_options_wanted(list): these entries follow the page again.
+        reason_wanted(QueueItem): copy why it failed.
+    """
+
+    item_chosen = Signal(object)
+    selection_changed = Signal(list)
+    removal_wanted = Signal(list)
+    retry_wanted = Signal(list)
+    move_wanted = Signal(list, int)
+    result_wanted = Signal(object)
+    folder_wanted = Signal(object)
+    options_wanted = Signal(list)
+    shared_options_wanted = Signal(list)
+    reason_wanted = Signal(object)
+
+    def __init__(self, queue: QueueModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.queue = queue
+        self.setModel(queue)
+        self.setAccessibleName(self.tr("Queue"))
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setIconSize(QSize(*THUMBNAIL_WH))
+        rows = self.verticalHeader()
+        rows.setVisible(False)
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        rows.setDefaultSectionSize(ROW_PX)
+        columns = self.horizontalHeader()
+        columns.setHighlightSections(False)
+        columns.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        columns.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        columns.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
+        columns.setMinimumSectionSize(50)
+        self.fit_columns()
+        self._name_cell, self._state_cell = _NameCell(self), _StateCell(self)
+        self.setItemDelegateForColumn(Column.NAME, self._name_cell)
+        self.setItemDelegateForColumn(Column.STATE, self._state_cell)
+        self._make_actions()
+
+    def fit_columns(self) -> None:
+        """Give every column the width of what it usually holds, in today's font and language."""
+        metrics = self.fontMetrics()
+        widest = {
+            Column.KIND: [self.queue.tr("Picture"), self.queue.tr("Film"), self.queue.tr("Kind")],
+            Column.SIZE: ["1920×1080, 00:00"],
+            Column.MODEL: ["summer2winter", self.queue.tr("Model")],
+            Column.STATE: [self.queue.tr("Exists already"), self.queue.tr("Cannot be read")],
+            Column.SPEED: ["000.0 fps", self.queue.tr("Speed")],
+            Column.LEFT: ["0:00:00", self.queue.tr("Time left")],
+        }
+        for column, words in widest.items():
+            self.setColumnWidth(column, max(metrics.horizontalAdvance(word) for word in words) + 18)
+
+    def _make_actions(self) -> None:
+        self.remove_action = self._action(self.tr("Remove"), QKeySequence.StandardKey.Delete)
+        self.up_action = self._action(self.tr("Move up"), "Ctrl+Up")
+        self.down_action = self._action(self.tr("Move down"), "Ctrl+Down")
+        self.retry_action = self._action(self.tr("Try again"), "F5")
+        self.result_action = self._action(self.tr("Open result"), "Return")
+        self.folder_action = self._action(self.tr("Show in folder"), "Ctrl+Return")
+        self.options_action = self._action(self.tr("Own model and options …"), "Ctrl+E")
+        self.shared_action = self._action(self.tr("Use the page's model and options"), "")
+        self.reason_action = self._action(self.tr("Copy the reason"), "Ctrl+Shift+C")
+        self.remove_action.triggered.connect(lambda: self.removal_wanted.emit(self.selected()))
+        self.up_action.triggered.connect(lambda: self.move_wanted.emit(self.selected(), -1))
+        self.down_action.triggered.connect(lambda: self.move_wanted.emit(self.selected(), 1))
+        self.retry_action.triggered.connect(lambda: self.retry_wanted.emit(self.selected()))
+        self.options_action.triggered.connect(lambda: self.options_wanted.emit(self.selected()))
+        self.shared_action.triggered.connect(lambda: self.shared_options_wanted.emit(self.selected()))
+        self.result_action.triggered.connect(lambda: self._with_current(self.result_wanted))
+        self.folder_action.triggered.connect(lambda: self._with_current(self.folder_wanted))
+        self.reason_action.triggered.connect(lambda: self._with_current(self.reason_wanted))
+        self.doubleClicked.connect(lambda: self._with_current(self.result_wanted))
+        self.refresh_actions()
+
+    def _action(self, text: str, shortcut: QKeySequence.StandardKey | str) -> QAction:
+        action = QAction(text, self)
+        if shortcut:
+            action.setShortcut(QKeySequence(shortcut))
+        action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        self.addAction(action)
+        return action
+
+    def selected(self) -> list[QueueItem]:
+        """Return the selected entries, from top to bottom."""
+        rows = sorted({index.row() for index in self.selectionModel().selectedRows()})
+        return [self.queue.items[row] for row in rows if row < len(self.queue.items)]
+
+    def current(self) -> QueueItem | None:
+        """Return the entry that the cursor is on."""
+        item = self.currentIndex().data(ITEM_ROLE)
+        return item if isinstance(item, QueueItem) else None
+
+    def refresh_actions(self) -> None:
+        """Enable what can be done with what is selected."""
+        items = self.selected()
+        one = items[0] if len(items) == 1 else None
+        for action in (self.up_action, self.down_action):
+            action.setEnabled(bool(items))
+        self.remove_action.setEnabled(any(item.state is not State.RUNNING for item in items))
+        self.retry_action.setEnabled(any(item.state in ENDED for item in items))
+        self.options_action.setEnabled(any(item.state is not State.RUNNING for item in items))
+        self.shared_action.setEnabled(any(item.model or item.options for item in items))
+        has_result = one is not None and one.output is not None and one.state in (State.DONE, State.SKIPPED)
+        self.result_action.setEnabled(has_result)
+        self.folder_action.setEnabled(one is not None)
+        self.reason_action.setEnabled(one is not None and bool(one.reason))
+
+    def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:  # noqa: N802  # Qt's name
+        super().selectionChanged(selected, deselected)
+        self.refresh_actions()
+        self.selection_changed.emit(self.selected())
+
+    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:  # noqa: N802
+        super().currentChanged(current, previous)
+        if current.row() != previous.row() or not current.isValid():
+            self.item_chosen.emit(current.data(ITEM_ROLE) if current.isValid() else None)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802
+        self.refresh_actions()
+        menu = QMenu(self)
+        for group in (
+            (self.result_action, self.folder_action),
+            (self.options_action, self.shared_action),
+            (self.retry_action, self.reason_action),
+            (self.up_action, self.down_action, self.remove_action),
+        ):
+            menu.addActions(list(group))
+            menu.addSeparator()
+        menu.exec(event.globalPos())
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        super().paintEvent(event)
+        if self.queue.items:
+            return
+        painter = QPainter(self.viewport())
+        painter.setPen(secondary(self.palette()))
+        font = painter.font()
+        font.setPointSizeF(font.pointSizeF() * 1.25)
+        painter.setFont(font)
+        painter.drawText(
+            self.viewport().rect().adjusted(40, 20, -40, -20),
+            int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap),
+            self.tr("Drop photographs, films or folders here,\nor press Add files."),
+        )
+
+    def _with_current(self, signal: object) -> None:
+        item = self.current()
+        if item is not None:
+            signal.emit(item)  # type: ignore[attr-defined]  # a bound signal

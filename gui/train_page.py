@@ -1,0 +1,439 @@
+"""Let users train a model of their own on two folders, and watch it learn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QSplitter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cgconv.runtime.events import DataChecked, SamplesSaved, TrainProgressed, TrainStarted
+
+from .palette import secondary
+from .texts import duration
+
+CHECK_AFTER_MS = 400
+CURVE_POINTS = 2000
+Settings = tuple[tuple[str, str], ...]
+
+SMALL: Settings = (
+    ("generator.blocks", "6"),
+    ("generator.width", "32"),
+    ("generator.upsampling", "resize"),
+    ("discriminator.width", "48"),
+    ("data.crop", "128"),
+    ("data.load", "0"),
+    ("data.shrink", "2"),
+    ("loss.identity_every", "2"),
+    ("loss.grid", "30"),
+    ("run.sample_every", "100"),
+    ("run.checkpoint_every", "200"),
+    ("run.report_every", "10"),
+)
+PUBLISHED: Settings = (("run.sample_every", "200"), ("run.report_every", "20"))
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the page asks for."""
+
+    a: Path
+    b: Path
+    name_a: str
+    name_b: str
+    out: Path
+    settings: Settings
+    resume: bool
+
+
+class FolderBox(QFrame):
+    """A folder of pictures: typed, chosen or dropped.
+
+    Signals:
+        folder_changed(): to another text.
+    """
+
+    folder_changed = Signal()
+
+    def __init__(self, title: str, hint: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.setAcceptDrops(True)
+        self.path = QLineEdit(placeholderText=hint)
+        self.path.setAcceptDrops(False)
+        self.path.setAccessibleName(title)
+        self.browse = QToolButton(text="…")
+        self.browse.setAccessibleName(self.tr("Choose the folder: {title}").format(title=title))
+        self.name = QLineEdit()
+        self.name.setAccessibleName(self.tr("What these pictures are: {title}").format(title=title))
+        heading = QLabel(title)
+        font = heading.font()
+        font.setBold(True)
+        heading.setFont(font)
+        heading.setBuddy(self.path)
+        line = QHBoxLayout()
+        line.addWidget(self.path, 1)
+        line.addWidget(self.browse)
+        form = QFormLayout()
+        form.addRow(self.tr("Folder"), line)
+        form.addRow(self.tr("Called"), self.name)
+        layout = QVBoxLayout(self)
+        layout.addWidget(heading)
+        layout.addLayout(form)
+        self.path.textChanged.connect(self._take_name)
+        self.browse.clicked.connect(self._browse)
+        self._title = title
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, None where none is named."""
+        text = self.path.text().strip()
+        return Path(text).expanduser() if text else None
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802  # Qt's name
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        path = Path(event.mimeData().urls()[0].toLocalFile())
+        self.path.setText(str(path if path.is_dir() else path.parent))
+        event.acceptProposedAction()
+
+    def _browse(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, self._title, self.path.text())
+        if chosen:
+            self.path.setText(chosen)
+
+    def _take_name(self) -> None:
+        folder = self.folder
+        if folder is not None:
+            self.name.setText(folder.name)
+        self.folder_changed.emit()
+
+
+class SampleView(QWidget):
+    """Shows a grid of samples as large as there is room."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._pixmap = QPixmap()
+        self.setMinimumSize(300, 200)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAccessibleName(self.tr("Samples: picture, translation, translated back, both ways"))
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(500, 360)
+
+    def show_grid(self, path: Path) -> None:
+        """Show a grid; one that is just being replaced leaves the last one in sight."""
+        pixmap = QPixmap(str(path))
+        if not pixmap.isNull():
+            self._pixmap = pixmap
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), self.palette().base())
+        if self._pixmap.isNull():
+            painter.setPen(secondary(self.palette()))
+            painter.drawText(
+                self.rect().adjusted(20, 20, -20, -20), int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap),
+                self.tr("Samples appear here while the model learns: each row a picture, its translation, and that "
+                        "translated back, in both directions."),
+            )  # fmt: skip
+            return
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        ratio = self.devicePixelRatioF()
+        scaled = self._pixmap.scaled(
+            self.size() * ratio, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+        )
+        scaled.setDevicePixelRatio(ratio)
+        size = scaled.deviceIndependentSize()
+        painter.drawPixmap(round((self.width() - size.width()) / 2), round((self.height() - size.height()) / 2), scaled)
+
+
+class TrainPage(QWidget):
+    """Training.
+
+    Signals:
+        check_wanted(Path, Path): look at these two folders.
+        start_wanted(Training): begin, or go on with a run.
+        pause_wanted(): save a checkpoint and stop.
+        model_wanted(Path, str, str): make a model of this run's direction under this name.
+    """
+
+    check_wanted = Signal(object, object)
+    start_wanted = Signal(object)
+    pause_wanted = Signal()
+    model_wanted = Signal(object, str, str)
+
+    def __init__(self, runs: Path, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._runs = runs
+        self._run: Path | None = None
+        self._is_running = False
+        self._is_checked = False
+        self._curves: dict[str, tuple[list[float], list[float], Any]] = {}  # Any: pyqtgraph's lines
+        self._plot: Any = None  # pyqtgraph's widget, made with the first point
+        self.a = FolderBox(self.tr("From: pictures like yours"), self.tr("Drop a folder of photographs here"))
+        self.b = FolderBox(self.tr("To: what they should look like"), self.tr("Drop a folder of paintings here"))
+        self.preset = QComboBox()
+        for words, settings in (
+            (self.tr("Small: 128 pixels, also for processors"), SMALL),
+            (self.tr("As published: 256 pixels, for a GPU"), PUBLISHED),
+        ):
+            self.preset.addItem(words, settings)
+        self.epochs = QDoubleSpinBox()
+        self.epochs.setRange(0.01, 10_000)
+        self.epochs.setDecimals(2)
+        self.epochs.setValue(100)
+        self.out = QLineEdit()
+        self.out.setAcceptDrops(False)
+        self.findings = QLabel(wordWrap=True)
+        self.findings.setTextFormat(Qt.TextFormat.PlainText)
+        self.start = QPushButton(self.tr("&Start training"))
+        self.resume = QPushButton(self.tr("Continue a run …"))
+        self.pause = QPushButton(self.tr("&Pause"))
+        self.use = QPushButton(self.tr("Use this model now"))
+        self.direction = QComboBox()
+        self.progress = QProgressBar()
+        self.progress.setRange(0, 1000)
+        self.progress.setTextVisible(False)
+        self.progress.setAccessibleName(self.tr("Training progress"))
+        self.status = QLabel(wordWrap=True)
+        self.samples = SampleView()
+        self.curves = QFrame()
+        self.curves.setFrameShape(QFrame.Shape.NoFrame)
+        self._curves_layout = QVBoxLayout(self.curves)
+        self._curves_layout.setContentsMargins(0, 0, 0, 0)
+        self._no_curves = QLabel(self.tr("Curves of the losses appear here."))
+        self._no_curves.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._curves_layout.addWidget(self._no_curves)
+        self._lay_out()
+        self._check = QTimer(self, singleShot=True, interval=CHECK_AFTER_MS)
+        self._check.timeout.connect(self._emit_check)
+        for box in (self.a, self.b):
+            box.folder_changed.connect(self._folders_changed)
+            box.name.textChanged.connect(self._show_directions)
+        self.start.clicked.connect(self._start)
+        self.resume.clicked.connect(self._resume_other)
+        self.pause.clicked.connect(self._pause)
+        self.use.clicked.connect(self._use)
+        self._show_directions()
+        self._refresh()
+
+    def _lay_out(self) -> None:
+        left = QWidget()
+        column = QVBoxLayout(left)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.a)
+        column.addWidget(self.b)
+        form = QFormLayout()
+        for words, widget in (
+            (self.tr("Preset"), self.preset), (self.tr("Times through"), self.epochs), (self.tr("Run's folder"), self.out),
+        ):  # fmt: skip
+            label = QLabel(words)
+            label.setBuddy(widget)
+            widget.setAccessibleName(words)
+            form.addRow(label, widget)
+        column.addLayout(form)
+        column.addWidget(self.findings)
+        column.addStretch(1)
+        buttons = QHBoxLayout()
+        for button in (self.start, self.pause, self.resume):
+            buttons.addWidget(button)
+        column.addLayout(buttons)
+        use = QHBoxLayout()
+        use.addWidget(self.direction, 1)
+        use.addWidget(self.use)
+        column.addLayout(use)
+        right = QSplitter(Qt.Orientation.Vertical)
+        right.addWidget(self.samples)
+        right.addWidget(self.curves)
+        right.setSizes([440, 220])
+        right.setChildrenCollapsible(False)
+        splitter = QSplitter()
+        splitter.addWidget(left)
+        splitter.addWidget(right)
+        splitter.setSizes([400, 700])
+        splitter.setHandleWidth(10)
+        splitter.setChildrenCollapsible(False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 12, 12, 12)
+        layout.addWidget(splitter, 1)
+        layout.addWidget(self.status)
+        layout.addWidget(self.progress)
+
+    def show_check(self, checked: DataChecked) -> None:
+        """Say what the two folders hold."""
+        self._is_checked = not checked.problem
+        if checked.problem:
+            self.findings.setText(checked.problem)
+        else:
+            lines = [self.tr("{a} and {b} pictures.").format(a=checked.pictures_a, b=checked.pictures_b)]
+            lines += checked.findings or [self.tr("Nothing stands in the way.")]
+            self.findings.setText("\n".join(lines))
+        self._refresh()
+
+    def show_event(self, event: object) -> None:
+        """Show how the training goes."""
+        match event:
+            case TrainStarted():
+                self._run = event.out
+                self.status.setText(
+                    self.tr("Learning on {device} in {precision}: the first numbers come soon …").format(
+                        device=event.device, precision=event.precision
+                    )
+                )
+            case TrainProgressed():
+                self.progress.setValue(round(1000 * event.images_seen / max(1, event.images_total)))
+                self.status.setText(
+                    self.tr("{seen} of {total} pictures · {speed} a second · {left} left").format(
+                        seen=f"{event.images_seen:,}", total=f"{event.images_total:,}",
+                        speed=f"{event.images_per_second:.1f}", left=duration(event.seconds_left or 0),
+                    )
+                )  # fmt: skip
+                self._add_points(event.images_seen, event.losses)
+            case SamplesSaved():
+                self.samples.show_grid(event.path)
+
+    def show_end(self, sentence: str) -> None:
+        """Say how the training ended."""
+        self._is_running = False
+        self.status.setText(sentence)
+        self._refresh()
+
+    def show_note(self, sentence: str) -> None:
+        """Say how it goes with something that is no training."""
+        self.status.setText(sentence)
+
+    def show_missing(self, sentence: str) -> None:
+        """Say what has to be installed before anything can be trained."""
+        self.findings.setText(sentence)
+        self.start.setEnabled(False)
+        self.resume.setEnabled(False)
+        self._is_checked = False
+
+    def _folders_changed(self) -> None:
+        self._is_checked = False
+        self.findings.clear()
+        a, b = self.a.folder, self.b.folder
+        if b is not None:
+            name = re.sub(r"[^\w.+-]", "-", b.name) or "model"
+            out, number = self._runs / name, 1
+            while out.exists():
+                number += 1
+                out = self._runs / f"{name}-{number}"
+            self.out.setText(str(out))
+        if a is not None and b is not None:
+            self._check.start()
+        self._refresh()
+
+    def _emit_check(self) -> None:
+        a, b = self.a.folder, self.b.folder
+        if a is not None and b is not None:
+            self.findings.setText(self.tr("Looking at the pictures …"))
+            self.check_wanted.emit(a, b)
+
+    def _show_directions(self) -> None:
+        a, b = self.a.name.text() or "A", self.b.name.text() or "B"
+        self.direction.clear()
+        self.direction.addItem(f"{a} → {b}", "a2b")
+        self.direction.addItem(f"{b} → {a}", "b2a")
+        self.direction.setAccessibleName(self.tr("Direction"))
+
+    def _start(self) -> None:
+        a, b, out = self.a.folder, self.b.folder, self.out.text().strip()
+        if a is None or b is None or not out:
+            return
+        is_paused = self._run is not None and str(self._run) == out
+        epochs = (("optimizer.epochs", str(self.epochs.value())),)
+        settings: Settings = (*self.preset.currentData(), *epochs)
+        self._begin(
+            Training(a, b, self.a.name.text() or "a", self.b.name.text() or "b", Path(out), settings, is_paused)
+        )
+
+    def _resume_other(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, self.tr("The run's folder"), str(self._runs))
+        if chosen:
+            self.out.setText(chosen)
+            self._begin(Training(Path(), Path(), "a", "b", Path(chosen), (), True))
+
+    def _begin(self, training: Training) -> None:
+        self._is_running = True
+        self.status.setText(self.tr("Getting ready …"))
+        self._refresh()
+        self.start_wanted.emit(training)
+
+    def _pause(self) -> None:
+        self.status.setText(self.tr("Saving a checkpoint …"))
+        self.pause.setEnabled(False)
+        self.pause_wanted.emit()
+
+    def _use(self) -> None:
+        if self._run is not None:
+            name = re.sub(r"[^\w.+-]", "-", self._run.name).lstrip("-._+") or "model"
+            self.model_wanted.emit(self._run, self.direction.currentData(), name)
+
+    def _refresh(self) -> None:
+        is_paused = self._run is not None and str(self._run) == self.out.text().strip()
+        self.start.setText(self.tr("&Go on") if is_paused and not self._is_running else self.tr("&Start training"))
+        self.start.setEnabled(not self._is_running and (self._is_checked or is_paused))
+        self.pause.setEnabled(self._is_running)
+        self.resume.setEnabled(not self._is_running)
+        self.use.setEnabled(self._run is not None and not self._is_running)
+        for widget in (self.a, self.b, self.preset, self.epochs, self.out):
+            widget.setEnabled(not self._is_running)
+
+    def _add_points(self, images_seen: int, losses: Mapping[str, float]) -> None:
+        if self._plot is None:
+            self._make_plot()
+        for name, loss in losses.items():
+            if name not in self._curves:
+                import pyqtgraph
+
+                pen = pyqtgraph.mkPen(pyqtgraph.intColor(len(self._curves), 9, values=1), width=2)
+                self._curves[name] = ([], [], self._plot.plot(name=name, pen=pen))
+            xs, ys, line = self._curves[name]
+            xs.append(float(images_seen))
+            ys.append(float(loss or 0))
+            if len(xs) > CURVE_POINTS:
+                del xs[::2], ys[::2]
+            line.setData(xs, ys)
+
+    def _make_plot(self) -> None:
+        import pyqtgraph
+
+        palette = self.palette()
+        self._plot = pyqtgraph.PlotWidget(background=palette.base().color())
+        self._plot.addLegend(offset=(-10, 10), labelTextColor=palette.text().color())
+        for side in ("left", "bottom"):
+            self._plot.getAxis(side).setPen(palette.text().color())
+            self._plot.getAxis(side).setTextPen(palette.text().color())
+        self._plot.setLabel("bottom", self.tr("pictures seen"))
+        self._plot.setLabel("left", self.tr("loss"))
+        self._plot.showGrid(y=True, alpha=0.25)
+        self._plot.setMouseEnabled(x=False, y=False)
+        self._no_curves.hide()
+        self._curves_layout.addWidget(self._plot)

@@ -1,0 +1,173 @@
+"""Show what a file is and what a model makes of it: thumbnails, previews before and after, a film's short loop."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from .errors import CgconvError
+from .film_reader import FilmInfo, FilmReader
+from .find import Kind
+from .images import Animation, Picture, picture_size_hw, read_picture
+from .look import keep_colors
+from .picture_job import resized_hw
+from .shared_translator import Translates
+
+Image = NDArray[np.uint8]  # H×W×3 RGB
+
+DRAFT_EDGE_PX = 512
+LARGEST_PIXELS = 16_000_000  # of a preview; larger pictures are shown smaller
+_DRAFT_JPEG_PIXELS = 40_000_000  # pictures up to this size are decoded for a thumbnail
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What a file is: displayed size in pixels, a film's length."""
+
+    size_hw: tuple[int, int]
+    seconds: float | None
+    thumbnail: Path
+
+
+def cache_folder() -> Path:
+    """Return the folder of everything that can be made again."""
+    return Path(platformdirs.user_cache_dir("cgconv", appauthor=False))
+
+
+def examine(path: Path, kind: Kind, *, edge_px: int) -> Examined:
+    """Return what a file is, with a thumbnail in the cache (made where there is none yet).
+
+    Raises:
+        PictureError, FilmError: it cannot be read. OutputError: the cache cannot be written.
+    """
+    stat = path.stat()
+    named = f"{path.absolute()}|{stat.st_size}|{stat.st_mtime_ns}|{edge_px}"
+    thumbnail = cache_folder() / "thumbnails" / f"{hashlib.sha256(os.fsencode(named)).hexdigest()[:32]}.jpg"
+    if kind is Kind.PICTURE:
+        size_hw, seconds = picture_size_hw(path), None
+        if not thumbnail.exists():
+            write_image(thumbnail, shrunk(_small_picture(path, edge_px), edge_px))
+        return Examined(size_hw, seconds, thumbnail)
+    with FilmReader(path, allow_hdr=True) as reader:
+        if not thumbnail.exists():
+            write_image(thumbnail, shrunk(_frame_at(reader, 0.1 * (reader.info.seconds or 0)), edge_px))
+        return Examined(reader.info.displayed_hw, reader.info.seconds, thumbnail)
+
+
+def picture_for_preview(path: Path, *, short_side: int | None) -> Image:
+    """Return a picture as it will be translated (upright, resized as asked for), over white where it is transparent."""
+    content = read_picture(path)
+    picture = content.frames[0] if isinstance(content, Animation) else content
+    return resized(_opaque(picture), short_side)
+
+
+def frame_for_preview(path: Path, time_s: float, *, short_side: int | None) -> Image:
+    """Return the film's frame at `time_s`, resized as asked for."""
+    with FilmReader(path, allow_hdr=True) as reader:
+        return resized(_frame_at(reader, time_s), short_side)
+
+
+def loop_frames(
+    path: Path, *, start_s: float, seconds: float, per_second: float, short_side: int
+) -> Iterator[tuple[float, Image]]:
+    """Yield images of a film from `start_s` on, at most `per_second` a second, each with its time in the film."""
+    with FilmReader(path, start_s=start_s, end_s=start_s + seconds, allow_hdr=True) as reader:
+        due, step = Fraction(start_s), Fraction(1) / Fraction(per_second)
+        for frame in reader.frames():
+            time = frame.pts * reader.info.time_base - reader.info.first_time_s
+            if time >= due:
+                due = max(due + step, time)
+                yield float(time), resized(_as_uint8(frame.image), min(short_side, *frame.image.shape[:2]))
+
+
+def translated_for_preview(original: Image, translator: Translates, *, colors: bool) -> Image:
+    """Return what the translator makes of an image, with the original's colours where asked for."""
+    translated = translator.translate(original[None])
+    if colors:
+        translated = keep_colors(original[None], translated)
+    return np.asarray(translated[0])
+
+
+def shrunk(image: Image, edge_px: int) -> Image:
+    """Return the image with its longer side at most `edge_px`."""
+    height, width = image.shape[:2]
+    if max(height, width) <= edge_px:
+        return image
+    scale = edge_px / max(height, width)
+    size_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA))
+
+
+def resized(image: Image, short_side: int | None) -> Image:
+    """Return the image with its shorter side at `short_side` pixels; None keeps it."""
+    height, width = resized_hw((image.shape[0], image.shape[1]), short_side)
+    if (height, width) == image.shape[:2]:
+        return image
+    how = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_LANCZOS4
+    return np.asarray(cv2.resize(image, (width, height), interpolation=how))
+
+
+def write_image(path: Path, image: Image) -> None:
+    """Write an image for the window; the suffix decides the format (.jpg for what is kept, .bmp for what is fast)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done, data = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise CgconvError(f"{path}: the preview cannot be written")
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_bytes(data.tobytes())
+    partial.replace(path)
+
+
+def _small_picture(path: Path, edge_px: int) -> Image:
+    """Return a picture at some size over `edge_px`: a JPEG is decoded at an eighth where that is enough."""
+    from PIL import Image as PillowImage
+
+    try:
+        with PillowImage.open(path) as opened:
+            if opened.format in ("JPEG", "MPO"):
+                from PIL import ImageOps
+
+                opened.draft("RGB", (edge_px * 2, edge_px * 2))
+                return np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
+    except Exception:  # what Pillow cannot do here, the real reader says in words or does
+        pass
+    height, width = picture_size_hw(path)
+    if height * width > _DRAFT_JPEG_PIXELS:
+        raise CgconvError(f"{path.name}: too large for a thumbnail")
+    content = read_picture(path)
+    return _opaque(content.frames[0] if isinstance(content, Animation) else content)
+
+
+def _opaque(picture: Picture) -> Image:
+    pixels: NDArray[Any] = picture.pixels  # Any: uint8 or uint16
+    if picture.alpha is not None:
+        whole = np.iinfo(pixels.dtype).max
+        alpha = picture.alpha[..., None].astype(np.float32) / whole
+        pixels = np.rint(pixels * alpha + whole * (1 - alpha)).astype(pixels.dtype)
+    return pixels if pixels.dtype == np.uint8 else np.asarray(pixels >> 8, np.uint8)
+
+
+def _as_uint8(image: NDArray[Any]) -> Image:  # Any: uint8, or float32 in [0, 1]
+    return image if image.dtype == np.uint8 else np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+
+
+def _frame_at(reader: FilmReader, time_s: float) -> Image:
+    """Return the first frame at or after `time_s`, or the last one there is."""
+    info: FilmInfo = reader.info
+    after = int((Fraction(time_s) + info.first_time_s) / info.time_base) - 1 if time_s > 0 else None
+    image = next((frame.image for frame in reader.frames(after_pts=after)), None)
+    if image is None and time_s > 0:
+        return _frame_at(reader, max(0.0, time_s - 1.0) if time_s > 1.5 else 0.0)
+    if image is None:
+        raise CgconvError(f"{reader.path.name}: no frame can be shown")
+    return _as_uint8(image)
