@@ -82,15 +82,13 @@ class EngineRunner:
             self._prepare(shapes)
         slot = self._slots[self._next]
         self._next = (self._next + 1) % len(self._slots)
-        slot.settle()  # the batch before the last: fetched into its own arrays before its memory is used again
+        slot.settle()  # the batch before the last has left the slot's memory, here and on the GPU
         for name in self._inputs:
             np.copyto(slot.pinned[name].array(shapes[name], self._dtypes[name]), feeds[name], casting="no")
-        self._uploads.wait(slot.computed)  # the slot's last batch is read before it is overwritten
         for name in self._inputs:
             self._uploads.upload(slot.device[name], slot.pinned[name], feeds[name].nbytes)
         self._uploads.record(slot.uploaded)
         self._computes.wait(slot.uploaded)
-        self._computes.wait(slot.downloaded)  # and its last result has left the GPU
         self._compute(slot)
         self._downloads.wait(slot.computed)
         for name in self._outputs:
