@@ -66,7 +66,8 @@ def download(dataset: str | None, out: Path | None, sha256: str | None, base_url
             raise
         archive.unlink(missing_ok=True)
     others = f", {unzipped.left_out} other files left out" if unzipped.left_out else ""
-    click.echo(f"{unzipped.pictures:,} pictures in {folder}{others}: cgconv data check {folder}", err=as_json)
+    count = f"{unzipped.pictures:,} picture{'' if unzipped.pictures == 1 else 's'}"
+    click.echo(f"{count} in {folder}{others}: cgconv data check {folder}", err=as_json)
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -50,7 +49,7 @@ def download(model: str | None, sha256: str | None, name: str | None, base_url: 
     Without a name the list is shown. What was fetched before is recognised by its hash; a download that broke off goes
     on where it was.
     """
-    from cgconv.runtime.catalogue import Kind, download_folder, find_entry
+    from cgconv.runtime.catalogue import Kind, download_folder, file_name, find_entry
 
     if model is None:
         return show_list(Kind.MODEL, base_url, as_json=as_json)
@@ -58,13 +57,13 @@ def download(model: str | None, sha256: str | None, name: str | None, base_url: 
 
     entry = find_entry(Kind.MODEL, model, base_url=base_url)
     name = free_path(name or entry.name).stem  # a name that is taken is said before anything is fetched
-    if _is_checkpoint_name(entry.url):
+    if _is_checkpoint_name(file_name(entry.url)):
         with needs_extra("train", "importing a checkpoint"):
             import cgconv.exporter.import_checkpoint  # noqa: F401  # said before 46 MB are fetched
     with open_file_show(as_json=as_json) as show:
         for sentence in entry.terms:
             show.note(sentence)
-        file, finished = fetch_entry(entry, download_folder() / _file_name(entry.url), sha256, show)
+        file, finished = fetch_entry(entry, download_folder() / (file_name(entry.url) or "model"), sha256, show)
         show.wait("importing it and checking the result …")
         try:
             path = _import(file, name, entry, finished)
@@ -144,14 +143,7 @@ def _import(file: Path, name: str, entry: Entry, finished: DownloadFinished) -> 
     return path
 
 
-def _is_checkpoint_name(url: str) -> bool:
+def _is_checkpoint_name(name: str) -> bool:
     from .models import CHECKPOINT_SUFFIXES
 
-    return Path(_file_name(url)).suffix.lower() in CHECKPOINT_SUFFIXES
-
-
-def _file_name(url: str) -> str:
-    from urllib.parse import unquote, urlsplit
-
-    last = Path(unquote(urlsplit(url).path)).name
-    return re.sub(r"[^\w.+-]", "_", last)[-100:] or "model"
+    return Path(name).suffix.lower() in CHECKPOINT_SUFFIXES

@@ -65,7 +65,7 @@ class FileShow:
             console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
             self._progress = Progress(*columns, console=console, transient=True)
         self._task: TaskID | None = None
-        self._last_line = float("-inf")
+        self._last_line = time.monotonic()  # what takes less than a moment needs no line
 
     def show(self, event: Event) -> None:
         match event:
@@ -106,9 +106,8 @@ class FileShow:
     def _advance(self, done: int, total: int | None, line: str) -> None:
         if self._progress is None:
             if time.monotonic() - self._last_line >= LINE_EVERY_S and done != total:
-                if self._last_line > 0:  # what takes less than a moment needs no line
-                    self.note(line)
                 self._last_line = time.monotonic()
+                self.note(line)
             return
         if self._task is None:
             self._progress.start()

@@ -86,10 +86,7 @@ def find_entry(kind: Kind, name_or_url: str, *, base_url: str | None = None) -> 
     """Return what a name of the list, or an address, means. Raises UsageError with the nearest names."""
     if "://" in name_or_url:
         url = checked_url(name_or_url)
-        stem = PurePosixPath(unquote(urlsplit(url).path)).name
-        return Entry(
-            kind, re.sub(r"\.(pth|pt|ckpt|pkl|model|tar|bin|safetensors|onnx|zip)$", "", stem, flags=re.I), url
-        )
+        return Entry(kind, FILE_SUFFIX.sub("", file_name(url)), url)
     entries = {entry.name: entry for entry in list_entries(kind, base_url=base_url)}
     if name_or_url in entries:
         return entries[name_or_url]
@@ -102,16 +99,20 @@ def find_entry(kind: Kind, name_or_url: str, *, base_url: str | None = None) -> 
     )
 
 
+def file_name(url: str) -> str:
+    """Return the last part of an address as a file's name that is safe on every system; "" where it has none."""
+    last = PurePosixPath(unquote(urlsplit(url).path)).name
+    return re.sub(r"[^\w.+-]", "_", last).lstrip(".")[-100:]
+
+
 def expected_sha256(entry: Entry, given: str | None) -> Expected:
-    """Return the hash to insist on: the user's, else a published one, else the one seen at the first download."""
+    """Return the hash to insist on: the user's, else that of the last download accepted, else a published one."""
     if given:
         return Expected(checked_sha256(given), "--sha256")
-    if entry.sha256:
-        return Expected(entry.sha256, entry.sha256_from)
     seen = _record().get(shown_url(entry.url))
     if seen is not None:
-        return Expected(seen["sha256"], f"the first download from there, on {seen['date']},")
-    return Expected(None, "")
+        return Expected(seen["sha256"], f"the last download from there, on {seen['date']},")
+    return Expected(entry.sha256, entry.sha256_from)
 
 
 def fetch(

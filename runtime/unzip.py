@@ -22,6 +22,7 @@ from .picture_formats import SUFFIXES
 
 CHUNK = 1024 * 1024
 REPORT_EVERY = 50  # files
+SPLITS = re.compile(r"(train|test|val)[AB]?$")  # folders that a data set needs
 WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
@@ -50,7 +51,7 @@ def unzip_pictures(
 ) -> Generator[FilesProgressed, None, Unzipped]:
     """Unpack the pictures of `archive` into the new folder `folder`, which appears whole or not at all.
 
-    A single folder around everything is left away. Hidden files, macOS's `__MACOSX` and files that are no pictures,
+    A single folder around everything is left away, unless it is called trainA or the like. Hidden files, macOS's `__MACOSX` and files that are no pictures,
     by name or by their first bytes, are left out. Refused whole, before anything is written: names that lead out of
     the folder (`..`, absolute, a drive), links and other special files, encryption, more files or bytes than `limits`,
     a file that unpacks to a hundred times its size, parts that overlap.
@@ -66,7 +67,8 @@ def unzip_pictures(
             wanted = [(info, parts) for info, parts in members if _is_wanted(parts)]
             if not wanted:
                 raise DataError(f"{archive}: there is no picture in it")
-            wrapped = len({parts[0] for _, parts in wanted}) == 1 and all(len(parts) > 1 for _, parts in wanted)
+            tops = {parts[0] for _, parts in wanted}
+            wrapped = len(tops) == 1 and all(len(parts) > 1 for _, parts in wanted) and not SPLITS.match(tops.pop())
             partial.mkdir(parents=True)
             pictures = 0
             for number, (info, parts) in enumerate(wanted):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import signal
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -82,6 +85,14 @@ class Site:
     def serves(self, path: str, answer: Answer | bytes) -> str:
         self.pages[path] = answer if callable(answer) else lambda visit: visit.file(answer)
         return self.url + path
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go to the test's own servers directly, wherever the tests run."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture
@@ -432,6 +443,15 @@ def test_a_server_that_is_busy_is_asked_again(site: Site, tmp_path: Path) -> Non
     assert (tmp_path / "a.bin").read_bytes() == BODY
 
 
+def test_a_proxy_that_the_environment_names_is_used(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", site.url)
+    site.pages["http://nowhere.invalid/a.bin"] = lambda visit: visit.file(BODY)
+    get("http://nowhere.invalid/a.bin", tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == BODY
+
+
 def test_no_server_at_all_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="refuses the connection"):
         get("http://127.0.0.1:9/a.bin", tmp_path / "a.bin")
@@ -560,7 +580,7 @@ def test_the_hash_of_the_first_download_is_asked_of_later_ones(site: Site, tmp_p
     assert "secret" not in record.read_text()
     site.serves("/net.pth", OTHER)
     with pytest.raises(
-        DownloadError, match=f"the first download from there, on 20.*, says {HASH}.*--sha256 {OTHER_HASH}"
+        DownloadError, match=f"the last download from there, on 20.*, says {HASH}.*--sha256 {OTHER_HASH}"
     ):
         list(fetch(entry, tmp_path / "two", limits=QUICK))
     list(fetch(entry, tmp_path / "two", sha256=OTHER_HASH, limits=QUICK))
@@ -682,6 +702,51 @@ def test_a_wrong_hash_ends_the_command_with_one_line(
     assert HASH in said.err.splitlines()[-1]
     assert main(["models", "download", "http://x.org/a.onnx", "--sha256", "abc"]) == 2
     assert "no SHA-256" in capfd.readouterr().err
+
+
+def test_a_killed_command_goes_on_where_it_was_and_ctrl_c_says_so(site: Site, tmp_path: Path) -> None:
+    data, over = small_resnet(width=16, blocks=1).SerializeToString(), threading.Event()
+
+    def stall(visit: Visit) -> None:
+        """Send a third of what is left, and then nothing."""
+        begin = visit.range_begin
+        rest = data[begin:]
+        headers = {"Content_Length": len(rest), "ETag": '"one"'}
+        if begin:
+            headers["Content_Range"] = f"bytes {begin}-{len(data) - 1}/{len(data)}"
+        visit.head(206 if begin else 200, **headers)
+        visit.body(rest[: len(rest) // 3])
+        over.wait(60)
+
+    url = site.serves("/net.onnx", stall)
+    environment = os.environ | {"CGCONV_MODELS": str(tmp_path / "models"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment["XDG_DATA_HOME"] = str(tmp_path / "data")
+    command = [sys.executable, "-m", "cgconv.cli", "models", "download", url, "--json"]
+    part = tmp_path / "cache" / "cgconv" / "downloads" / ".net.onnx.part"
+    sizes = []
+    for number, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
+        before = part.stat().st_size if part.exists() else 0
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+        )
+        for _ in range(6000):
+            if part.exists() and part.stat().st_size > before:
+                break
+            time.sleep(0.01)
+        time.sleep(0.1)
+        process.send_signal(number)
+        out, error = process.communicate(timeout=60)
+        assert process.returncode == code
+        sizes.append(part.stat().st_size)
+    assert 0 < sizes[0] < sizes[1] < len(data)
+    assert "the same command goes on from there" in error.splitlines()[-1]
+    assert json.loads(out.splitlines()[-1])["event"] == "CommandFailed"
+    over.set()
+    site.serves("/net.onnx", data)
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert site.asked[-1][1] == f"bytes={sizes[1]}-"
+    assert (tmp_path / "models" / "net.onnx").exists()
 
 
 def test_without_a_name_the_list_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
