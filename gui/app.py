@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QLibraryInfo, QLocale, QLockFile, QObject, Qt, QTimer, QTranslator, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox, QSystemTrayIcon
 
 from cgconv.runtime import events, requests
@@ -22,7 +22,7 @@ from .dialogs import ItemDialog, ModelDialog
 from .log_page import LogPage
 from .main_window import MainWindow
 from .memory import PRESET_SUFFIX, Memory, read_preset, write_preset
-from .palette import icon
+from .palette import icon, readable
 from .queue_item import ENDED, QueueItem, State
 from .queue_model import QueueModel
 from .settings_page import SettingsPage
@@ -603,7 +603,12 @@ def _open_folder(folder: Path) -> None:
 def show_appearance(name: str) -> None:
     """Make everything light or dark, or leave it to the desktop."""
     schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
+    QGuiApplication.setPalette(QPalette())
     QGuiApplication.styleHints().setColorScheme(schemes.get(name, Qt.ColorScheme.Unknown))
+    before = QGuiApplication.palette()
+    after = readable(before)
+    if after != before:
+        QGuiApplication.setPalette(after)
 
 
 def install_language(application: QApplication, name: str) -> None:

@@ -83,7 +83,7 @@ class CompareView(QWidget):
         self._message = ""
 
     def show_pictures(self, original: Pyramid | None, translated: Pyramid | None, scale: float) -> None:
-        """Show these; `scale` is their size over the full size. Zoom and divider stay where the picture's shape does."""
+        """Show these; `scale` is their size over the full size. Zoom and divider stay where the shape stays."""
         self._original, self._translated = original, translated
         if original is not None:
             width, height = original.size_wh

@@ -122,7 +122,7 @@ class _Card(QStyledItemDelegate):
         font.setBold(False)
         painter.setFont(font)
         painter.setPen(faint)
-        for words in gallery.lines(model):
+        for words in filter(None, gallery.lines(model)):
             box.translate(0, line)
             self._paint_line(painter, box, words)
         if state & QStyle.StateFlag.State_HasFocus:

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QMainWi
 
 from .palette import icon
 
-NAVIGATION_PX = 148
+NAVIGATION_PX = 124
 
 
 class DropHint(QWidget):

@@ -47,8 +47,7 @@ class OptionsPanel(QWidget):
             (self.tr("Name"), self.name),
             (self.tr("If one exists"), self.exists),
             (self.tr("Short side"), self.short_side),
-            (self.tr("Film codec"), self.codec),
-            (self.tr("Film quality"), self.crf),
+            (self.tr("Film"), _row(self.codec, self.crf)),
             (self.tr("Picture quality"), self.quality),
             (self.tr("Compute on"), self.device),
         )
@@ -72,7 +71,7 @@ class OptionsPanel(QWidget):
         self.more.toggled.connect(self._show_advanced)
         self.advanced.hide()
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(0, 0, 8, 0)
         layout.addWidget(sight)
         layout.addWidget(self.more)
         layout.addWidget(self.advanced)
@@ -108,7 +107,8 @@ class OptionsPanel(QWidget):
             ("prores", "ProRes"), ("ffv1", "FFV1"),
         )  # fmt: skip
         self.crf = _number(-1, 63, self.tr("Automatic"), prefix="CRF ")
-        self.crf.setToolTip(self.tr("Lower is better and larger"))
+        self.crf.setToolTip(self.tr("Film quality: lower is better and larger"))
+        self.crf.setAccessibleName(self.tr("Film quality"))
         self.quality = _number(0, 100, self.tr("Automatic"), suffix=" %")
         self.device = _choice(
             ("auto", self.tr("Automatic")), ("cpu", self.tr("Processor")), ("cuda", self.tr("NVIDIA GPU")),
@@ -127,8 +127,10 @@ class OptionsPanel(QWidget):
             box.setDecimals(2)
             box.setSuffix(" s")
             box.setSpecialValueText(words)
-        self.backend = _choice(("auto", self.tr("Automatic")), ("onnxruntime", "ONNX Runtime"), ("openvino", "OpenVINO"),
-                               ("tensorrt", "TensorRT"))  # fmt: skip
+        self.backend = _choice(
+            ("auto", self.tr("Automatic")), ("onnxruntime", "ONNX Runtime"), ("openvino", "OpenVINO"),
+            ("tensorrt", "TensorRT"),
+        )  # fmt: skip
         self.precision = _choice(("auto", self.tr("Automatic")), ("fp32", "fp32"), ("fp16", "fp16"), ("bf16", "bf16"))
         self.batch = _number(1, 256, "")
         self.threads = _number(0, 256, self.tr("All"))
@@ -150,8 +152,8 @@ class OptionsPanel(QWidget):
         box = QWidget()
         form = QFormLayout(box)
         form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(6)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setVerticalSpacing(5)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         for words, widget in rows:
             if not words:

@@ -6,6 +6,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
+READABLE = 4.5  # contrast of text, WCAG 2.2 AA
+
 
 def is_dark(palette: QPalette) -> bool:
     """Say whether light text stands on a dark ground."""
@@ -26,6 +28,32 @@ def good(palette: QPalette) -> QColor:
 def bad(palette: QPalette) -> QColor:
     """Return a red for what has failed."""
     return QColor("#ff9a8f") if is_dark(palette) else QColor("#a8201a")
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    """Return how well one colour can be read on another, 1 to 21 (WCAG 2.2, relative luminance)."""
+
+    def luminance(color: QColor) -> float:
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+                  for part in (color.redF(), color.greenF(), color.blueF())]  # fmt: skip
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def readable(palette: QPalette) -> QPalette:
+    """Return the palette with a selection colour on which its text can be read (4.5 : 1), where it could not."""
+    made = QPalette(palette)
+    for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
+        ground = made.color(group, QPalette.ColorRole.Highlight)
+        text = made.color(group, QPalette.ColorRole.HighlightedText)
+        for _ in range(20):
+            if contrast(ground, text) >= READABLE:
+                break
+            ground = ground.darker(108) if text.lightness() > 128 else ground.lighter(108)
+        made.setColor(group, QPalette.ColorRole.Highlight, ground)
+    return made
 
 
 def _mixed(one: QColor, other: QColor, share: float) -> QColor:
@@ -54,9 +82,12 @@ _SHAPES = {
 def icon(name: str, palette: QPalette) -> QIcon:
     """Return a line drawing in the text's colour."""
     made = QIcon()
-    groups = {QIcon.Mode.Normal: QPalette.ColorGroup.Active, QIcon.Mode.Disabled: QPalette.ColorGroup.Disabled}
-    roles = {mode: palette.color(group, QPalette.ColorRole.ButtonText) for mode, group in groups.items()}
-    for mode, color in roles.items():
+    colors = {
+        QIcon.Mode.Normal: palette.color(QPalette.ColorGroup.Active, QPalette.ColorRole.ButtonText),
+        QIcon.Mode.Disabled: palette.color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.ButtonText),
+        QIcon.Mode.Selected: palette.color(QPalette.ColorGroup.Active, QPalette.ColorRole.HighlightedText),
+    }
+    for mode, color in colors.items():
         svg = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="{color.name()}" '
             f'stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round">{_SHAPES[name]}</svg>'

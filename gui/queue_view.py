@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelection, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QContextMenuEvent, QKeySequence, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -128,20 +128,22 @@ class QueueView(QTableView):
         self.setItemDelegateForColumn(Column.NAME, self._name_cell)
         self.setItemDelegateForColumn(Column.STATE, self._state_cell)
         self._make_actions()
+        self.selectionModel().selectionChanged.connect(self._tell_selection)
+        self.selectionModel().currentChanged.connect(self._tell_current)
 
     def fit_columns(self) -> None:
         """Give every column the width of what it usually holds, in today's font and language."""
         metrics = self.fontMetrics()
         widest = {
             Column.KIND: [self.queue.tr("Picture"), self.queue.tr("Film"), self.queue.tr("Kind")],
-            Column.SIZE: ["1920×1080, 00:00"],
-            Column.MODEL: ["summer2winter", self.queue.tr("Model")],
+            Column.SIZE: ["1920×1080, 0:00"],
+            Column.MODEL: ["monet2photo", self.queue.tr("Model")],
             Column.STATE: [self.queue.tr("Exists already"), self.queue.tr("Cannot be read")],
             Column.SPEED: ["000.0 fps", self.queue.tr("Speed")],
             Column.LEFT: ["0:00:00", self.queue.tr("Time left")],
         }
         for column, words in widest.items():
-            self.setColumnWidth(column, max(metrics.horizontalAdvance(word) for word in words) + 18)
+            self.setColumnWidth(column, max(metrics.horizontalAdvance(word) for word in words) + 14)
 
     def _make_actions(self) -> None:
         self.remove_action = self._action(self.tr("Remove"), QKeySequence.StandardKey.Delete)
@@ -198,13 +200,11 @@ class QueueView(QTableView):
         self.folder_action.setEnabled(one is not None)
         self.reason_action.setEnabled(one is not None and bool(one.reason))
 
-    def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:  # noqa: N802  # Qt's name
-        super().selectionChanged(selected, deselected)
+    def _tell_selection(self) -> None:
         self.refresh_actions()
         self.selection_changed.emit(self.selected())
 
-    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:  # noqa: N802
-        super().currentChanged(current, previous)
+    def _tell_current(self, current: QModelIndex, previous: QModelIndex) -> None:
         if current.row() != previous.row() or not current.isValid():
             self.item_chosen.emit(current.data(ITEM_ROLE) if current.isValid() else None)
 

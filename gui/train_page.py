@@ -251,8 +251,10 @@ class TrainPage(QWidget):
         column.addWidget(self.b)
         form = QFormLayout()
         for words, widget in (
-            (self.tr("Preset"), self.preset), (self.tr("Times through"), self.epochs), (self.tr("Run's folder"), self.out),
-        ):  # fmt: skip
+            (self.tr("Preset"), self.preset),
+            (self.tr("Times through"), self.epochs),
+            (self.tr("Run's folder"), self.out),
+        ):
             label = QLabel(words)
             label.setBuddy(widget)
             widget.setAccessibleName(words)

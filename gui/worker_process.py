@@ -66,7 +66,10 @@ class WorkerProcess(QObject):
         process, self._process = self._process, None
         if process is None:
             return
-        process.disconnect(self)
+        process.readyReadStandardOutput.disconnect()
+        process.readyReadStandardError.disconnect()
+        process.finished.disconnect()
+        process.errorOccurred.disconnect()
         process.closeWriteChannel()
         if not process.waitForFinished(LAST_WORDS_MS):
             process.kill()

@@ -1,0 +1,102 @@
+"""The program on a real X server, with another program's drag and a real mouse."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from gui_window import make_pictures, models  # noqa: F401  # a fixture
+
+pytestmark = [
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(
+        not (shutil.which("Xvfb") and shutil.which("xdotool")),
+        reason="needs Xvfb and xdotool: `apt-get install xvfb xdotool libxcb-cursor0` (make test does where it may)",
+    ),
+]
+PATIENCE_S = 120
+WINDOW_WH = (1280, 800)
+
+
+@pytest.fixture
+def display() -> Iterator[str]:
+    """An X server of its own, as large as the two windows side by side."""
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x900x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
+    os.close(write)
+    with os.fdopen(read) as number:
+        name = number.readline().strip()
+    assert name, "Xvfb did not start"
+    yield f":{name}"
+    server.terminate()
+    server.wait(10)
+
+
+def test_files_dragged_from_another_program_come_out_translated(
+    display: str, tmp_path: Path, models: Path
+) -> None:  # fmt: skip
+    pictures = make_pictures(tmp_path / "photos", 2)
+    environment = {
+        **os.environ, "DISPLAY": display, "QT_QPA_PLATFORM": "xcb", "LC_ALL": "C.UTF-8", "QT_SCALE_FACTOR": "1",
+        "XDG_CONFIG_HOME": str(tmp_path / "config"), "CGCONV_MODELS": str(models),
+    }  # fmt: skip
+    environment.pop("WAYLAND_DISPLAY", None)
+
+    def xdotool(*arguments: object) -> str:
+        ran = subprocess.run(
+            ["xdotool", *map(str, arguments)], env=environment, capture_output=True, text=True, check=False
+        )
+        return ran.stdout.strip()
+
+    log = (tmp_path / "log").open("w")
+    source = [sys.executable, str(Path(__file__).with_name("drag_source.py")), *map(str, pictures)]
+    programs = [
+        subprocess.Popen([sys.executable, "-m", "cgconv.cli", "gui"], env=environment, stderr=log),
+        subprocess.Popen(source, env=environment, stderr=log),
+    ]
+    try:
+        _wait(lambda: xdotool("search", "--onlyvisible", "--name", "^cgconv$"), "the program's window")
+        _wait(lambda: xdotool("search", "--onlyvisible", "--name", "files to drag"), "the other window")
+        time.sleep(1)  # until both have drawn themselves and listen
+        xdotool("mousemove", 1400, 180)
+        xdotool("mousedown", 1)
+        for x in (1395, 1380, 1340, 1200, 900, 600, 500, 495, 490):  # step by step, as a hand does
+            xdotool("mousemove", x, 300)
+            time.sleep(0.1)
+        time.sleep(0.5)
+        xdotool("mouseup", 1)
+        queue = tmp_path / "config" / "cgconv" / "queue.jsonl"
+        _wait(lambda: queue.exists() and len(queue.read_text().splitlines()) == 2, "the files in the queue")
+        results = [path.with_name(f"{path.stem}.alpha.png") for path in pictures]
+        start = (WINDOW_WH[0] - 264, WINDOW_WH[1] - 32)  # the first of three buttons in the lower right corner
+        xdotool("mousemove", *start)
+        xdotool("click", 1)
+        _wait(lambda: all(path.exists() for path in results), "the results")
+        for path, result in zip(pictures, results, strict=True):
+            before, after = cv2.imread(str(path)), cv2.imread(str(result))
+            assert before.shape == after.shape
+            assert np.abs(before.astype(int) - after).mean() > 5
+    except AssertionError as error:
+        log.flush()
+        raise AssertionError(f"{error}; the programs said: {(tmp_path / 'log').read_text()[-2000:]}") from error
+    finally:
+        for program in programs:
+            program.terminate()
+            program.wait(20)
+        log.close()
+
+
+def _wait(condition: Callable[[], object], what: str) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until, f"waited in vain for {what}"
+        time.sleep(0.2)
