@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -153,6 +154,8 @@ class _EngineOptions:
 def _write_half(model: Path, out: Path | None, name: str | None, pictures: Path | None, overwrite: bool) -> Path:
     from cgconv.exporter.half import export_half
 
+    if sys.stderr.isatty():  # it takes a while, but an error is to be the only line of a log
+        click.echo("checking half precision against float32, picture by picture …", err=True)
     exported = export_half(model, out=out, name=name, pictures=pictures, exists_ok=overwrite)
     click.echo(f"{exported.path} ({exported.card.direction or exported.card.name}, half precision)")
     for line in _half_lines(exported):

@@ -148,6 +148,8 @@ def _direction(card: ModelCard) -> str:
 
 
 def card_rows(card: ModelCard) -> list[tuple[str, str]]:
+    half = card.verification.get("fp16")
+    half = half if isinstance(half, dict) else {}
     size = f"multiples of {card.size_multiple}, at least {card.smallest_size} px"
     if card.fixed_size_hw is not None:
         size = f"{card.fixed_size_hw[1]}×{card.fixed_size_hw[0]} px only"
@@ -168,7 +170,8 @@ def card_rows(card: ModelCard) -> list[tuple[str, str]]:
         ("licence", card.licence),
         ("data", card.data),
         ("source", _pairs(card.source)),
-        ("verified", _pairs(card.verification)),
+        ("verified", _pairs({key: value for key, value in card.verification.items() if key != "fp16"})),
+        ("half precision", _pairs({key: value for key, value in half.items() if not isinstance(value, dict)})),
     ]
 
 

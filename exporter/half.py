@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from cgconv.runtime.backend import cuda_devices
 from cgconv.runtime.card import ModelCard, read_card, write_card
 from cgconv.runtime.errors import ModelError, OutputError, UsageError
+from cgconv.runtime.foreign import adopt
 from cgconv.runtime.graph import IMAGES, TRANSLATED, Doors, Precision, first_line, modernise, specialise
 from cgconv.runtime.half import convert_to_half, convolutions, half_convolutions, has_halves, round_like_half
 from cgconv.runtime.model_file import load_model, write_model
@@ -87,13 +88,11 @@ def export_half(
         OutputError: the file is there already, or cannot be written.
     """
     model = load_model(source)
-    card = read_card(model)
-    if card is None:
-        from cgconv.runtime.foreign import adopt
-
-        model, card = adopt(model, source)
     if has_halves(model.graph):
         raise UsageError(f"{source}: is in half precision already")
+    card = read_card(model)
+    if card is None:
+        model, card = adopt(model, source)
     target = _target(source, out, name)
     if target.exists() and target.samefile(source):
         raise UsageError(f"{target}: the file in half precision would replace the float32 one; name another --out")

@@ -429,6 +429,10 @@ def test_a_model_becomes_a_file_in_half_precision_by_name_or_path(
     assert "of 3 pictures" in shown.err
     assert "10 of 10 convolutions in half precision; 0 ran so here, on CPUExecutionProvider" in shown.err
     assert "back to float32" in shown.err
+    assert main(["models", "info", "paint.fp16"]) == 0
+    described = capfd.readouterr().out
+    assert "pictures real, worst db" in described
+    assert "a.png" not in described
     assert main(["export", str(source), "--fp16", "--out", str(tmp_path / "elsewhere"), "--name", "small"]) == 0
     assert (tmp_path / "elsewhere" / "small.fp16.onnx").is_file()
     assert "4 made-up pictures" in capfd.readouterr().err
@@ -439,7 +443,7 @@ def test_a_model_becomes_a_file_in_half_precision_by_name_or_path(
     [
         (["paint"], "ONNX file already", 2),
         (["paint", "--fp16", "--direction", "a2b"], "are for runs", 2),
-        (["paint", "--pictures", "photos"], "add --fp16", 2),
+        (["paint", "--pictures", "photos"], "add one of them", 2),
         (["point", "--fp16"], "did you mean paint", 2),
         (["runs/none", "--fp16"], "no such run, checkpoint or model", 2),
         (["paint", "--fp16", "--pictures", "nowhere"], "holds no picture", 2),
