@@ -94,13 +94,12 @@ def serve(lines: Iterable[str], stream: TextIO) -> None:
 
 
 def _lane_of(request: requests.Request) -> str:
-    match request:
-        case requests.Scan() | requests.Examine() | requests.Plan() | requests.ListModels() | requests.MeasureCaches():
-            return "files"
-        case requests.Preview() | requests.PreviewLoop() | requests.SampleModel():
-            return "looks"
-        case _:
-            return "jobs"
+    quick = requests.Scan | requests.Examine | requests.Plan | requests.ListModels | requests.ListPresets
+    if isinstance(request, quick | requests.MeasureCaches):
+        return "files"
+    if isinstance(request, requests.Preview | requests.PreviewLoop | requests.SampleModel):
+        return "looks"
+    return "jobs"
 
 
 class Lane:
@@ -182,11 +181,12 @@ def answer_of(request: requests.Request) -> Answer:
             from . import worker_convert
 
             return worker_convert.plan if isinstance(request, requests.Plan) else worker_convert.convert
-        case requests.CheckData() | requests.Train() | requests.ExportRun():
+        case requests.CheckData() | requests.ListPresets() | requests.Train() | requests.ExportRun():
             from . import worker_train
 
             return {
                 requests.CheckData: worker_train.check_data,
+                requests.ListPresets: worker_train.list_presets,
                 requests.Train: worker_train.train,
                 requests.ExportRun: worker_train.export_run,
             }[type(request)]
@@ -198,7 +198,8 @@ def answer_of(request: requests.Request) -> Answer:
                 requests.SampleModel: worker_models.sample,
                 requests.ImportModel: worker_models.import_model,
                 requests.RemoveModel: worker_models.remove,
-                requests.BuildEngine: worker_models.build_engine,
+                requests.HalveModel: worker_models.halve,
+                requests.BuildEngines: worker_models.build_engines,
                 requests.MeasureCaches: worker_models.measure_caches,
                 requests.ClearCaches: worker_models.clear_caches,
             }

@@ -15,13 +15,22 @@ import numpy as np
 from cgconv.runtime import preview as looks
 from cgconv.runtime.events import (
     CachesMeasured,
+    ModelExported,
     ModelInfo,
     ModelSampled,
     ModelsListed,
+    StepProgressed,
 )
 from cgconv.runtime.precision_check import natural_picture
-from cgconv.runtime.requests import ConvertOptions, ImportModel, RemoveModel, SampleModel
-from cgconv.runtime.store import list_models, remove_model, resolve_model
+from cgconv.runtime.requests import (
+    BuildEngines,
+    ConvertOptions,
+    HalveModel,
+    ImportModel,
+    RemoveModel,
+    SampleModel,
+)
+from cgconv.runtime.store import list_models, models_folder, remove_model, resolve_model
 
 from .models import bring_in, card_rows
 from .worker import Say, Task
@@ -108,9 +117,28 @@ def clear_caches(task: Task, say: Say) -> None:
     measure_caches(task, say)
 
 
-def build_engine(task: Task, say: Say) -> None:
-    """Open a model for a device, so that what takes long is done and cached."""
-    raise NotImplementedError
+def halve(task: Task, say: Say) -> None:
+    """Write a model in half precision into the model folder."""
+    from cgconv.exporter.half import export_half
+
+    request = task.request
+    assert isinstance(request, HalveModel)
+    say(StepProgressed("checking half precision against float32, picture by picture"))
+    exported = export_half(resolve_model(request.model), out=models_folder())
+    say(ModelExported(exported.path.stem, exported.path))
+    list_all(task, say)
+
+
+def build_engines(task: Task, say: Say) -> None:
+    """Compile a model for this computer's GPU."""
+    from cgconv.exporter.engine import build_engines as build
+
+    request = task.request
+    assert isinstance(request, BuildEngines)
+    build(
+        resolve_model(request.model), sizes_hw=[(height, width) for width, height in request.sizes_wh],
+        report=say, is_cancelled=task.cancel.is_set,
+    )  # fmt: skip
 
 
 def _bytes_below(path: Path) -> int:

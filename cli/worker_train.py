@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cgconv.runtime.errors import CgconvError, UsageError
-from cgconv.runtime.events import DataChecked, ModelExported, StepProgressed
-from cgconv.runtime.find import Kind, find_files
-from cgconv.runtime.images import picture_size_hw
+from cgconv.runtime.errors import UsageError
+from cgconv.runtime.events import ModelExported, PresetsListed, StepProgressed
 from cgconv.runtime.requests import CheckData, ExportRun, Train
 from cgconv.runtime.store import models_folder
 
@@ -20,52 +16,25 @@ from .worker import Say, Task
 if TYPE_CHECKING:
     from cgconv.trainer.config import TrainConfig
 
-FEW_PICTURES = 50  # below this a training has little to learn from
-SMALL_SIDE_PX = 128
-LOOKED_AT = 400  # headers read of each folder
+
+def list_presets(task: Task, say: Say) -> None:
+    """Name what a training can begin with."""
+    with needs_extra("train", "training"):
+        from cgconv.trainer.presets import PRESETS
+    say(PresetsListed(tuple((name, str(one.config.recipe), one.purpose) for name, one in PRESETS.items())))
 
 
 def check_data(task: Task, say: Say) -> None:
-    """Count the pictures of two folders and say what should be known before a training."""
+    """Look at the pictures of two folders and say what should be known before a training."""
+    with needs_extra("train", "the check of a data set"):
+        from cgconv.trainer.data_check import check_data as look
+
     request = task.request
     assert isinstance(request, CheckData)
-    counts, findings = [], []
-    names: list[set[tuple[str, int]]] = []
-    for label, folder in (("A", request.a), ("B", request.b)):
-        if not folder.is_dir():
-            say(DataChecked(0, 0, problem=f"{folder}: there is no such folder"))
+    for event in look(request.a, request.b):
+        if task.cancel.is_set():
             return
-        paths = [file.path for file in find_files([folder], Kind.PICTURE).files]
-        counts.append(len(paths))
-        names.append({(path.name, path.stat().st_size) for path in paths})
-        findings += [f"{label}: {finding}" for finding in _findings(paths)]
-    if request.a.resolve() == request.b.resolve():
-        say(DataChecked(counts[0], counts[1], problem="both are the same folder"))
-        return
-    if not all(counts):
-        empty = request.b if counts[0] else request.a
-        say(DataChecked(counts[0], counts[1], problem=f"{empty}: no pictures in this folder"))
-        return
-    if shared := len(names[0] & names[1]):
-        findings.append(f"{shared} pictures are in both folders")
-    say(DataChecked(counts[0], counts[1], tuple(findings)))
-
-
-def _findings(paths: Sequence[Path]) -> list[str]:
-    findings = []
-    if 0 < len(paths) < FEW_PICTURES:
-        findings.append(f"only {len(paths)} pictures; a few hundred learn much better")
-    unreadable, small = [], 0
-    for path in paths[:: max(1, len(paths) // LOOKED_AT)]:
-        try:
-            small += min(picture_size_hw(path)) < SMALL_SIDE_PX
-        except CgconvError:
-            unreadable.append(path.name)
-    if unreadable:
-        findings.append(f"{len(unreadable)} cannot be read and will be left out, {unreadable[0]} among them")
-    if small:
-        findings.append(f"{small} are smaller than {SMALL_SIDE_PX} pixels")
-    return findings
+        say(event)
 
 
 def train(task: Task, say: Say) -> None:
@@ -80,14 +49,17 @@ def train(task: Task, say: Say) -> None:
 
 
 def _config(request: Train) -> TrainConfig:
-    from cgconv.trainer.config import config_from_dict
+    from cgconv.trainer.config import config_as_dict, config_from_dict
+    from cgconv.trainer.presets import PRESETS
 
-    values: dict[str, dict[str, Any]] = {}  # Any: the trainer makes its own types of them
+    if request.preset and request.preset not in PRESETS:
+        raise UsageError(f"there is no preset {request.preset}")
+    values = config_as_dict(PRESETS[request.preset or "classic"].config)
     for dotted, value in request.settings:
         section, _, name = dotted.partition(".")
-        if not name:
-            raise UsageError(f"{dotted}: a setting is named section.name")
-        values.setdefault(section, {})[name] = value
+        if name not in values.get(section, {}):
+            raise UsageError(f"{dotted}: there is no such setting")
+        values[section][name] = value
     config: TrainConfig = config_from_dict(values)
     return replace(
         config,

@@ -64,7 +64,7 @@ class App(QObject):
         self._sampled: set[str] = set()
         self._scans: set[int] = set()
         self._already_there = 0
-        self._train_number = self._check_number = self._export_number = 0
+        self._train_number = self._check_number = self._step_number = 0
         self._import_numbers: set[int] = set()
         self._extras: dict[str, bool] = {}
         self._save = QTimer(self, singleShot=True, interval=SAVE_AFTER_MS)
@@ -77,6 +77,7 @@ class App(QObject):
         self._connect_rest()
         self._restore()
         self.ask_looks(requests.ListModels())
+        self.ask_looks(requests.ListPresets())
 
     def open(self, paths: Sequence[Path]) -> None:
         """Show the window, with these files in the queue, too."""
@@ -172,6 +173,9 @@ class App(QObject):
         self.settings.appearance_picked.connect(self._pick_appearance)
         self.settings.folder_wanted.connect(_open_folder)
         self.settings.clearing_wanted.connect(lambda: self.ask_looks(requests.ClearCaches()))
+        self.settings.half_wanted.connect(lambda name: self._begin_step(requests.HalveModel(name)))
+        self.settings.engines_wanted.connect(lambda name: self._begin_step(requests.BuildEngines(name)))
+        self.settings.stop_wanted.connect(lambda: self.looks.cancel(self._step_number))
         self.window.navigation.currentRowChanged.connect(self._page_changed)
         self.window.palette_changed.connect(self.convert.show_icons)
         self.window.closing.connect(self.close)
@@ -331,6 +335,7 @@ class App(QObject):
 
     def _show_models(self, models: Sequence[events.ModelInfo]) -> None:
         self._models = list(models)
+        self.settings.show_models([model.name for model in models if not model.problem])
         chosen = self.convert.gallery.chosen or str(self.memory.settings.value("convert/model", ""))
         self.convert.gallery.show_models(models, chosen)
         for model in models:
@@ -350,7 +355,7 @@ class App(QObject):
         """Bring model files in."""
         for path in paths:
             self._say(self.tr("Looking at {name} …").format(name=path.name))
-            self._import_numbers.add(self.training.ask(requests.ImportModel(path)))
+            self._import_numbers.add(self.ask_looks(requests.ImportModel(path)))
 
     def _choose_models(self) -> None:
         chosen, _ = QFileDialog.getOpenFileNames(
@@ -373,7 +378,7 @@ class App(QObject):
         box = QMessageBox(QMessageBox.Icon.Question, "cgconv", self.tr("Delete the model {name}?").format(
             name=model.name), QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No, self.window)  # fmt: skip
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.accepted.connect(lambda: self._import_numbers.add(self.training.ask(requests.RemoveModel(model.name))))
+        box.accepted.connect(lambda: self._import_numbers.add(self.ask_looks(requests.RemoveModel(model.name))))
         box.open()
 
     # Options and presets
@@ -464,51 +469,43 @@ class App(QObject):
 
     def _train(self, training: Training) -> None:
         self._train_number = self.training.ask(
-            requests.Train(training.a, training.b, training.out, training.name_a, training.name_b, training.settings,
-                           training.resume)
+            requests.Train(training.a, training.b, training.out, training.name_a, training.name_b, training.preset,
+                           training.settings, training.resume)
         )  # fmt: skip
 
     def _export_run(self, run: Path, direction: str, name: str) -> None:
         self.train.show_note(self.tr("Making a model of it, and checking it against torch …"))
-        self._export_number = self.training.ask(requests.ExportRun(run, direction, name, title=name))
+        self.training.ask(requests.ExportRun(run, direction, name, title=name))
 
     def _show_training(self, number: int, event: object) -> None:
         match event:
-            case events.WorkerReady():
-                self._show_extras(event.extras)
-            case events.ModelsListed():
-                self._show_models(event.models)
-            case events.DataChecked() if number == self._check_number:
+            case events.DataSetChecked() if number == self._check_number:
                 self.train.show_check(event)
-                if not self._extras.get("train", True):
-                    self._show_extras(self._extras)
+            case events.FilesProgressed() if number == self._check_number:
+                self.train.show_event(event)
             case events.ModelExported():
                 self.train.show_note(self.tr("{name} is in the gallery now.").format(name=event.name))
                 self.ask_looks(requests.ListModels())
             case events.TrainFinished():
                 self.train.show_end(self.tr("The training is through. Use this model now?"))
+            case events.TrainWarned():
+                self.log.add(event.message)
+                self.train.show_note(event.message)
             case events.CommandFailed():
-                self._training_failed(number, event)
+                self.log.add(event.reason)
+                if number == self._check_number:
+                    self.train.show_check_failure(event.reason)
+                elif number == self._train_number:
+                    self._train_number = 0
+                    self.train.show_end(event.reason)
+                else:
+                    self.train.show_note(event.reason)
             case events.RequestFinished() if number == self._train_number:
                 self._train_number = 0
                 if not self.train.start.isEnabled():
                     self.train.show_end(self.tr("Paused. Go on when you like; the checkpoint is saved."))
-            case events.RequestFinished() if number in self._import_numbers:
-                self._import_numbers.discard(number)
-                self._say(self.tr("The gallery is up to date."))
             case _ if number == self._train_number:
                 self.train.show_event(event)
-
-    def _training_failed(self, number: int, event: events.CommandFailed) -> None:
-        self.log.add(event.reason)
-        if number == self._train_number:
-            self._train_number = 0
-            self.train.show_end(event.reason)
-        elif number in (self._check_number, self._export_number):
-            self.train.show_note(event.reason)
-        else:
-            self._import_numbers.discard(number)
-            self._say(event.reason)
 
     def _training_died(self, numbers: list[int]) -> None:
         if self._train_number in numbers:
@@ -548,16 +545,57 @@ class App(QObject):
                 self._show_models(event.models)
             case events.ModelSampled():
                 self.convert.gallery.gallery.show_sample(event.name, event.sample, event.megapixels_per_second)
+            case events.PresetsListed():
+                self.train.show_presets(event.presets)
             case events.CachesMeasured():
                 self.settings.show_caches(event)
             case events.WorkerReady():
                 self._show_extras(event.extras)
-            case events.CommandFailed():
+            case events.RequestFinished() if number in self._import_numbers:
+                self._import_numbers.discard(number)
+                self._say(self.tr("The gallery is up to date."))
+            case events.CommandFailed() if number in self._import_numbers:
+                self._import_numbers.discard(number)
+                self._say(event.reason)
+            case events.CommandFailed() if number != self._step_number:
                 self.log.add(event.reason)
                 self.convert.preview.show_failure(number, event.reason)
+            case _ if number == self._step_number:
+                self._show_step(event)
+
+    def _show_step(self, event: object) -> None:
+        """Show how far the work on a model is."""
+        match event:
+            case events.StepProgressed():
+                self.settings.show_step(event.step, event.fraction, is_running=True)
+            case events.EngineBuilding():
+                words = self.tr("{size}: {phase}, {seconds} s").format(
+                    size=event.size, phase=event.phase, seconds=round(event.seconds)
+                )
+                self.settings.show_step(words, event.step / event.steps if event.steps else None, is_running=True)
+            case events.EngineBuilt():
+                self.log.add(self.tr("Engine for {size}: {decibels} dB from the model").format(
+                    size=event.size, decibels=f"{event.decibels:.1f}"))  # fmt: skip
+            case events.ModelExported():
+                self.log.add(str(event.path))
+            case events.RequestFinished():
+                self._step_number = 0
+                self.settings.show_step(self.tr("Done."), 1.0, is_running=False)
+            case events.CommandFailed():
+                self._step_number = 0
+                self.log.add(event.reason)
+                self.settings.show_step(event.reason, None, is_running=False)
+
+    def _begin_step(self, request: requests.Request) -> None:
+        self.settings.show_step(self.tr("Getting ready …"), None, is_running=True)
+        self._step_number = self.ask_looks(request)
 
     def _looks_died(self, numbers: list[int]) -> None:
         self.log.add(self.tr("The worker for previews stopped unexpectedly and will be started again."))
+        if self._step_number in numbers:
+            self._step_number = 0
+            self.settings.show_step(self.tr("The worker stopped unexpectedly; the log says more."), None,
+                                    is_running=False)  # fmt: skip
         for number in numbers:
             self.convert.preview.show_failure(number, self.tr("The preview failed; the log says more."))
 

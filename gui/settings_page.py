@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Signal
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
     QLabel,
+    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -29,12 +31,17 @@ class SettingsPage(QWidget):
         appearance_picked(str): light, dark, or empty for the desktop's own.
         folder_wanted(Path): show this folder.
         clearing_wanted(): delete the caches.
+        half_wanted(str), engines_wanted(str): of the model of this name.
+        stop_wanted(): stop what is being done to a model.
     """
 
     language_picked = Signal(str)
     appearance_picked = Signal(str)
     folder_wanted = Signal(object)
     clearing_wanted = Signal()
+    half_wanted = Signal(str)
+    engines_wanted = Signal(str)
+    stop_wanted = Signal()
 
     def __init__(self, models_folder: Path, language: str, appearance: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,9 +71,33 @@ class SettingsPage(QWidget):
         self.models_folder = QLabel(str(models_folder))
         self.models_folder.setTextInteractionFlags(self.language_note.textInteractionFlags())
         self.open_models = QPushButton(self.tr("Show the model folder"))
-        line = QHBoxLayout(models)
+        self.model = QComboBox()
+        self.model.setAccessibleName(self.tr("Model"))
+        self.halve = QPushButton(self.tr("Write in half precision"))
+        self.halve.setToolTip(self.tr("Half the size, for GPUs; checked against the full one, picture by picture"))
+        self.build = QPushButton(self.tr("Build engines"))
+        self.build.setToolTip(self.tr("Compile the model for this computer's NVIDIA GPU now, not at the first use"))
+        self.step = QLabel(wordWrap=True)
+        self.steps = QProgressBar()
+        self.steps.setTextVisible(False)
+        self.steps.setAccessibleName(self.tr("Progress"))
+        self.stop = QPushButton(self.tr("Stop"))
+        line = QHBoxLayout()
         line.addWidget(self.models_folder, 1)
         line.addWidget(self.open_models)
+        work = QHBoxLayout()
+        work.addWidget(self.model, 1)
+        work.addWidget(self.halve)
+        work.addWidget(self.build)
+        progress = QHBoxLayout()
+        progress.addWidget(self.steps, 1)
+        progress.addWidget(self.stop)
+        column = QVBoxLayout(models)
+        column.addLayout(line)
+        column.addLayout(work)
+        column.addWidget(self.step)
+        column.addLayout(progress)
+        self.show_step("", None, is_running=False)
         caches = QGroupBox(self.tr("Caches"))
         self.caches = QLabel(self.tr("Being measured …"))
         self.caches.setWordWrap(True)
@@ -94,6 +125,28 @@ class SettingsPage(QWidget):
         self.open_models.clicked.connect(lambda: self.folder_wanted.emit(models_folder))
         self.open_caches.clicked.connect(lambda: self.folder_wanted.emit(self._caches_folder))
         self.clear.clicked.connect(self.clearing_wanted)
+        self.halve.clicked.connect(lambda: self.half_wanted.emit(self.model.currentData() or ""))
+        self.build.clicked.connect(lambda: self.engines_wanted.emit(self.model.currentData() or ""))
+        self.stop.clicked.connect(self.stop_wanted)
+
+    def show_models(self, names: Sequence[str]) -> None:
+        """Offer these models."""
+        chosen = self.model.currentData()
+        self.model.clear()
+        for name in names:
+            self.model.addItem(name, name)
+        self.model.setCurrentIndex(max(0, self.model.findData(chosen)))
+
+    def show_step(self, words: str, fraction: float | None, *, is_running: bool) -> None:
+        """Say what is being done to a model, and how far it is; None where that cannot be said."""
+        self.step.setText(words)
+        self.step.setVisible(bool(words))
+        self.steps.setVisible(is_running)
+        self.stop.setVisible(is_running)
+        self.steps.setRange(0, 0 if fraction is None else 1000)
+        self.steps.setValue(round((fraction or 0) * 1000))
+        self.halve.setEnabled(not is_running)
+        self.build.setEnabled(not is_running)
 
     def show_caches(self, measured: CachesMeasured) -> None:
         """Say what lies in the caches."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cgconv.runtime.events import DataChecked, SamplesSaved, TrainProgressed, TrainStarted
+from cgconv.runtime.events import DataSetChecked, FilesProgressed, SamplesSaved, TrainProgressed, TrainStarted
 
 from .palette import secondary
 from .texts import duration
@@ -37,21 +37,7 @@ CHECK_AFTER_MS = 400
 CURVE_POINTS = 2000
 Settings = tuple[tuple[str, str], ...]
 
-SMALL: Settings = (
-    ("generator.blocks", "6"),
-    ("generator.width", "32"),
-    ("generator.upsampling", "resize"),
-    ("discriminator.width", "48"),
-    ("data.crop", "128"),
-    ("data.load", "0"),
-    ("data.shrink", "2"),
-    ("loss.identity_every", "2"),
-    ("loss.grid", "30"),
-    ("run.sample_every", "100"),
-    ("run.checkpoint_every", "200"),
-    ("run.report_every", "10"),
-)
-PUBLISHED: Settings = (("run.sample_every", "200"), ("run.report_every", "20"))
+WATCHING: Settings = (("run.report_every", "10"), ("run.sample_every", "100"), ("run.checkpoint_every", "200"))
 
 
 @dataclass(frozen=True)
@@ -63,6 +49,7 @@ class Training:
     name_a: str
     name_b: str
     out: Path
+    preset: str
     settings: Settings
     resume: bool
 
@@ -199,15 +186,10 @@ class TrainPage(QWidget):
         self.a = FolderBox(self.tr("From: pictures like yours"), self.tr("Drop a folder of photographs here"))
         self.b = FolderBox(self.tr("To: what they should look like"), self.tr("Drop a folder of paintings here"))
         self.preset = QComboBox()
-        for words, settings in (
-            (self.tr("Small: 128 pixels, also for processors"), SMALL),
-            (self.tr("As published: 256 pixels, for a GPU"), PUBLISHED),
-        ):
-            self.preset.addItem(words, settings)
         self.epochs = QDoubleSpinBox()
-        self.epochs.setRange(0.01, 10_000)
-        self.epochs.setDecimals(2)
-        self.epochs.setValue(100)
+        self.epochs.setRange(0, 10_000)
+        self.epochs.setDecimals(1)
+        self.epochs.setSpecialValueText(self.tr("As the preset says"))
         self.out = QLineEdit()
         self.out.setAcceptDrops(False)
         self.findings = QLabel(wordWrap=True)
@@ -287,15 +269,34 @@ class TrainPage(QWidget):
         layout.addWidget(self.status)
         layout.addWidget(self.progress)
 
-    def show_check(self, checked: DataChecked) -> None:
-        """Say what the two folders hold."""
-        self._is_checked = not checked.problem
-        if checked.problem:
-            self.findings.setText(checked.problem)
-        else:
-            lines = [self.tr("{a} and {b} pictures.").format(a=checked.pictures_a, b=checked.pictures_b)]
-            lines += checked.findings or [self.tr("Nothing stands in the way.")]
-            self.findings.setText("\n".join(lines))
+    def show_presets(self, presets: Sequence[tuple[str, str, str]]) -> None:
+        """Offer these: name, recipe and purpose."""
+        self.preset.clear()
+        for name, recipe, purpose in presets:
+            self.preset.addItem(f"{name} ({recipe})", name)
+            self.preset.setItemData(self.preset.count() - 1, purpose, Qt.ItemDataRole.ToolTipRole)
+        self.preset.setCurrentIndex(max(0, self.preset.findData("quick")))
+
+    def show_check(self, checked: DataSetChecked) -> None:
+        """Say what the two folders hold, and begin with the preset that suits them."""
+        self._is_checked = True
+        counts = [
+            folder.get("pictures", 0) for folder in checked.folders if "train" in str(folder.get("split", "train"))
+        ]
+        lines = [self.tr("Pictures: {counts}.").format(counts=self.tr(" and ").join(map(str, counts[:2])))]
+        for finding in checked.findings:
+            mark = "⚠ " if finding.get("needs_attention") else ""
+            lines.append(f"{mark}{finding.get('sentence', '')} {finding.get('advice', '')}".strip())
+        lines.append(self.tr("Preset {name}: {reason}.").format(name=checked.preset, reason=checked.preset_reason))
+        self.findings.setText("\n".join(lines))
+        if self.preset.findData(checked.preset) >= 0:
+            self.preset.setCurrentIndex(self.preset.findData(checked.preset))
+        self._refresh()
+
+    def show_check_failure(self, reason: str) -> None:
+        """Say why these folders cannot be trained on."""
+        self._is_checked = False
+        self.findings.setText(reason)
         self._refresh()
 
     def show_event(self, event: object) -> None:
@@ -319,6 +320,10 @@ class TrainPage(QWidget):
                 self._add_points(event.images_seen, event.losses)
             case SamplesSaved():
                 self.samples.show_grid(event.path)
+            case FilesProgressed():
+                self.findings.setText(
+                    self.tr("Looking at the pictures: {done} of {total}").format(done=event.done, total=event.total)
+                )
 
     def show_end(self, sentence: str) -> None:
         """Say how the training ended."""
@@ -380,7 +385,7 @@ class TrainPage(QWidget):
         chosen = QFileDialog.getExistingDirectory(self, self.tr("The run's folder"), str(self._runs))
         if chosen:
             self.out.setText(chosen)
-            self._begin(Training(Path(), Path(), "a", "b", Path(chosen), (), True))
+            self._begin(Training(Path(), Path(), "a", "b", Path(chosen), "", (), True))
 
     def _begin(self, training: Training) -> None:
         self._is_running = True

@@ -437,13 +437,10 @@ class ModelExported:
 
 
 @dataclass(frozen=True)
-class DataChecked:
-    """Two folders for a training: how many pictures each has, and what to know or mend before (sentences)."""
+class PresetsListed:
+    """The settings that a training can begin with: name, recipe and purpose of each."""
 
-    pictures_a: int
-    pictures_b: int
-    findings: tuple[str, ...] = ()
-    problem: str = ""  # why no training is possible
+    presets: tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -466,7 +463,7 @@ WorkerEvent = (
     | ModelSampled
     | StepProgressed
     | ModelExported
-    | DataChecked
+    | PresetsListed
     | CachesMeasured
 )
 

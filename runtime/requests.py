@@ -162,17 +162,22 @@ class RemoveModel:
 
 @dataclass(frozen=True)
 class CheckData:
-    """Look at two folders of pictures before a training. Answer: DataChecked."""
+    """Look at two folders of pictures before a training. Answers: FilesProgressed, then DataSetChecked."""
 
     a: Path
     b: Path
 
 
 @dataclass(frozen=True)
+class ListPresets:
+    """Answer: PresetsListed."""
+
+
+@dataclass(frozen=True)
 class Train:
     """Train on two folders, or go on with the run in `out`. Answers: the events of `train`.
 
-    `settings` are fields of the trainer's config by dotted names, e.g. generator.width.
+    `settings` change the preset's: fields of the trainer's config by dotted names, e.g. optimizer.epochs.
     """
 
     a: Path
@@ -180,6 +185,7 @@ class Train:
     out: Path
     name_a: str = "a"
     name_b: str = "b"
+    preset: str = ""
     settings: tuple[tuple[str, str], ...] = ()
     resume: bool = False
 
@@ -192,15 +198,21 @@ class ExportRun:
     direction: str
     name: str
     title: str = ""
-    fp16: bool = False
 
 
 @dataclass(frozen=True)
-class BuildEngine:
-    """Make a model ready for a device ahead of time. Answers: StepProgressed."""
+class HalveModel:
+    """Write a model in half precision beside it, checked. Answers: StepProgressed, ModelExported."""
 
     model: str
-    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class BuildEngines:
+    """Compile a model for this computer's GPU ahead of time. Answers: EngineBuilding, EngineBuilt."""
+
+    model: str
+    sizes_wh: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -242,9 +254,11 @@ Request = (
     | ImportModel
     | RemoveModel
     | CheckData
+    | ListPresets
     | Train
     | ExportRun
-    | BuildEngine
+    | HalveModel
+    | BuildEngines
     | MeasureCaches
     | ClearCaches
     | Pause

@@ -15,9 +15,9 @@ from cgconv.gui import train_page
 pytestmark = pytest.mark.timeout(280)
 CTRL = Qt.KeyboardModifier.ControlModifier
 TINY: train_page.Settings = (
-    ("generator.blocks", "1"), ("generator.width", "4"), ("discriminator.width", "4"), ("discriminator.layers", "1"),
-    ("data.crop", "32"), ("data.load", "32"), ("run.report_every", "2"), ("run.sample_every", "4"),
-    ("run.checkpoint_every", "4"), ("run.device", "cpu"),
+    ("generator.blocks", "1"), ("generator.width", "4"), ("discriminator.width", "4"), ("data.crop", "32"),
+    ("data.load", "32"), ("run.report_every", "2"), ("run.sample_every", "4"), ("run.checkpoint_every", "4"),
+    ("run.device", "cpu"),
 )  # fmt: skip
 
 
@@ -28,15 +28,14 @@ def test_two_folders_become_a_model_in_the_gallery(
     pytest.importorskip("lightning")
     page = window.app.train
     page._runs = tmp_path / "runs"
-    page.preset.addItem("tiny", TINY)
+    monkeypatch.setattr(train_page, "WATCHING", TINY)
     make_pictures(tmp_path / "photos", 6)
     make_pictures(tmp_path / "paintings", 5)
     QTest.keyClick(window.app.window, Qt.Key.Key_2, CTRL)
     window.drop([tmp_path / "photos"], page.a)
     window.drop([tmp_path / "paintings"], page.b)
     window.wait(lambda: "6 and 5" in page.findings.text(), "for the data check")
-    assert "only 6 pictures" in page.findings.text()
-    window.key(page.preset, Qt.Key.Key_End)
+    assert "small-data" in page.preset.currentText()
     window.click(page.start)
     window.wait(lambda: len(page._curves) > 0, "for the curves")
     window.wait(lambda: not page.samples._pixmap.isNull(), "for samples")
@@ -60,7 +59,7 @@ def test_a_folder_without_pictures_is_said_before_the_start(window: Window, tmp_
     QTest.keyClick(window.app.window, Qt.Key.Key_2, CTRL)
     window.drop([tmp_path / "photos"], page.a)
     window.drop([tmp_path / "empty"], page.b)
-    window.wait(lambda: "no pictures" in page.findings.text(), "for the finding")
+    window.wait(lambda: "no picture" in page.findings.text(), "for the finding")
     assert not page.start.isEnabled()
 
 
@@ -81,6 +80,25 @@ def test_caches_are_measured_and_cleared(window: Window, tmp_path: Path, monkeyp
     window.wait(lambda: "thumbnails" in page.caches.text(), "for the measurement")
     window.click(page.clear)
     window.wait(lambda: not thumbnail.exists(), "for the clearing")
+
+
+def test_a_model_is_written_in_half_precision(window: Window, models: Path) -> None:
+    window.wait_for_models()
+    QTest.keyClick(window.app.window, Qt.Key.Key_3, CTRL)
+    page = window.app.settings
+    window.click(page.halve)
+    window.wait(lambda: not page.steps.isVisible(), "for the end")
+    assert (models / "alpha.fp16.onnx").exists() or "dB" in page.step.text(), page.step.text()
+
+
+def test_engines_without_tensorrt_are_refused_with_what_to_install(window: Window) -> None:
+    pytest.importorskip("cgconv.exporter.engine")
+    window.wait_for_models()
+    QTest.keyClick(window.app.window, Qt.Key.Key_3, CTRL)
+    page = window.app.settings
+    window.click(page.build)
+    window.wait(lambda: not page.steps.isVisible(), "for the end")
+    assert "TensorRT" in page.step.text() or "GPU" in page.step.text()
 
 
 def test_dark_and_light_are_chosen_with_keys_and_text_can_be_read(window: Window) -> None:
