@@ -4,61 +4,100 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import math
 import platform
-from dataclasses import asdict
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import onnx
 import onnxruntime
 import torch
 
-from cgconv.runtime.card import ModelCard, Normalization, write_card
+from cgconv.runtime.card import ModelCard, write_card
+from cgconv.runtime.errors import UsageError
+from cgconv.runtime.graph import specialise
 from cgconv.runtime.model_file import write_model
+from cgconv.runtime.segments import receptive_field_px
 from cgconv.runtime.store import free_path
-from cgconv.trainer.networks import receptive_field_px
 
-from .export import SIZES_HW, CardText, Exported
-from .families import read_state_dict, recognise
-from .onnx_graph import INPUT_NAME, OUTPUT_NAME, generator_to_onnx, refuse_different, verify
+from .checkpoint_file import read_checkpoint
+from .export import CardText, Exported
+from .families import Recognised, recognise
+from .foreign_networks import ForeignNetwork, Gray
+from .onnx_graph import INPUT_NAME, OUTPUT_NAME, Verification, generator_to_onnx, refuse_different, verify
+from .weights import NormMode
+
+_SMALLEST_CHECKED = 64  # px; on fewer, instance norm blows rounding up
 
 
-def import_checkpoint(path: Path, *, name: str | None = None, text: CardText | None = None) -> Exported:
-    """Bring another project's generator into the user's model folder, checked against torch.
+def import_checkpoint(
+    path: Path, *, name: str | None = None, text: CardText | None = None, part: str | None = None,
+    norm_mode: NormMode | None = None,
+) -> Exported:  # fmt: skip
+    """Bring another project's generator into the user's model folder, checked against torch on several sizes.
 
-    Raises ModelError where the file is damaged or of no known family; UsageError where the name is taken.
+    `part` names one of several networks in the file; `norm_mode` says where batch norms have their statistics from
+    (default: running). Raises ModelError where the file is damaged or of no known family; UsageError where the name is
+    taken, or `part` or `norm_mode` do not fit the file; OutputError.
     """
-    text = text or CardText()
-    state = read_state_dict(path)
-    recognised = recognise(state, path)
-    config = recognised.config
-    model_name = name or path.stem
+    model_name = name or path.stem.removesuffix(".pth")
     target = free_path(model_name)
-    model = generator_to_onnx(recognised.generator, channels=config.channels_in)
-    verification = verify(model, recognised.generator, [], SIZES_HW, channels=config.channels_in)
-    refuse_different(verification, str(path))
-    architecture = {"family": "ResNet", **{key: value for key, value in asdict(config).items() if key != "focus"}}
-    card = ModelCard(
-        name=model_name,
-        title=text.title or model_name,
-        architecture={key: str(value) if isinstance(value, StrEnum) else value for key, value in architecture.items()},
+    recognised = recognise(read_checkpoint(path), path, part=part, norm_mode=norm_mode or NormMode.RUNNING)
+    generator = recognised.generator
+    if norm_mode is not None and not generator.has_batch_norm:
+        raise UsageError(f"{path}: --norm-mode is for batch norm, and this {recognised.family} has none")
+    model, verification = _to_onnx(generator)
+    refuse_different(verification, str(path), value_range=generator.value_range)
+    card = _card(model_name, recognised, path, norm_mode or NormMode.RUNNING, verification, text or CardText())
+    seen_px = receptive_field_px(specialise(model, card), card.size_multiple)
+    card = replace(card, receptive_field_px=seen_px)
+    write_card(model, card)
+    write_model(model, target)
+    return Exported(target, card, verification)
+
+
+def _to_onnx(generator: ForeignNetwork) -> tuple[onnx.ModelProto, Verification]:
+    grays_in, grays_out = generator.channels_in == 1, generator.channels_out == 1
+    network = generator.network
+    if grays_in or grays_out:
+        network = Gray(network, grays_in=grays_in, grays_out=grays_out)
+    edge = generator.size_multiple * math.ceil(_SMALLEST_CHECKED / generator.size_multiple)
+    sizes_hw = ((edge, edge), (edge, 2 * edge), (2 * edge, edge))
+    model = generator_to_onnx(network, sample_hw=sizes_hw[1], holds_no_sizes=True)
+    return model, verify(model, network, [], sizes_hw, value_range=generator.value_range)
+
+
+def _card(
+    name: str, recognised: Recognised, path: Path, norm_mode: NormMode, verification: Verification, text: CardText
+) -> ModelCard:
+    generator = recognised.generator
+    architecture: dict[str, Any] = {  # Any: JSON values
+        "family": generator.kind,
+        "blocks": generator.blocks,
+        "width": generator.width,
+        "channels_in": generator.channels_in,
+        "channels_out": generator.channels_out,
+        "norm": "batch" if generator.has_batch_norm else str(generator.normalization),
+        "statistics": "running" if generator.has_batch_norm and norm_mode is NormMode.RUNNING else "own",
+    }
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return ModelCard(
+        name=name,
+        title=text.title or name,
+        architecture={key: value for key, value in architecture.items() if value is not None},
         input_name=INPUT_NAME,
         output_name=OUTPUT_NAME,
-        value_range_in=(-1.0, 1.0),
-        value_range_out=(-1.0, 1.0),
-        size_multiple=4,
-        smallest_size=8,
-        receptive_field_px=receptive_field_px(config),
-        normalization=Normalization.INSTANCE,
+        value_range_in=generator.value_range,
+        value_range_out=generator.value_range,
+        size_multiple=generator.size_multiple,
+        smallest_size=generator.smallest_size,
+        normalization=generator.normalization,
         licence=text.licence,
         data=text.data,
-        source={
-            "family": recognised.family,
-            "file": path.name,
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        },
+        source={"family": recognised.family, "part": recognised.part, "file": path.name, "sha256": digest},
         verification={
-            "largest_difference_real": verification.real,
             "largest_difference_random": verification.random,
             "sizes_hw": [list(size_hw) for size_hw in verification.sizes_hw],
             "against": f"torch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}, onnx {onnx.__version__}, "
@@ -66,6 +105,3 @@ def import_checkpoint(path: Path, *, name: str | None = None, text: CardText | N
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         },
     )
-    write_card(model, card)
-    write_model(model, target)
-    return Exported(target, card, verification)

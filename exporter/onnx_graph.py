@@ -38,14 +38,19 @@ class Verification:
         return max(self.random, self.real or 0.0)
 
 
-def generator_to_onnx(generator: nn.Module, *, channels: int = 3) -> onnx.ModelProto:
-    """Return a self-contained graph: float32 N×C×H×W in [-1, 1] in and out, N, H and W free.
+def generator_to_onnx(
+    generator: nn.Module, *, channels: int = 3, sample_hw: tuple[int, int] = (64, 96), holds_no_sizes: bool = False
+) -> onnx.ModelProto:
+    """Return a self-contained graph: float32 N×C×H×W in and out, N, H and W free.
 
-    Raises ModelError where torch cannot export the network.
+    `sample_hw` is a size that the network takes. `holds_no_sizes` says of a network that nothing in its graph will
+    depend on it: then the sizes are freed afterwards instead of being followed through every layer, in half the time;
+    run `verify` on several sizes. Raises ModelError where torch cannot export the network.
     """
     generator = generator.eval()
-    dynamic = {0: torch.export.Dim("batch"), 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
-    sample = torch.zeros(2, channels, 64, 96)
+    free = torch.export.Dim.STATIC if holds_no_sizes else torch.export.Dim.DYNAMIC
+    dynamic = {0: torch.export.Dim("batch"), 2: free, 3: free}
+    sample = torch.zeros(2, channels, *sample_hw)
     try:
         with _quiet():
             program = torch.onnx.export(
@@ -68,30 +73,32 @@ def generator_to_onnx(generator: nn.Module, *, channels: int = 3) -> onnx.ModelP
 
 def verify(
     model: onnx.ModelProto, generator: nn.Module, pictures: list[NDArray[np.uint8]],
-    sizes_hw: tuple[tuple[int, int], ...], *, channels: int = 3,
+    sizes_hw: tuple[tuple[int, int], ...], *, channels: int = 3, value_range: tuple[float, float] = (-1.0, 1.0),
 ) -> Verification:  # fmt: skip
     """Run ONNX Runtime and torch on the same input at every size and return the largest differences.
 
     `pictures` are uint8 H×W×3 RGB; each size is cut from (or mirrored out of) every one of them.
     """
+    low, high = value_range
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     random = np.random.default_rng(0)
     real: list[float] = []
     noise: list[float] = []
     for size_hw in sizes_hw:
-        noise.append(_difference(session, generator, random.uniform(-1, 1, (2, channels, *size_hw))))
+        noise.append(_difference(session, generator, random.uniform(low, high, (2, channels, *size_hw))))
         for picture in pictures:
-            cut = _cut(picture, size_hw).transpose(2, 0, 1)[None] / 127.5 - 1
+            cut = _cut(picture, size_hw).transpose(2, 0, 1)[None] / 255 * (high - low) + low
             real.append(_difference(session, generator, cut if channels == 3 else cut.mean(1, keepdims=True)))
     return Verification(real=max(real) if real else None, random=max(noise), sizes_hw=sizes_hw)
 
 
-def refuse_different(verification: Verification, name: str) -> None:
-    """Raise ModelError where the file does not do what the network does."""
-    if not verification.worst <= LARGEST_DIFFERENCE:  # so that NaN is refused too
+def refuse_different(verification: Verification, name: str, *, value_range: tuple[float, float] = (-1.0, 1.0)) -> None:
+    """Raise ModelError where the file does not do what the network does; `value_range` is that of its results."""
+    limit = LARGEST_DIFFERENCE * (value_range[1] - value_range[0]) / 2
+    if not verification.worst <= limit:  # so that NaN is refused too
         raise ModelError(
             f"{name}: the exported file differs from torch by {verification.worst:.2g}, "
-            f"over {LARGEST_DIFFERENCE:g}; nothing was written"
+            f"over {limit:g}; nothing was written"
         )
 
 
