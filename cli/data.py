@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .download import complete_entry, fetch_entry, show_list
-from .download_progress import open_file_show
+from .download_progress import open_file_show, show_all
 from .options import PathType, debug_option
 
 if TYPE_CHECKING:
@@ -54,13 +54,7 @@ def download(dataset: str | None, out: Path | None, sha256: str | None, base_url
             show.note(sentence)
         archive, _ = fetch_entry(entry, archive_path, sha256, show)
         try:
-            steps = unzip_pictures(archive, folder)
-            while True:
-                try:
-                    show.show(next(steps))
-                except StopIteration as stop:
-                    unzipped = stop.value
-                    break
+            unzipped = show_all(unzip_pictures(archive, folder), show)
         except DataError:
             archive.unlink(missing_ok=True)  # it will not become better by lying here
             raise
@@ -100,7 +94,7 @@ def check(a: Path, b: Path | None, threads: int | None, as_json: bool) -> int:
 
 def _print(checked: DataSetChecked) -> None:
     """Print what was found: folders, findings with a few of their files, colours, preset."""
-    from .models import _print_table as print_table
+    from .models import print_table
 
     rows = [("FOLDER", "PICTURES", "UNREADABLE", "SHORT SIDE (MIN, MEDIAN, MAX)", "OTHER FILES")]
     for folder in checked.folders:

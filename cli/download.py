@@ -12,7 +12,7 @@ import click
 
 from cgconv.runtime.errors import Cancelled, ModelError
 
-from .download_progress import open_file_show
+from .download_progress import open_file_show, show_all
 from .extras import needs_extra
 from .options import debug_option
 
@@ -99,13 +99,7 @@ def fetch_entry(entry: Entry, target: Path, sha256: str | None, show: Show) -> t
 
     expected = expected_sha256(entry, sha256)
     with _stopped_in_words():
-        events = fetch(entry, target, sha256=sha256)
-        while True:
-            try:
-                show.show(next(events))
-            except StopIteration as stop:
-                finished: DownloadFinished = stop.value
-                break
+        finished = show_all(fetch(entry, target, sha256=sha256), show)
     if expected.sha256 is None:
         show.note("nobody vouches for this hash yet: it is noted, and a later download must have the same")
     else:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -26,6 +26,8 @@ from .progress import JsonShow, Show, duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+T = TypeVar("T")
 
 LINE_EVERY_S = 5.0
 TASKS = {"unpack": "unpacking", "check": "looking at"}
@@ -50,6 +52,16 @@ def open_file_show(*, as_json: bool) -> Iterator[Show]:
         yield file_show
     finally:
         file_show.close()
+
+
+def show_all(events: Generator[Event, None, T], show: Show) -> T:
+    """Show every event, and return what the generator returns."""
+    while True:
+        try:
+            show.show(next(events))
+        except StopIteration as stop:
+            returned: T = stop.value
+            return returned
 
 
 class FileShow:

@@ -48,7 +48,7 @@ def list_(as_json: bool) -> int:
         what = model.problem or (_direction(model.card) if model.card else "no card: cgconv models import reads it in")
         where = "shipped with cgconv" if model.bundled else str(model.path)
         rows.append((model.name, what, _megabytes(model.bytes), where))
-    _print_table(rows)
+    print_table(rows)
     return 0
 
 
@@ -72,7 +72,7 @@ def info(model: str, as_json: bool) -> int:
 
         click.echo("no card in the file; found out by running it (cgconv models import keeps this):")
         card = inspect_foreign(path)
-    _print_table([(label, value) for label, value in card_rows(card) if value])
+    print_table([(label, value) for label, value in card_rows(card) if value])
     return 0
 
 
@@ -190,7 +190,7 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
 
 
-def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+def print_table(rows: Sequence[tuple[str, ...]]) -> None:
     """Print aligned columns; the last one is as long as it is."""
     columns = len(rows[0])
     widths = [max(len(row[column]) for row in rows) for column in range(columns - 1)]

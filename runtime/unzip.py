@@ -51,10 +51,10 @@ def unzip_pictures(
 ) -> Generator[FilesProgressed, None, Unzipped]:
     """Unpack the pictures of `archive` into the new folder `folder`, which appears whole or not at all.
 
-    A single folder around everything is left away, unless it is called trainA or the like. Hidden files, macOS's `__MACOSX` and files that are no pictures,
-    by name or by their first bytes, are left out. Refused whole, before anything is written: names that lead out of
-    the folder (`..`, absolute, a drive), links and other special files, encryption, more files or bytes than `limits`,
-    a file that unpacks to a hundred times its size, parts that overlap.
+    A single folder around everything is left away, unless it is called trainA or the like. Hidden files, macOS's
+    `__MACOSX` and files that are no pictures, by name or by their first bytes, are left out. Refused whole, before
+    anything is written: names that lead out of the folder (`..`, absolute, a drive), links and other special files,
+    encryption, more files or bytes than `limits`, a file that unpacks to a hundred times its size, parts that overlap.
 
     Raises DataError, UsageError (the folder is there already), OutputError, Cancelled.
     """
