@@ -12,12 +12,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 INSTALL = $(BIN)/python -m pip install -q -c constraints.txt
 EDITABLE = $(INSTALL) setuptools && $(INSTALL) --no-build-isolation -e
 
-.PHONY: help demo test lint types bench clean
+.PHONY: help demo test lint types bench screenshots clean
 
 help:
 	@echo 'make demo    translate sample photographs and a film with the bundled model, into demo/index.html (no torch)'
 	@echo 'make test    run all tests                          make lint    ruff: rules and format'
 	@echo 'make types   mypy --strict on an installed copy     make bench   time and measure on this machine'
+	@echo 'make screenshots   pictures of the window into docs/images'
 	@echo 'make clean   remove .venv, build, .data and demo'
 	@echo 'Variables: PYTHON=python3.12   MODEL=path/or/name (demo, bench)   WORKERS=2 (test)'
 
@@ -26,12 +27,14 @@ help:
 	@$(PYTHON) scripts/setup_venv.py .venv
 	@touch $@
 
-.venv/base: .venv/made pyproject.toml constraints.txt
+TRANSLATIONS := $(wildcard gui/translations/*.ts)  # compiled while cgconv is built (setup.py)
+
+.venv/base: .venv/made pyproject.toml constraints.txt setup.py $(TRANSLATIONS)
 	@echo 'Installing cgconv into .venv (about 0.5 GB to download, once) …'
 	@$(EDITABLE) .
 	@touch $@
 
-.venv/dev: .venv/made pyproject.toml constraints.txt
+.venv/dev: .venv/made pyproject.toml constraints.txt setup.py $(TRANSLATIONS)
 	@echo 'Installing cgconv, torch and the test tools into .venv (once; pip brings the CUDA build of torch on Linux unless it is pointed at a CPU build) …'
 	@$(EDITABLE) '.[train,gui,dev]'
 	@touch $@ .venv/base
@@ -39,8 +42,14 @@ help:
 demo: .venv/base
 	@$(BIN)/python scripts/demo.py --model '$(MODEL)' --out demo
 
+# Where Qt's libraries cannot be had, pytest-qt would end the whole run: the window's tests are skipped then, and say so.
 test: .venv/dev
-	$(BIN)/python -m pytest -n $(WORKERS)
+	@$(PYTHON) scripts/desktop_packages.py
+	$(BIN)/python -m pytest -n $(WORKERS) $$($(BIN)/python -c 'import PySide6.QtWidgets' 2>/dev/null || echo -p no:pytest-qt)
+
+screenshots: .venv/dev
+	@$(PYTHON) scripts/desktop_packages.py --screenshots
+	$(BIN)/python scripts/screenshots.py docs/images
 
 lint: .venv/dev
 	$(BIN)/ruff check .
