@@ -1,161 +1,206 @@
-"""The objective's terms equal the formulas of arXiv 1703.10593, written out in numpy."""
+"""Every term of the objectives equals its published formula, written out in numpy or by hand."""
+
+from __future__ import annotations
 
 import math
 
 import numpy as np
 import pytest
-import torch
 
-from cgconv.trainer.config import (
-    DiscriminatorConfig,
-    DiscriminatorNorm,
-    Focus,
-    GanLoss,
-    GeneratorConfig,
-    LossConfig,
-    TrainConfig,
-)
-from cgconv.trainer.cyclegan import CycleGanStep, build_networks
-from cgconv.trainer.history import History
-from cgconv.trainer.losses import cycle_loss, discriminator_loss, generator_loss, grid_loss, identity_loss
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-SCORES_REAL = [torch.tensor([[[[0.9, 0.2], [1.4, -0.3]]]])]
-SCORES_FAKE = [torch.tensor([[[[0.1, -0.6], [0.5, 0.8]]]])]
-TINY = TrainConfig(
-    generator=GeneratorConfig(blocks=1, width=4),
-    discriminator=DiscriminatorConfig(layers=2, width=4),
-    loss=LossConfig(history=0),
+from cgconv.trainer.choices import GanLoss  # noqa: E402
+from cgconv.trainer.config import LossConfig  # noqa: E402
+from cgconv.trainer.history import ColorHistory, History  # noqa: E402
+from cgconv.trainer.looks import shifted  # noqa: E402
+from cgconv.trainer.losses import (  # noqa: E402
+    cycle_loss,
+    discriminator_loss,
+    generator_loss,
+    gradient_penalty,
+    grid_loss,
+    identity_loss,
+    patch_nce_loss,
+    r1_penalty,
 )
+
+REAL, FAKE = [0.9, 0.2, 1.4, -0.3], [0.1, -0.6, 0.5, 0.8]
+
+
+def mean(values: object) -> float:
+    return float(np.mean(list(values)))  # type: ignore[call-overload]
 
 
 def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 
 
-def test_least_squares_losses_follow_section_4() -> None:
-    real, fake = [0.9, 0.2, 1.4, -0.3], [0.1, -0.6, 0.5, 0.8]
-    generator = sum((d - 1) ** 2 for d in fake) / 4
-    discriminator = 0.5 * (sum((d - 1) ** 2 for d in real) / 4 + sum(d**2 for d in fake) / 4)
-    assert generator_loss(SCORES_FAKE, GanLoss.LEAST_SQUARES).item() == pytest.approx(generator, abs=1e-6)
-    found = discriminator_loss(SCORES_REAL, SCORES_FAKE, GanLoss.LEAST_SQUARES).item()
-    assert found == pytest.approx(discriminator, abs=1e-6)
-
-
-def test_cross_entropy_losses_follow_equation_1() -> None:
-    real, fake = [0.9, 0.2, 1.4, -0.3], [0.1, -0.6, 0.5, 0.8]
-    generator = -sum(math.log(sigmoid(d)) for d in fake) / 4
-    discriminator = -0.5 * (
-        sum(math.log(sigmoid(d)) for d in real) / 4 + sum(math.log(1 - sigmoid(d)) for d in fake) / 4
-    )
-    assert generator_loss(SCORES_FAKE, GanLoss.CROSS_ENTROPY).item() == pytest.approx(generator, abs=1e-6)
-    found = discriminator_loss(SCORES_REAL, SCORES_FAKE, GanLoss.CROSS_ENTROPY).item()
-    assert found == pytest.approx(discriminator, abs=1e-6)
+@pytest.mark.parametrize(
+    ("kind", "generator", "discriminator"),
+    [
+        (  # arXiv 1703.10593, section 4
+            GanLoss.LEAST_SQUARES,
+            mean((d - 1) ** 2 for d in FAKE),
+            0.5 * (mean((d - 1) ** 2 for d in REAL) + mean(d**2 for d in FAKE)),
+        ),
+        (  # its equation 1
+            GanLoss.CROSS_ENTROPY,
+            -mean(math.log(sigmoid(d)) for d in FAKE),
+            -0.5 * (mean(math.log(sigmoid(d)) for d in REAL) + mean(math.log(1 - sigmoid(d)) for d in FAKE)),
+        ),
+        (  # arXiv 1705.02894
+            GanLoss.HINGE,
+            -mean(FAKE),
+            0.5 * (mean(max(0.0, 1 - d) for d in REAL) + mean(max(0.0, 1 + d) for d in FAKE)),
+        ),
+        (  # arXiv 1704.00028, equation 2
+            GanLoss.WGAN_GP,
+            -mean(FAKE),
+            0.5 * (mean(FAKE) - mean(REAL)),
+        ),
+    ],
+)
+def test_adversarial_losses_are_the_published_ones(kind: GanLoss, generator: float, discriminator: float) -> None:
+    real, fake = (torch.tensor(scores).view(1, 1, 2, 2) for scores in (REAL, FAKE))
+    assert generator_loss(fake, kind).item() == pytest.approx(generator, abs=1e-6)
+    assert discriminator_loss(real, fake, kind).item() == pytest.approx(discriminator, abs=1e-6)
 
 
 def test_cycle_and_identity_losses_are_mean_absolute_differences() -> None:
     x, y = torch.tensor([[0.5, -1.0, 0.25]]), torch.tensor([[0.0, 1.0, 0.5]])
-    wanted = (0.5 + 2.0 + 0.25) / 3  # equation 2 and section 5.2
+    wanted = (0.5 + 2.0 + 0.25) / 3  # arXiv 1703.10593, equation 2 and section 5.2
     assert cycle_loss(x, y).item() == pytest.approx(wanted, abs=1e-7)
     assert identity_loss(x, y).item() == pytest.approx(wanted, abs=1e-7)
 
 
-def step_on_fixed_weights(config: TrainConfig) -> tuple[dict[str, float], list[str]]:
-    torch.manual_seed(3)
-    generators, discriminators = build_networks(config)
-    order: list[str] = []
+def test_gradient_penalties_of_a_quadratic_score_are_what_calculus_says() -> None:
+    """For D(x) = ½ Σ k x² the gradient is k x: both penalties follow from the pictures alone."""
+    k = torch.tensor(0.3, requires_grad=True)
+    reals, fakes = torch.randn(2, 2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
 
-    class Recording(torch.optim.SGD):
-        def __init__(self, name: str, parameters: object) -> None:
-            super().__init__(parameters, lr=0.0)  # type: ignore[arg-type]
-            self.name = name
+    def discriminator(x: torch.Tensor) -> torch.Tensor:
+        return 0.5 * k * x.square()
 
-        def step(self, closure: object = None) -> None:  # type: ignore[override]
-            order.append(self.name)
-            gradients = [p.grad for group in self.param_groups for p in group["params"]]
-            assert all(g is not None and torch.isfinite(g).all() for g in gradients)
+    r1 = r1_penalty(discriminator, reals)
+    squares = (reals**2).sum((1, 2, 3))
+    assert r1.item() == pytest.approx(0.5 * 0.09 * squares.mean().item(), rel=1e-5)
+    r1.backward()
+    assert k.grad.item() == pytest.approx(0.3 * squares.mean().item(), rel=1e-5)  # it teaches the discriminator
 
-    step = CycleGanStep(
-        generators, discriminators, Recording("generators", generators.parameters()),
-        Recording("discriminators", discriminators.parameters()), config.loss,
-        backward=lambda loss: loss.backward(), random=torch.Generator().manual_seed(0),
-    )  # fmt: skip
-    a, b = torch.rand(2, 1, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 2 - 1
-    losses = {name: float(value) for name, value in step.run(a, b, step=0).items()}
-
-    with torch.no_grad():  # the same terms again, from the networks and the paper alone
-        g, f, d_a, d_b = generators.ab, generators.ba, discriminators.a.body, discriminators.b.body
-        fake_b, fake_a = g(a), f(b)
-        wanted = {
-            "gan_ab": ((d_b(fake_b) - 1) ** 2).mean(),
-            "gan_ba": ((d_a(fake_a) - 1) ** 2).mean(),
-            "cycle_a": (f(fake_b) - a).abs().mean(),
-            "cycle_b": (g(fake_a) - b).abs().mean(),
-            "identity_a": (f(a) - a).abs().mean(),
-            "identity_b": (g(b) - b).abs().mean(),
-            "discriminator_a": 0.5 * (((d_a(a) - 1) ** 2).mean() + (d_a(fake_a) ** 2).mean()),
-            "discriminator_b": 0.5 * (((d_b(b) - 1) ** 2).mean() + (d_b(fake_b) ** 2).mean()),
-        }
-    assert losses.keys() == wanted.keys()
-    for name, value in wanted.items():
-        assert losses[name] == pytest.approx(float(value), abs=1e-5), name
-    return losses, order
+    share = torch.rand(2, 1, 1, 1, generator=torch.Generator().manual_seed(5))
+    between = share * reals + (1 - share) * fakes
+    norms = 0.3 * between.square().sum((1, 2, 3)).sqrt()
+    found = gradient_penalty(discriminator, reals, fakes, torch.Generator().manual_seed(5))
+    assert found.item() == pytest.approx(((norms - 1) ** 2).mean().item(), rel=1e-5)
 
 
-def test_one_step_has_the_published_terms_and_updates_generators_first() -> None:
-    _, order = step_on_fixed_weights(TINY)
-    assert order == ["generators", "discriminators"]
+def test_penalties_are_reckoned_in_float32_under_autocast() -> None:
+    conv = torch.nn.Conv2d(3, 4, 3)
+    x = torch.rand(1, 3, 8, 8)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = r1_penalty(conv, x)
+    assert found.dtype == torch.float32
+    assert found.item() == pytest.approx(r1_penalty(conv, x).item(), rel=1e-6)
 
 
-def test_the_generators_gradient_is_that_of_the_full_objective() -> None:
-    config = TINY
-    torch.manual_seed(5)
-    generators, discriminators = build_networks(config)
-    optimizers = [torch.optim.SGD(module.parameters(), lr=0.0) for module in (generators, discriminators)]
-    a, b = torch.rand(2, 1, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 2 - 1
-    seen: list[float] = []
-    step = CycleGanStep(
-        generators, discriminators, *optimizers, config.loss,
-        backward=lambda loss: (seen.append(loss.item()), loss.backward()), random=torch.Generator(),
-    )  # fmt: skip
-    losses = {name: float(value) for name, value in step.run(a, b, step=0).items()}
-    full = (
-        losses["gan_ab"] + losses["gan_ba"]
-        + 10 * (losses["cycle_a"] + losses["cycle_b"])
-        + 5 * (losses["identity_a"] + losses["identity_b"])
-    )  # fmt: skip  # equation 3, λ = 10, and the identity loss at 0.5 λ
-    assert seen[0] == pytest.approx(full, rel=1e-5)
-    gradient = generators.ab.head[1].bias.grad.clone()
-    assert torch.isfinite(gradient).all()
-
-    generators.zero_grad()
-    g, f = generators.ab, generators.ba
-    objective = (
-        ((discriminators.b.body(g(a)) - 1) ** 2).mean()
-        + 10 * ((f(g(a)) - a).abs().mean() + (g(f(b)) - b).abs().mean())
-        + 5 * (g(b) - b).abs().mean()
-    )  # every term that the generator of b has a part in
-    objective.backward()
-    assert torch.allclose(generators.ab.head[1].bias.grad, gradient, atol=1e-5)
+def test_the_contrastive_loss_is_equation_3_of_cut() -> None:
+    random = torch.Generator().manual_seed(0)
+    queries, keys = torch.nn.functional.normalize(torch.randn(2, 2, 5, 8, generator=random), dim=3)
+    wanted = []
+    for query, key in zip(queries.numpy(), keys.numpy(), strict=True):  # negatives come from the same picture
+        for s in range(5):
+            alike = np.exp(key @ query[s] / 0.07)
+            wanted.append(-math.log(alike[s] / alike.sum()))
+    keys.requires_grad_()
+    found = patch_nce_loss(queries.requires_grad_(), keys, 0.07)
+    assert found.item() == pytest.approx(np.mean(wanted), rel=1e-5)
+    found.backward()
+    assert keys.grad is None
 
 
-def test_identity_passes_run_on_every_nth_step_only() -> None:
-    config = LossConfig(identity_every=2, history=0)
-    generators, discriminators = build_networks(TINY)
-    optimizers = [torch.optim.SGD(module.parameters(), lr=0.0) for module in (generators, discriminators)]
-    step = CycleGanStep(
-        generators, discriminators, *optimizers, config,
-        backward=lambda loss: loss.backward(), random=torch.Generator(),
-    )  # fmt: skip
-    a = torch.zeros(1, 3, 32, 32)
-    with_identity = ["identity_a" in step.run(a, a, step=number) for number in range(4)]
-    assert with_identity == [True, False, True, False]
+def picture_with_grid(period: int, strength: float) -> torch.Tensor:
+    noise = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0)) * 0.1
+    noise[:, :, ::period, ::period] += strength
+    return noise
 
 
-def test_a_focused_run_halves_the_width_of_the_generator_back() -> None:
-    config = TrainConfig(generator=GeneratorConfig(blocks=1, width=8, focus=Focus.B2A))
-    generators, _ = build_networks(config)
-    assert generators.ba.stem[1].weight.shape[0] == 8
-    assert generators.ab.stem[1].weight.shape[0] == 4
+def test_the_grid_loss_is_the_log_of_a_peaks_power_over_its_ring() -> None:
+    image = picture_with_grid(8, 0.5)
+    gray, hann = image[0].mean(0).double().numpy(), np.hanning(65)[:64]
+    ratios = []
+    for top in range(0, 65, 32):
+        for left in range(0, 65, 32):
+            window = gray[top : top + 64, left : left + 64]
+            power = np.abs(np.fft.fft2((window - window.mean()) * np.outer(hann, hann))) ** 2
+            floor = (0.25 / 127.5) ** 2 * (hann**2).sum() ** 2
+            for u in range(8):
+                for v in range(8):
+                    if u == v == 0:
+                        continue
+                    near, ring = [], []
+                    for dy in range(-3, 4):
+                        for dx in range(-3, 4):
+                            value = power[(8 * u + dy) % 64, (8 * v + dx) % 64]
+                            (near if max(abs(dy), abs(dx)) <= 1 else ring).append(value)
+                    ratios.append(max(0.0, math.log(np.mean(near) + floor) - math.log(np.mean(ring) + floor)))
+    assert grid_loss(image).item() == pytest.approx(np.mean(ratios), rel=1e-4)
+
+
+def test_the_grid_loss_sees_grids_and_not_grain() -> None:
+    grain, flat = grid_loss(picture_with_grid(8, 0.0)).item(), grid_loss(torch.full((1, 3, 64, 64), 0.3)).item()
+    assert flat == 0
+    assert grid_loss(picture_with_grid(8, 0.0) * 3).item() == pytest.approx(grain, rel=0.02)  # louder grain is free
+    for period in (2, 4, 8):
+        assert grid_loss(picture_with_grid(period, 0.5)).item() > 3 * grain * (period / 8) ** 2
+
+
+def test_the_colour_loss_is_the_distance_of_sorted_projections() -> None:
+    """With one patch a picture and every picture remembered, the set of this step's and older fakes against the reals."""
+    history, random = ColorHistory(pictures=4, patches=4, projections=8), torch.Generator().manual_seed(0)
+    fakes, reals = torch.rand(2, 4, 1, 3, 56, 56, generator=torch.Generator().manual_seed(1))  # 7×7 cells: one patch
+    assert history.loss(fakes[0], reals[0], random).item() == 0  # not half full
+    for number in (1, 2):
+        history.loss(fakes[number], reals[number], random)
+    newest = fakes[3].clone().requires_grad_()
+    state = random.get_state()
+    found = history.loss(newest, reals[3], random)
+
+    def cells(images: torch.Tensor) -> np.ndarray:  # each patch four times, as it is drawn
+        means = images.reshape(4, 3, 7, 8, 7, 8).mean((3, 5)).reshape(4, 3 * 49)
+        return np.repeat(means.numpy().astype(np.float64), 4, axis=0)
+
+    random.set_state(state)
+    for _ in range(2):
+        torch.randperm(1, generator=random)
+    directions = torch.randn(3 * 49, 8, generator=random).numpy().astype(np.float64)
+    directions /= np.linalg.norm(directions, axis=0)
+    projected, wanted = cells(fakes) @ directions, np.sort(cells(reals) @ directions, axis=0)
+    total = 0.0
+    for column in range(8):
+        places = np.argsort(np.argsort(projected[:, column], kind="stable"), kind="stable")
+        total += sum(abs(projected[i, column] - wanted[places[i], column]) for i in range(12, 16))  # the newest's own
+    assert found.item() == pytest.approx(total / (4 * 8), rel=1e-4)
+    found.backward()
+    assert newest.grad.abs().sum() > 0
+
+
+def test_a_colour_history_comes_back_as_it_was() -> None:
+    one, other = ColorHistory(pictures=3, patches=2), ColorHistory(pictures=3, patches=2)
+    images = torch.rand(6, 1, 3, 64, 64)
+    for image in images[:4]:
+        one.loss(image, image * 0.5, torch.Generator().manual_seed(0))
+    other.load_state(one.state(), torch.device("cpu"))
+    losses = [h.loss(images[4], images[5], torch.Generator().manual_seed(1)).item() for h in (one, other)]
+    assert losses[0] == losses[1] != 0
+
+
+def test_shifted_crops_come_from_every_place_within_the_jitter() -> None:
+    image = torch.arange(36.0).view(1, 1, 6, 6)
+    random = torch.Generator().manual_seed(0)
+    corners = {shifted(image, 2, random)[0, 0, 0, 0].item() for _ in range(200)}
+    assert corners == {6.0 * y + x for y in range(3) for x in range(3)}
+    assert shifted(image, 2, random).shape == (1, 1, 4, 4)
+    assert shifted(image, 0, random) is image
 
 
 def test_history_returns_new_fakes_until_full_and_then_old_ones_half_the_time() -> None:
@@ -179,63 +224,18 @@ def test_a_history_of_0_hands_every_fake_through() -> None:
     assert History(0).exchange(fake, torch.Generator()) is fake
 
 
-def test_a_spectral_discriminator_notices_overall_brightness_and_a_normalized_one_barely() -> None:
-    torch.manual_seed(0)
-    picture = torch.rand(1, 3, 128, 128) - 0.5
-    shifts = {}
-    for norm in DiscriminatorNorm:
-        _, discriminators = build_networks(TrainConfig(discriminator=DiscriminatorConfig(width=16, norm=norm)))
-        with torch.no_grad():
-            inside = [discriminators.a(picture + shift)[0][..., 4:-4, 4:-4] for shift in (0.0, 0.4)]
-        shifts[norm] = float((inside[1] - inside[0]).mean().abs() / inside[0].std())
-    assert shifts[DiscriminatorNorm.SPECTRAL] > 3 * shifts[DiscriminatorNorm.INSTANCE]
+def test_a_history_survives_crops_that_grow() -> None:
+    history, random = History(4), torch.Generator().manual_seed(0)
+    history.exchange(torch.zeros(4, 3, 4, 4), random)
+    for _ in range(20):
+        assert history.exchange(torch.ones(2, 3, 8, 8), random).shape == (2, 3, 8, 8)
+    assert all(fake.shape == (3, 8, 8) for fake in history.fakes)
 
 
-def test_the_judge_of_color_notices_overall_brightness_and_ignores_fine_texture() -> None:
-    torch.manual_seed(0)
-    _, discriminators = build_networks(TrainConfig(discriminator=DiscriminatorConfig(width=16, color=True)))
-    flat = torch.zeros(1, 3, 128, 128)
-    board = flat + 0.4 * ((torch.arange(128)[:, None] + torch.arange(128)) % 2 * 2 - 1)
-    with torch.no_grad():
-        base, brighter, textured = (discriminators.a(x)[1] for x in (flat, flat + 0.4, board))
-    assert torch.equal(base, textured)
-    assert (brighter - base).abs().mean() > 0.01
-
-
-def test_losses_of_several_score_maps_add_up() -> None:
-    kind = GanLoss.LEAST_SQUARES
-    both = generator_loss(SCORES_FAKE + SCORES_REAL, kind)
-    assert both.item() == pytest.approx((generator_loss(SCORES_FAKE, kind) + generator_loss(SCORES_REAL, kind)).item())
-    twice = discriminator_loss(SCORES_REAL * 2, SCORES_FAKE * 2, kind)
-    assert twice.item() == pytest.approx(2 * discriminator_loss(SCORES_REAL, SCORES_FAKE, kind).item())
-
-
-def test_the_grid_loss_is_the_deviation_of_the_means_of_a_cells_places() -> None:
-    flat = torch.full((2, 3, 32, 64), 0.3)
-    assert grid_loss(flat).item() == pytest.approx(0, abs=1e-7)
-    board = flat.clone()
-    board[:, :, ::4, ::4] += 0.16  # one place of sixteen: its mean is off by 15/16, the others by 1/16, of 0.16
-    assert grid_loss(board).item() == pytest.approx((15 / 16 + 15 * 1 / 16) / 16 * 0.16, rel=1e-4)
-    opposite = flat.clone()
-    opposite[..., :32] += board[..., :32] - flat[..., :32]
-    opposite[..., 32:] -= board[..., 32:] - flat[..., 32:]  # windows do not cancel each other
-    assert grid_loss(opposite).item() == pytest.approx(grid_loss(board).item(), rel=1e-4)
-
-
-def test_the_grid_loss_counts_with_its_weight() -> None:
-    generators, discriminators = build_networks(TINY)
-    optimizers = [torch.optim.SGD(module.parameters(), lr=0.0) for module in (generators, discriminators)]
-    totals = []
-    a = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 2 - 1
-    for weight in (0.0, 30.0):
-        seen: list[float] = []
-        step = CycleGanStep(
-            generators, discriminators, *optimizers, LossConfig(history=0, grid=weight),
-            backward=lambda loss, seen=seen: (seen.append(loss.item()), loss.backward()), random=torch.Generator(),
-        )  # fmt: skip
-        losses = step.run(a, a, step=0)
-        totals.append(seen[0])
-    with torch.no_grad():
-        wanted = grid_loss(generators.ab(a)) + grid_loss(generators.ba(a))
-    assert losses["grid"].item() == pytest.approx(wanted.item(), rel=1e-5)
-    assert totals[1] - totals[0] == pytest.approx(30 * wanted.item(), rel=1e-3)
+def test_identity_weights_follow_their_schedule() -> None:
+    loss = LossConfig(identity=4.0, identity_b=2.0, identity_to=0.5, identity_over=0.4)
+    assert loss.identity_weights(0.0) == (4.0, 2.0)
+    assert loss.identity_weights(0.2) == pytest.approx((3.0, 1.5))
+    assert loss.identity_weights(0.4) == loss.identity_weights(1.0) == pytest.approx((2.0, 1.0))
+    assert LossConfig(identity=4.0).identity_weights(0.7) == (4.0, 4.0)
+    assert LossConfig(cycle=10.0, cycle_b=0.0).cycle_weights == (10.0, 0.0)

@@ -73,10 +73,29 @@ class Separable(nn.Module):
         return out
 
 
+class InstanceNorm(nn.Module):
+    """Bring each picture's channels to mean 0 and variance 1; nothing is learned or remembered; ε = 1e-5.
+
+    The constant float32 weights make torch keep mean and variance in float32 where features are bf16. Without weights
+    it rounds both to bf16, and values come out wrong by up to 0.04 deviations; the time is the same.
+    """
+
+    ones: Tensor
+    zeros: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("ones", torch.ones(channels), persistent=False)
+        self.register_buffer("zeros", torch.zeros(channels), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.instance_norm(x, weight=self.ones, bias=self.zeros)
+
+
 def norm(channels: int, kind: Norm) -> nn.Module:
-    """Return a norm as published: InstanceNorm without weights or running statistics, BatchNorm with both; ε = 1e-5."""
+    """Return a norm as published: InstanceNorm without learned weights, BatchNorm with them."""
     if kind is Norm.INSTANCE:
-        return nn.InstanceNorm2d(channels)
+        return InstanceNorm(channels)
     return nn.BatchNorm2d(channels) if kind is Norm.BATCH else nn.Identity()
 
 

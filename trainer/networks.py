@@ -68,31 +68,37 @@ def smallest_size(config: GeneratorConfig) -> int:
 
 
 def receptive_field_px(config: GeneratorConfig) -> int:
-    """Return the side of the square of input pixels that one output pixel sees at most, normalization aside."""
-    if config.kind in DEPTH:
-        side = 1
-        for _ in range(DEPTH[config.kind]):
-            side = _before_doubling(side, config.upsampling, kernel=4)
-        for _ in range(DEPTH[config.kind]):
-            side = 2 * side + 2  # a 4×4 convolution of stride 2
-        return side
-    side = 7  # what the head sees of the features at full size; from here back to the picture
-    for _ in range(2):
-        side = _before_doubling(side, config.upsampling, kernel=3)
-    side += 4 * config.blocks  # two 3×3 convolutions each, at a quarter of the size
-    for _ in range(2):
-        side = 2 * side + 1  # a 3×3 convolution, or a 3×3 blur, of stride 2
-        if config.downsampling is Downsampling.BLURRED:
-            side += 2  # the 3×3 convolution before the blur
-    return side + 6
+    """Return the side of the square of input pixels that one output pixel sees at most, normalization aside.
+
+    Followed backwards as a span of columns, for each place that a pixel may have within the strides.
+    """
+    depth = DEPTH.get(config.kind)
+    return max(_seen_px(config, place, depth) for place in range(size_multiple(config)))
 
 
-def _before_doubling(side: int, upsampling: Upsampling, *, kernel: int) -> int:
-    """Return how many values in a row, before the size is doubled, `side` values behind it see at most."""
+def _seen_px(config: GeneratorConfig, place: int, depth: int | None) -> int:
+    low, high = place, place
+    if depth is None:
+        low, high = low - 3, high + 3  # the head
+    for _ in range(depth or 2):
+        low, high = _before_doubling(low, high, config.upsampling, kernel=4 if depth else 3)
+    if depth is None:
+        low, high = low - 2 * config.blocks, high + 2 * config.blocks  # two 3×3 convolutions a block
+    for _ in range(depth or 2):
+        low, high = 2 * low - 1, 2 * high + (2 if depth else 1)  # a 4×4 or 3×3 convolution, or a blur, of stride 2
+        if depth is None and config.downsampling is Downsampling.BLURRED:
+            low, high = low - 1, high + 1  # the convolution before the blur
+    if depth is None:
+        low, high = low - 3, high + 3  # the stem
+    return high - low + 1
+
+
+def _before_doubling(low: int, high: int, upsampling: Upsampling, *, kernel: int) -> tuple[int, int]:
+    """Return the span of columns, before the size is doubled, that the columns `low` to `high` behind it see."""
     match upsampling:
-        case Upsampling.RESIZE:  # a 3×3 convolution on doubled features
-            return (side + 2) // 2 + 1
-        case Upsampling.BLURRED:  # there each value is made of two
-            return (side + 2) // 2 + 2
-        case Upsampling.TRANSPOSED:
-            return (side + 1) // 2 + 1 if kernel == 3 else side // 2 + 2
+        case Upsampling.RESIZE:  # a 3×3 convolution on repeated columns
+            return (low - 1) // 2, (high + 1) // 2
+        case Upsampling.BLURRED:  # a 3×3 convolution on columns that are each made of two
+            return (low - 2) // 2, high // 2 + 1
+        case Upsampling.TRANSPOSED:  # column i reaches 2i - 1 to 2i - 2 + kernel
+            return -((kernel - 2 - low) // 2), (high + 1) // 2
