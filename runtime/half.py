@@ -30,15 +30,19 @@ _HALF_OPERATORS: dict[str, set[int] | None] = {
     "Relu": None,
     "LeakyRelu": None,
     "PRelu": None,
+    "Clip": None,
     "Pad": {0, 2},
     "Add": None,
     "Concat": None,
+    "Split": {0},
+    "Slice": {0},
     "Resize": {0},
     "MaxPool": None,
     "DepthToSpace": None,
     "SpaceToDepth": None,
+    "Reshape": {0},
+    "Transpose": None,
     "Identity": None,
-    "Slice": {0},
 }
 
 
@@ -87,7 +91,7 @@ def widen(model: onnx.ModelProto) -> None:
     """
     graph = model.graph
     ends = [*graph.input, *graph.output, *graph.value_info]
-    casts = [part for node in nodes_of(graph) if node.op_type == "Cast" for part in node.attribute if part.i == HALF]
+    casts = [target for node in nodes_of(graph) if (target := _cast_target(node)) is not None and target.i == HALF]
     tensors = [tensor for tensor in tensors_of(graph) if tensor.data_type == HALF]
     halves = [value for value in ends if value.type.tensor_type.elem_type == HALF]
     if not (casts or tensors or halves):
@@ -118,9 +122,9 @@ def round_like_half(model: onnx.ModelProto) -> onnx.ModelProto:
             tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), tensor.name))
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        for part in node.attribute:
-            if node.op_type == "Cast" and part.i == HALF:
-                part.i = FLOAT
+        target = _cast_target(node)
+        if target is not None and target.i == HALF:
+            target.i = FLOAT
         nodes.append(node)
         for index, name in enumerate(node.output):
             if elements.get(name) == HALF:
@@ -269,6 +273,11 @@ def _reach(tensor: onnx.TensorProto) -> str:
     return f"reach {np.abs(values).max():.3g}"
 
 
+def _cast_target(node: onnx.NodeProto) -> onnx.AttributeProto | None:
+    """Return the type that a Cast makes, None where the node is none."""
+    return next((part for part in node.attribute if part.name == "to"), None) if node.op_type == "Cast" else None
+
+
 def _bypass_casts(graph: onnx.GraphProto, floats: set[str]) -> None:
     """Take out the Casts from float32 to float32: who read their results reads what they read."""
     fixed = {value.name for value in graph.output}
@@ -278,7 +287,8 @@ def _bypass_casts(graph: onnx.GraphProto, floats: set[str]) -> None:
     for node in graph.node:
         for index, name in enumerate(node.input):
             node.input[index] = same.get(name, name)
-        if node.op_type == "Cast" and node.input[0] in floats and node.attribute[0].i == FLOAT:
+        target = _cast_target(node)
+        if target is not None and target.i == FLOAT and node.input[0] in floats:
             if node.output[0] in fixed:
                 node.op_type = "Identity"
                 del node.attribute[:]

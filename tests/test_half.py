@@ -253,6 +253,20 @@ def test_constants_that_do_not_fit_keep_their_layer_in_full() -> None:
     assert fidelity(by_the_book(half, values), run(model, values)) > 35
 
 
+def test_pixels_that_are_moved_about_between_convolutions_stay_in_halves() -> None:
+    net = GraphBuilder()
+    data = net.conv("input", 3, 8, 3, padding=1)
+    data = net.node("Clip", data, net.constant(np.float32(0)), net.constant(np.float32(6)))
+    shape, turned = net.constant([0, 2, 4, -1, 16], np.int64), net.constant([0, 8, -1, 16], np.int64)
+    data = net.node("Transpose", net.node("Reshape", data, shape), perm=[0, 2, 1, 3, 4])  # a channel shuffle
+    parts = [f"part{index}" for index in range(2)]
+    net.nodes.append(helper.make_node("Split", [net.node("Reshape", data, turned)], parts, axis=1, num_outputs=2))
+    model = net.model(net.conv(net.node("Concat", *parts[::-1], axis=1), 8, 3, 3))
+    half, values = in_halves(model), values_of(photo((16, 16)))
+    assert [node.op_type for node in half.graph.node].count("Cast") == 2  # at the two ends
+    assert fidelity(by_the_book(half, values), run(model, values)) > 50
+
+
 def test_names_that_a_network_uses_itself_do_not_clash() -> None:
     net = GraphBuilder()
     data = net.conv("input", 3, 3, 3, padding=1)
