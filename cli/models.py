@@ -81,16 +81,24 @@ def info(model: str, as_json: bool) -> int:
 @click.option("--name", metavar="NAME", help="What --model is to call it; default: the file's name.")
 @click.option("--range", "value_range", metavar="RANGE", help="Its values: -1..1, 0..1 or 0..255; default: found out.")
 @click.option("--bgr", is_flag=True, help="Its channels are blue, green, red.")
+@click.option("--part", metavar="NAME", help="Which network, where a checkpoint holds several generators.")
+@click.option(
+    "--norm-mode",
+    type=click.Choice(["running", "batch"]),
+    help="A checkpoint's batch norms: running statistics (default), or each picture's own, as some test scripts have.",
+)
 @debug_option
-def import_(file: Path, name: str | None, value_range: str | None, bgr: bool) -> int:
+def import_(
+    file: Path, name: str | None, value_range: str | None, bgr: bool, part: str | None, norm_mode: str | None
+) -> int:
     """Bring an ONNX file or another project's checkpoint into the model folder, checked.
 
     What an ONNX file takes is found out by running it: layout, value range, sizes. Checkpoints
-    (pytorch-CycleGAN-and-pix2pix) need torch: pip install 'cgconv[train]'.
+    (pytorch-CycleGAN-and-pix2pix, CUT and others) need torch: pip install 'cgconv[train]'.
     """
     if sys.stderr.isatty() and file.exists() and _is_checkpoint(file):  # an error is to be the only line of a log
         click.echo("rebuilding the network and checking the result against torch …", err=True)
-    path = bring_in(file, name, value_range, bgr)
+    path = bring_in(file, name, value_range, bgr, part=part, norm_mode=norm_mode)
     click.echo(f"{path.stem} is here now: cgconv images photos --model {path.stem}")
     click.echo(f"file: {path}", err=True)
     return 0
@@ -114,15 +122,24 @@ def remove(name: str, yes: bool) -> int:
     return 0
 
 
-def bring_in(file: Path, name: str | None, value_range: str | None, bgr: bool) -> Path:
+def bring_in(
+    file: Path, name: str | None, value_range: str | None, bgr: bool,
+    *, part: str | None = None, norm_mode: str | None = None,
+) -> Path:  # fmt: skip
     """Import an ONNX file or a checkpoint and return where it is now."""
     if not file.exists():
         raise UsageError(f"{file}: there is no such file")
     if _is_checkpoint(file):
+        if value_range or bgr:
+            raise UsageError("--range and --bgr are for ONNX files; of a checkpoint they are known")
         with needs_extra("train", "importing a checkpoint"):
             from cgconv.exporter.import_checkpoint import import_checkpoint
+            from cgconv.exporter.weights import NormMode
 
-        return import_checkpoint(file, name=name).path
+        mode = NormMode(norm_mode) if norm_mode else None
+        return import_checkpoint(file, name=name, part=part, norm_mode=mode).path
+    if part or norm_mode:
+        raise UsageError("--part and --norm-mode are for checkpoints, not for ONNX files")
     from cgconv.runtime.card import ChannelOrder
     from cgconv.runtime.foreign import Said, import_onnx, parse_range
 
