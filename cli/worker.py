@@ -200,6 +200,7 @@ def answer_of(request: requests.Request) -> Answer:
                 requests.RemoveModel: worker_models.remove,
                 requests.HalveModel: worker_models.halve,
                 requests.BuildEngines: worker_models.build_engines,
+                requests.Diagnose: worker_models.diagnose,
                 requests.MeasureCaches: worker_models.measure_caches,
                 requests.ClearCaches: worker_models.clear_caches,
             }

@@ -15,6 +15,7 @@ import numpy as np
 from cgconv.runtime import preview as looks
 from cgconv.runtime.events import (
     CachesMeasured,
+    Diagnosed,
     ModelExported,
     ModelInfo,
     ModelSampled,
@@ -95,6 +96,15 @@ def remove(task: Task, say: Say) -> None:
     assert isinstance(request, RemoveModel)
     remove_model(request.model)
     list_all(task, say)
+
+
+def diagnose(task: Task, say: Say) -> None:
+    """Say what `cgconv doctor` says."""
+    from cgconv.runtime.doctor import examine
+
+    from .doctor import described
+
+    say(Diagnosed(tuple(described(examine()))))
 
 
 def measure_caches(task: Task, say: Say) -> None:

@@ -176,6 +176,7 @@ class App(QObject):
         self.settings.half_wanted.connect(lambda name: self._begin_step(requests.HalveModel(name)))
         self.settings.engines_wanted.connect(lambda name: self._begin_step(requests.BuildEngines(name)))
         self.settings.stop_wanted.connect(lambda: self.looks.cancel(self._step_number))
+        self.log.diagnosis_wanted.connect(lambda: self.ask_looks(requests.Diagnose()))
         self.window.navigation.currentRowChanged.connect(self._page_changed)
         self.window.palette_changed.connect(self.convert.show_icons)
         self.window.closing.connect(self.close)
@@ -547,6 +548,9 @@ class App(QObject):
                 self.convert.gallery.gallery.show_sample(event.name, event.sample, event.megapixels_per_second)
             case events.PresetsListed():
                 self.train.show_presets(event.presets)
+            case events.Diagnosed():
+                for line in event.lines:
+                    self.log.add(line)
             case events.CachesMeasured():
                 self.settings.show_caches(event)
             case events.WorkerReady():

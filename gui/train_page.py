@@ -280,10 +280,8 @@ class TrainPage(QWidget):
     def show_check(self, checked: DataSetChecked) -> None:
         """Say what the two folders hold, and begin with the preset that suits them."""
         self._is_checked = True
-        counts = [
-            folder.get("pictures", 0) for folder in checked.folders if "train" in str(folder.get("split", "train"))
-        ]
-        lines = [self.tr("Pictures: {counts}.").format(counts=self.tr(" and ").join(map(str, counts[:2])))]
+        counts = [str(folder.get("pictures", 0)) for folder in checked.folders if folder.get("split") == "train"]
+        lines = [self.tr("{a} and {b} pictures.").format(a=counts[0], b=counts[-1])]
         for finding in checked.findings:
             mark = "⚠ " if finding.get("needs_attention") else ""
             lines.append(f"{mark}{finding.get('sentence', '')} {finding.get('advice', '')}".strip())

@@ -444,6 +444,13 @@ class PresetsListed:
 
 
 @dataclass(frozen=True)
+class Diagnosed:
+    """What `cgconv doctor` prints."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class CachesMeasured:
     """What lies in the caches: folder → bytes."""
 
@@ -464,6 +471,7 @@ WorkerEvent = (
     | StepProgressed
     | ModelExported
     | PresetsListed
+    | Diagnosed
     | CachesMeasured
 )
 

@@ -216,6 +216,11 @@ class BuildEngines:
 
 
 @dataclass(frozen=True)
+class Diagnose:
+    """Say what is installed here and what runs. Answer: Diagnosed."""
+
+
+@dataclass(frozen=True)
 class MeasureCaches:
     """Answer: CachesMeasured."""
 
@@ -259,6 +264,7 @@ Request = (
     | ExportRun
     | HalveModel
     | BuildEngines
+    | Diagnose
     | MeasureCaches
     | ClearCaches
     | Pause

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "trainer": "torch lightning numpy cv2 tensorboard torchmetrics onnxruntime "
     "cgconv.runtime.errors cgconv.runtime.events cgconv.runtime.images",
     "exporter": "torch onnx onnxscript onnxruntime numpy cgconv.runtime.* cgconv.trainer.*",
-    "cli": "click rich numpy cgconv.runtime.* cgconv.trainer.* cgconv.exporter.*",
+    "cli": "click rich numpy cgconv.runtime.* cgconv.trainer.* cgconv.exporter.* cgconv.gui.app",
     "gui": "PySide6 pyqtgraph platformdirs cgconv.runtime.events cgconv.runtime.requests cgconv.runtime.card "
     "cgconv.runtime.store cgconv.runtime.protocol cgconv.runtime.errors",
 }
@@ -74,7 +74,7 @@ def test_the_command_line_opens_trainer_and_exporter_only_inside_a_command() -> 
     eager = []
     for path in python_files("cli"):
         for name, line in imports_of(path, also_inside_functions=False):
-            if name.startswith(("cgconv.trainer", "cgconv.exporter")):
+            if name.startswith(("cgconv.trainer", "cgconv.exporter", "cgconv.gui")):
                 eager.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
     assert eager == []
 
@@ -91,8 +91,9 @@ def test_a_wheel_holds_all_code_types_and_models(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.startswith("cgconv/")}
         licences = {Path(name).name for name in archive.namelist() if "/licenses/" in name}
-    shipped = {".py", ".typed", ".onnx", ".json"}
-    assert packed == {
+    shipped = {".py", ".typed", ".onnx", ".json", ".jpg"}
+    translations = {f"cgconv/{name[:-3]}.qm" for name in files_of_the_repository() if name.endswith(".ts")}
+    assert packed == translations | {
         f"cgconv/{name}"
         for name in files_of_the_repository()
         if Path(name).parts[0] in FOLDERS and Path(name).suffix in shipped

@@ -91,6 +91,12 @@ def test_a_model_is_written_in_half_precision(window: Window, models: Path) -> N
     assert (models / "alpha.fp16.onnx").exists() or "dB" in page.step.text(), page.step.text()
 
 
+def test_this_computer_is_examined_into_the_log(window: Window) -> None:
+    QTest.keyClick(window.app.window, Qt.Key.Key_4, CTRL)
+    window.click(window.app.log.diagnose)
+    window.wait(lambda: "auto takes" in window.app.log.text.toPlainText(), "for the diagnosis")
+
+
 def test_engines_without_tensorrt_are_refused_with_what_to_install(window: Window) -> None:
     pytest.importorskip("cgconv.exporter.engine")
     window.wait_for_models()

@@ -1,93 +1,83 @@
 <?xml version="1.0" encoding="utf-8"?>
 <!DOCTYPE TS>
 <TS version="2.1" language="en" sourcelanguage="en">
-<context>
-    <name>App</name>
-    <message numerus="yes">
-        <location filename="../app.py" line="205"/>
-        <source>%n file(s) found</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <location filename="../app.py" line="207"/>
-        <source>%n of them in the queue before</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <location filename="../app.py" line="209"/>
-        <source>%n result(s) of earlier runs left out</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <location filename="../app.py" line="211"/>
-        <source>%n other file(s) left out</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
-        </translation>
-    </message>
-</context>
-<context>
-    <name>ConvertPage</name>
-    <message numerus="yes">
-        <location filename="../convert_page.py" line="243"/>
-        <source>%n done</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <location filename="../convert_page.py" line="245"/>
-        <source>%n existed already</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <location filename="../convert_page.py" line="247"/>
-        <source>%n failed</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <location filename="../convert_page.py" line="249"/>
-        <source>%n stopped</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <location filename="../convert_page.py" line="261"/>
-        <source>%n file(s)</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
-        </translation>
-    </message>
-</context>
-<context>
-    <name>ItemDialog</name>
-    <message numerus="yes">
-        <location filename="../dialogs.py" line="35"/>
-        <source>Model and options of %n file(s)</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
-        </translation>
-    </message>
-</context>
+    <context>
+        <name>App</name>
+        <message numerus="yes">
+            <source>%n file(s) found</source>
+            <translation>
+                <numerusform>%n file found</numerusform>
+                <numerusform>%n files found</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n of them in the queue before</source>
+            <translation>
+                <numerusform>%n was in the queue before</numerusform>
+                <numerusform>%n were in the queue before</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n result(s) of earlier runs left out</source>
+            <translation>
+                <numerusform>%n result of an earlier run left out</numerusform>
+                <numerusform>%n results of earlier runs left out</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n other file(s) left out</source>
+            <translation>
+                <numerusform>%n other file left out</numerusform>
+                <numerusform>%n other files left out</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>ConvertPage</name>
+        <message numerus="yes">
+            <source>%n done</source>
+            <translation>
+                <numerusform>%n done</numerusform>
+                <numerusform>%n done</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n existed already</source>
+            <translation>
+                <numerusform>%n existed already</numerusform>
+                <numerusform>%n existed already</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n failed</source>
+            <translation>
+                <numerusform>%n failed</numerusform>
+                <numerusform>%n failed</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n stopped</source>
+            <translation>
+                <numerusform>%n stopped</numerusform>
+                <numerusform>%n stopped</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n file(s)</source>
+            <translation>
+                <numerusform>%n file</numerusform>
+                <numerusform>%n files</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>ItemDialog</name>
+        <message numerus="yes">
+            <source>Model and options of %n file(s)</source>
+            <translation>
+                <numerusform>Model and options of %n file</numerusform>
+                <numerusform>Model and options of %n files</numerusform>
+            </translation>
+        </message>
+    </context>
 </TS>

@@ -1,1364 +1,1144 @@
 <?xml version="1.0" encoding="utf-8"?>
 <!DOCTYPE TS>
 <TS version="2.1" language="zh_CN" sourcelanguage="en">
-<context>
-    <name>App</name>
-    <message>
-        <location filename="../app.py" line="57"/>
-        <source>Convert</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="58"/>
-        <source>Train</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="59"/>
-        <source>Settings</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="60"/>
-        <source>Log</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="195"/>
-        <source>Looking for pictures and films …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message numerus="yes">
-        <location filename="../app.py" line="205"/>
-        <source>%n file(s) found</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <location filename="../app.py" line="207"/>
-        <source>%n of them in the queue before</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <location filename="../app.py" line="209"/>
-        <source>%n result(s) of earlier runs left out</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <location filename="../app.py" line="211"/>
-        <source>%n other file(s) left out</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="220"/>
-        <source>Pictures and films</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="226"/>
-        <source>Folder with pictures and films</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="309"/>
-        <source>The queue cannot be saved in {folder}.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="352"/>
-        <source>Looking at {name} …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="357"/>
-        <source>Model files</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="358"/>
-        <source>Models (*.onnx *.pth *.pt *.ckpt *.safetensors);;All files (*)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="373"/>
-        <source>Delete the model {name}?</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="400"/>
-        <source>Save as preset</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="401"/>
-        <source>Name</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="419"/>
-        <source>Options</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="421"/>
-        <source>Export the options</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="424"/>
-        <source>{path} cannot be written.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="427"/>
-        <source>Import options</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="434"/>
-        <source>{path} holds no preset of cgconv.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="472"/>
-        <source>Making a model of it, and checking it against torch …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="486"/>
-        <source>{name} is in the gallery now.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="489"/>
-        <source>The training is through. Use this model now?</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="495"/>
-        <source>Paused. Go on when you like; the checkpoint is saved.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="498"/>
-        <source>The gallery is up to date.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="517"/>
-        <source>The training stopped unexpectedly. Go on from its last checkpoint; the log says more.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="520"/>
-        <source>The worker stopped unexpectedly; the log says more.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="526"/>
-        <source>Training needs PyTorch, which is not installed. In a terminal: {command}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="560"/>
-        <source>The worker for previews stopped unexpectedly and will be started again.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../app.py" line="562"/>
-        <source>The preview failed; the log says more.</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>CompareView</name>
-    <message>
-        <location filename="../compare_view.py" line="69"/>
-        <source>Before and after</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../compare_view.py" line="71"/>
-        <source>Arrow keys move the divider, plus and minus zoom, Space shows the original.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../compare_view.py" line="205"/>
-        <source>Before</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../compare_view.py" line="206"/>
-        <source>After</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>Conversion</name>
-    <message>
-        <location filename="../conversion.py" line="90"/>
-        <source>There is nothing to translate: add pictures or films first.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../conversion.py" line="93"/>
-        <source>Pick a model first.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../conversion.py" line="139"/>
-        <source>The worker stopped while it looked at the queue. See the log; start again.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../conversion.py" line="149"/>
-        <source>The worker stopped unexpectedly while it worked on this file. Try it again; if that fails too, the log says more.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../conversion.py" line="156"/>
-        <source>The worker stopped unexpectedly and was started again.</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>ConvertPage</name>
-    <message>
-        <location filename="../convert_page.py" line="69"/>
-        <source>Model</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="81"/>
-        <source>Options</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="111"/>
-        <source>&amp;Add files …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="112"/>
-        <source>Add &amp;folder …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="117"/>
-        <source>Remove from the queue (Del)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="118"/>
-        <source>Move up (Ctrl+Up)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="119"/>
-        <source>Move down (Ctrl+Down)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="124"/>
-        <source>Clear finished</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="138"/>
-        <source>Copy</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="139"/>
-        <source>Try again</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="147"/>
-        <source>Import model …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="148"/>
-        <source>Information</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="149"/>
-        <source>Remove</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="150"/>
-        <source>Remove this model</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="152"/>
-        <source>Preset</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="155"/>
-        <source>Presets</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="158"/>
-        <source>Save as preset …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="160"/>
-        <source>Delete this preset</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="163"/>
-        <source>Export to a file …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="164"/>
-        <source>Import from a file …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="171"/>
-        <source>Total progress</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="176"/>
-        <location filename="../convert_page.py" line="213"/>
-        <source>&amp;Start</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="178"/>
-        <source>&amp;Pause</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="179"/>
-        <source>Cancel</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="213"/>
-        <source>&amp;Go on</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="217"/>
-        <source>Settling names …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="218"/>
-        <source>Paused</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="219"/>
-        <source>Stopping after what is being done now …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="230"/>
-        <source>{done} of {count}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="232"/>
-        <source>{time} left</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="235"/>
-        <source>reading</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="235"/>
-        <source>translating</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="235"/>
-        <source>writing</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="237"/>
-        <source>slowest: {stage}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message numerus="yes">
-        <location filename="../convert_page.py" line="243"/>
-        <source>%n done</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <location filename="../convert_page.py" line="245"/>
-        <source>%n existed already</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <location filename="../convert_page.py" line="247"/>
-        <source>%n failed</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <location filename="../convert_page.py" line="249"/>
-        <source>%n stopped</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="255"/>
-        <source>processor</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message numerus="yes">
-        <location filename="../convert_page.py" line="261"/>
-        <source>%n file(s)</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message>
-        <location filename="../convert_page.py" line="276"/>
-        <source>Last used</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>DropHint</name>
-    <message>
-        <location filename="../main_window.py" line="47"/>
-        <source>Drop to add to the queue</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>FolderBox</name>
-    <message>
-        <location filename="../train_page.py" line="87"/>
-        <source>Choose the folder: {title}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="89"/>
-        <source>What these pictures are: {title}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="99"/>
-        <source>Folder</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="100"/>
-        <source>Called</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>GalleryModel</name>
-    <message>
-        <location filename="../gallery.py" line="61"/>
-        <source>cannot be used</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../gallery.py" line="66"/>
-        <source>licence not said</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>GalleryView</name>
-    <message>
-        <location filename="../gallery.py" line="177"/>
-        <source>Models</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>ItemDialog</name>
-    <message numerus="yes">
-        <location filename="../dialogs.py" line="35"/>
-        <source>Model and options of %n file(s)</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-        </translation>
-    </message>
-    <message>
-        <location filename="../dialogs.py" line="37"/>
-        <location filename="../dialogs.py" line="54"/>
-        <source>Model</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>LogPage</name>
-    <message>
-        <location filename="../log_page.py" line="25"/>
-        <source>Log</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../log_page.py" line="26"/>
-        <source>Nothing has been logged yet.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../log_page.py" line="27"/>
-        <source>Copy all</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../log_page.py" line="28"/>
-        <source>Clear</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../log_page.py" line="29"/>
-        <source>Examine this computer</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>MainWindow</name>
-    <message>
-        <location filename="../main_window.py" line="70"/>
-        <source>Pages</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>ModelDialog</name>
-    <message>
-        <location filename="../dialogs.py" line="70"/>
-        <source>file</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../dialogs.py" line="72"/>
-        <source>problem</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../dialogs.py" line="83"/>
-        <source>Copy</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>OptionsPanel</name>
-    <message>
-        <location filename="../options_panel.py" line="44"/>
-        <source>Strength</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="46"/>
-        <source>Results go to</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="47"/>
-        <source>Name</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="48"/>
-        <source>If one exists</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="49"/>
-        <source>Short side</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="50"/>
-        <source>Film</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="51"/>
-        <source>Picture quality</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="52"/>
-        <source>Compute on</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="55"/>
-        <source>Picture format</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="56"/>
-        <source>Film format</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="59"/>
-        <source>From second</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="60"/>
-        <source>To second</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="61"/>
-        <source>Computed by</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="62"/>
-        <source>Precision</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="63"/>
-        <source>Batch</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="64"/>
-        <source>Threads</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="65"/>
-        <source>Largest picture</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="67"/>
-        <source>Advanced</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="88"/>
-        <source>Keep the original&apos;s colours</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="89"/>
-        <source>Beside the originals</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="92"/>
-        <location filename="../options_panel.py" line="93"/>
-        <source>Choose the folder for results</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="97"/>
-        <source>How results are called; {name} is the original&apos;s name, {model} the model&apos;s. Empty: name.model beside originals, the same name in another folder.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="101"/>
-        <source>Leave it, skip the file</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="101"/>
-        <source>Replace it</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="102"/>
-        <source>Keep both</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="102"/>
-        <source>Count as failed</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="104"/>
-        <source>Keep the size</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="106"/>
-        <location filename="../options_panel.py" line="109"/>
-        <location filename="../options_panel.py" line="112"/>
-        <location filename="../options_panel.py" line="114"/>
-        <location filename="../options_panel.py" line="130"/>
-        <location filename="../options_panel.py" line="132"/>
-        <location filename="../options_panel.py" line="135"/>
-        <source>Automatic</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="110"/>
-        <source>Film quality: lower is better and larger</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="111"/>
-        <source>Film quality</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="114"/>
-        <source>Processor</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="114"/>
-        <source>NVIDIA GPU</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="115"/>
-        <source>Intel GPU</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="117"/>
-        <source>As the original</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="122"/>
-        <source>Keep the sound</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="123"/>
-        <source>Take HDR films (colours come out dull)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="125"/>
-        <source>The beginning</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="125"/>
-        <source>The end</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="134"/>
-        <source>All</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../options_panel.py" line="233"/>
-        <source>Folder for results</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>PreviewPanel</name>
-    <message>
-        <location filename="../preview_panel.py" line="63"/>
-        <location filename="../preview_panel.py" line="64"/>
-        <source>Place in the film</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="66"/>
-        <source>Play 3 seconds</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="67"/>
-        <source>Translate three seconds from here, small, and play them over and over</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="68"/>
-        <source>Fit</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="69"/>
-        <source>Show the whole picture (0)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="70"/>
-        <source>1:1</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="71"/>
-        <source>Show every pixel (1)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="73"/>
-        <source>Zoom in</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="74"/>
-        <source>Zoom in (+)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="76"/>
-        <source>Zoom out</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="77"/>
-        <source>Zoom out (-)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="129"/>
-        <source>Select a file in the queue to see it before and after.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="131"/>
-        <source>Reading {name} …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="155"/>
-        <location filename="../preview_panel.py" line="187"/>
-        <source>Preview is being made …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="177"/>
-        <source>No preview</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="184"/>
-        <source>Translating …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="187"/>
-        <source>Original</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="189"/>
-        <source>Quick look; full resolution is on its way …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="191"/>
-        <source>Shown smaller than the result will be</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="194"/>
-        <source>Full resolution, {size}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="197"/>
-        <source>Loop: {done} of {count} frames</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../preview_panel.py" line="223"/>
-        <source>Loop is being made …</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>QueueModel</name>
-    <message>
-        <location filename="../queue_model.py" line="70"/>
-        <source>File</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="71"/>
-        <source>Kind</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="72"/>
-        <source>Size</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="73"/>
-        <source>Model</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="74"/>
-        <source>State</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="75"/>
-        <source>Speed</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="76"/>
-        <source>Time left</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="191"/>
-        <source>Film</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="191"/>
-        <source>Picture</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="200"/>
-        <source>{rate} fps</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="212"/>
-        <source>Cannot be read</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="214"/>
-        <source>Waiting</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="215"/>
-        <source>Next</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="216"/>
-        <source>Translating</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="217"/>
-        <source>Done</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="218"/>
-        <source>Exists already</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="219"/>
-        <source>Failed</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_model.py" line="220"/>
-        <source>Stopped</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>QueueView</name>
-    <message>
-        <location filename="../queue_view.py" line="106"/>
-        <source>Queue</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="149"/>
-        <source>Remove</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="150"/>
-        <source>Move up</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="151"/>
-        <source>Move down</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="152"/>
-        <source>Try again</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="153"/>
-        <source>Open result</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="154"/>
-        <source>Show in folder</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="155"/>
-        <source>Own model and options …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="156"/>
-        <source>Use the page&apos;s model and options</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="157"/>
-        <source>Copy the reason</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="236"/>
-        <source>Drop photographs, films or folders here,
+    <context>
+        <name>App</name>
+        <message>
+            <source>Convert</source>
+            <translation>转换</translation>
+        </message>
+        <message>
+            <source>Train</source>
+            <translation>训练</translation>
+        </message>
+        <message>
+            <source>Settings</source>
+            <translation>设置</translation>
+        </message>
+        <message>
+            <source>Log</source>
+            <translation>日志</translation>
+        </message>
+        <message>
+            <source>Looking for pictures and films …</source>
+            <translation>正在查找图片和影片…</translation>
+        </message>
+        <message numerus="yes">
+            <source>%n file(s) found</source>
+            <translation>
+                <numerusform>找到 %n 个文件</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n of them in the queue before</source>
+            <translation>
+                <numerusform>其中 %n 个已在队列中</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n result(s) of earlier runs left out</source>
+            <translation>
+                <numerusform>略过 %n 个以前的结果</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n other file(s) left out</source>
+            <translation>
+                <numerusform>略过 %n 个其他文件</numerusform>
+            </translation>
+        </message>
+        <message>
+            <source>Pictures and films</source>
+            <translation>图片和影片</translation>
+        </message>
+        <message>
+            <source>Folder with pictures and films</source>
+            <translation>包含图片和影片的文件夹</translation>
+        </message>
+        <message>
+            <source>The queue cannot be saved in {folder}.</source>
+            <translation>无法将队列保存到 {folder}。</translation>
+        </message>
+        <message>
+            <source>Looking at {name} …</source>
+            <translation>正在检查 {name}…</translation>
+        </message>
+        <message>
+            <source>Model files</source>
+            <translation>模型文件</translation>
+        </message>
+        <message>
+            <source>Models (*.onnx *.pth *.pt *.ckpt *.safetensors);;All files (*)</source>
+            <translation>模型 (*.onnx *.pth *.pt *.ckpt *.safetensors);;所有文件 (*)</translation>
+        </message>
+        <message>
+            <source>Delete the model {name}?</source>
+            <translation>删除模型 {name}？</translation>
+        </message>
+        <message>
+            <source>Save as preset</source>
+            <translation>另存为预设</translation>
+        </message>
+        <message>
+            <source>Name</source>
+            <translation>名称</translation>
+        </message>
+        <message>
+            <source>Options</source>
+            <translation>选项</translation>
+        </message>
+        <message>
+            <source>Export the options</source>
+            <translation>导出选项</translation>
+        </message>
+        <message>
+            <source>{path} cannot be written.</source>
+            <translation>无法写入 {path}。</translation>
+        </message>
+        <message>
+            <source>Import options</source>
+            <translation>导入选项</translation>
+        </message>
+        <message>
+            <source>{path} holds no preset of cgconv.</source>
+            <translation>{path} 不是 cgconv 的预设。</translation>
+        </message>
+        <message>
+            <source>Making a model of it, and checking it against torch …</source>
+            <translation>正在导出模型，并与 torch 核对…</translation>
+        </message>
+        <message>
+            <source>{name} is in the gallery now.</source>
+            <translation>{name} 已加入模型库。</translation>
+        </message>
+        <message>
+            <source>The training is through. Use this model now?</source>
+            <translation>训练已完成。现在就使用这个模型吗？</translation>
+        </message>
+        <message>
+            <source>Paused. Go on when you like; the checkpoint is saved.</source>
+            <translation>已暂停，检查点已保存，可随时继续。</translation>
+        </message>
+        <message>
+            <source>The gallery is up to date.</source>
+            <translation>模型库已更新。</translation>
+        </message>
+        <message>
+            <source>The training stopped unexpectedly. Go on from its last checkpoint; the log says more.</source>
+            <translation>训练意外停止。可从最近的检查点继续，详情见日志。</translation>
+        </message>
+        <message>
+            <source>The worker stopped unexpectedly; the log says more.</source>
+            <translation>工作进程意外停止，详情见日志。</translation>
+        </message>
+        <message>
+            <source>Training needs PyTorch, which is not installed. In a terminal: {command}</source>
+            <translation>训练需要 PyTorch，尚未安装。请在终端中运行：{command}</translation>
+        </message>
+        <message>
+            <source>{size}: {phase}, {seconds} s</source>
+            <translation>{size}：{phase}，{seconds} 秒</translation>
+        </message>
+        <message>
+            <source>Engine for {size}: {decibels} dB from the model</source>
+            <translation>{size} 的引擎：与模型相差 {decibels} dB</translation>
+        </message>
+        <message>
+            <source>Done.</source>
+            <translation>完成。</translation>
+        </message>
+        <message>
+            <source>Getting ready …</source>
+            <translation>正在准备…</translation>
+        </message>
+        <message>
+            <source>The worker for previews stopped unexpectedly and will be started again.</source>
+            <translation>预览进程意外停止，将重新启动。</translation>
+        </message>
+        <message>
+            <source>The preview failed; the log says more.</source>
+            <translation>预览失败，详情见日志。</translation>
+        </message>
+    </context>
+    <context>
+        <name>CompareView</name>
+        <message>
+            <source>Before and after</source>
+            <translation>前后对比</translation>
+        </message>
+        <message>
+            <source>Arrow keys move the divider, plus and minus zoom, Space shows the original.</source>
+            <translation>方向键移动分隔线，加减号缩放，空格显示原图。</translation>
+        </message>
+        <message>
+            <source>Before</source>
+            <translation>原图</translation>
+        </message>
+        <message>
+            <source>After</source>
+            <translation>结果</translation>
+        </message>
+    </context>
+    <context>
+        <name>Conversion</name>
+        <message>
+            <source>There is nothing to translate: add pictures or films first.</source>
+            <translation>没有可转换的内容：请先添加图片或影片。</translation>
+        </message>
+        <message>
+            <source>Pick a model first.</source>
+            <translation>请先选择模型。</translation>
+        </message>
+        <message>
+            <source>The worker stopped while it looked at the queue. See the log; start again.</source>
+            <translation>工作进程在检查队列时停止。请查看日志后重新开始。</translation>
+        </message>
+        <message>
+            <source>The worker stopped unexpectedly while it worked on this file. Try it again; if that fails too, the log says more.</source>
+            <translation>处理此文件时工作进程意外停止。请重试；若仍失败，请查看日志。</translation>
+        </message>
+        <message>
+            <source>The worker stopped unexpectedly and was started again.</source>
+            <translation>工作进程意外停止，已重新启动。</translation>
+        </message>
+    </context>
+    <context>
+        <name>ConvertPage</name>
+        <message>
+            <source>Model</source>
+            <translation>模型</translation>
+        </message>
+        <message>
+            <source>Options</source>
+            <translation>选项</translation>
+        </message>
+        <message>
+            <source>&amp;Add files …</source>
+            <translation>添加文件(&amp;A)…</translation>
+        </message>
+        <message>
+            <source>Add &amp;folder …</source>
+            <translation>添加文件夹(&amp;F)…</translation>
+        </message>
+        <message>
+            <source>Remove from the queue (Del)</source>
+            <translation>从队列移除 (Del)</translation>
+        </message>
+        <message>
+            <source>Move up (Ctrl+Up)</source>
+            <translation>上移 (Ctrl+↑)</translation>
+        </message>
+        <message>
+            <source>Move down (Ctrl+Down)</source>
+            <translation>下移 (Ctrl+↓)</translation>
+        </message>
+        <message>
+            <source>Clear finished</source>
+            <translation>清除已完成</translation>
+        </message>
+        <message>
+            <source>Copy</source>
+            <translation>复制</translation>
+        </message>
+        <message>
+            <source>Try again</source>
+            <translation>重试</translation>
+        </message>
+        <message>
+            <source>Import model …</source>
+            <translation>导入模型…</translation>
+        </message>
+        <message>
+            <source>Information</source>
+            <translation>信息</translation>
+        </message>
+        <message>
+            <source>Remove</source>
+            <translation>移除</translation>
+        </message>
+        <message>
+            <source>Remove this model</source>
+            <translation>移除此模型</translation>
+        </message>
+        <message>
+            <source>Preset</source>
+            <translation>预设</translation>
+        </message>
+        <message>
+            <source>Presets</source>
+            <translation>预设</translation>
+        </message>
+        <message>
+            <source>Save as preset …</source>
+            <translation>另存为预设…</translation>
+        </message>
+        <message>
+            <source>Delete this preset</source>
+            <translation>删除此预设</translation>
+        </message>
+        <message>
+            <source>Export to a file …</source>
+            <translation>导出到文件…</translation>
+        </message>
+        <message>
+            <source>Import from a file …</source>
+            <translation>从文件导入…</translation>
+        </message>
+        <message>
+            <source>Total progress</source>
+            <translation>总进度</translation>
+        </message>
+        <message>
+            <source>&amp;Start</source>
+            <translation>开始(&amp;S)</translation>
+        </message>
+        <message>
+            <source>&amp;Pause</source>
+            <translation>暂停(&amp;P)</translation>
+        </message>
+        <message>
+            <source>Cancel</source>
+            <translation>取消</translation>
+        </message>
+        <message>
+            <source>&amp;Go on</source>
+            <translation>继续(&amp;G)</translation>
+        </message>
+        <message>
+            <source>Settling names …</source>
+            <translation>正在确定文件名…</translation>
+        </message>
+        <message>
+            <source>Paused</source>
+            <translation>已暂停</translation>
+        </message>
+        <message>
+            <source>Stopping after what is being done now …</source>
+            <translation>完成当前工作后停止…</translation>
+        </message>
+        <message>
+            <source>{done} of {count}</source>
+            <translation>{done} / {count}</translation>
+        </message>
+        <message>
+            <source>{time} left</source>
+            <translation>剩余 {time}</translation>
+        </message>
+        <message>
+            <source>reading</source>
+            <translation>读取</translation>
+        </message>
+        <message>
+            <source>translating</source>
+            <translation>转换</translation>
+        </message>
+        <message>
+            <source>writing</source>
+            <translation>写入</translation>
+        </message>
+        <message>
+            <source>slowest: {stage}</source>
+            <translation>最慢：{stage}</translation>
+        </message>
+        <message numerus="yes">
+            <source>%n done</source>
+            <translation>
+                <numerusform>%n 个完成</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n existed already</source>
+            <translation>
+                <numerusform>%n 个已存在</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n failed</source>
+            <translation>
+                <numerusform>%n 个失败</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n stopped</source>
+            <translation>
+                <numerusform>%n 个停止</numerusform>
+            </translation>
+        </message>
+        <message>
+            <source>processor</source>
+            <translation>处理器</translation>
+        </message>
+        <message numerus="yes">
+            <source>%n file(s)</source>
+            <translation>
+                <numerusform>%n 个文件</numerusform>
+            </translation>
+        </message>
+        <message>
+            <source>Last used</source>
+            <translation>上次使用</translation>
+        </message>
+    </context>
+    <context>
+        <name>DropHint</name>
+        <message>
+            <source>Drop to add to the queue</source>
+            <translation>松开即可加入队列</translation>
+        </message>
+    </context>
+    <context>
+        <name>FolderBox</name>
+        <message>
+            <source>Choose the folder: {title}</source>
+            <translation>选择文件夹：{title}</translation>
+        </message>
+        <message>
+            <source>What these pictures are: {title}</source>
+            <translation>这些图片是什么：{title}</translation>
+        </message>
+        <message>
+            <source>Folder</source>
+            <translation>文件夹</translation>
+        </message>
+        <message>
+            <source>Called</source>
+            <translation>称为</translation>
+        </message>
+    </context>
+    <context>
+        <name>GalleryModel</name>
+        <message>
+            <source>cannot be used</source>
+            <translation>无法使用</translation>
+        </message>
+        <message>
+            <source>licence not said</source>
+            <translation>许可未注明</translation>
+        </message>
+    </context>
+    <context>
+        <name>GalleryView</name>
+        <message>
+            <source>Models</source>
+            <translation>模型</translation>
+        </message>
+    </context>
+    <context>
+        <name>ItemDialog</name>
+        <message numerus="yes">
+            <source>Model and options of %n file(s)</source>
+            <translation>
+                <numerusform>%n 个文件的模型与选项</numerusform>
+            </translation>
+        </message>
+        <message>
+            <source>Model</source>
+            <translation>模型</translation>
+        </message>
+    </context>
+    <context>
+        <name>LogPage</name>
+        <message>
+            <source>Log</source>
+            <translation>日志</translation>
+        </message>
+        <message>
+            <source>Nothing has been logged yet.</source>
+            <translation>尚无日志。</translation>
+        </message>
+        <message>
+            <source>Copy all</source>
+            <translation>全部复制</translation>
+        </message>
+        <message>
+            <source>Clear</source>
+            <translation>清空</translation>
+        </message>
+        <message>
+            <source>Examine this computer</source>
+            <translation>检查此电脑</translation>
+        </message>
+    </context>
+    <context>
+        <name>MainWindow</name>
+        <message>
+            <source>Pages</source>
+            <translation>页面</translation>
+        </message>
+    </context>
+    <context>
+        <name>ModelDialog</name>
+        <message>
+            <source>file</source>
+            <translation>文件</translation>
+        </message>
+        <message>
+            <source>problem</source>
+            <translation>问题</translation>
+        </message>
+        <message>
+            <source>Copy</source>
+            <translation>复制</translation>
+        </message>
+    </context>
+    <context>
+        <name>OptionsPanel</name>
+        <message>
+            <source>Strength</source>
+            <translation>强度</translation>
+        </message>
+        <message>
+            <source>Results go to</source>
+            <translation>结果保存到</translation>
+        </message>
+        <message>
+            <source>Name</source>
+            <translation>名称</translation>
+        </message>
+        <message>
+            <source>If one exists</source>
+            <translation>若已存在</translation>
+        </message>
+        <message>
+            <source>Short side</source>
+            <translation>短边</translation>
+        </message>
+        <message>
+            <source>Film</source>
+            <translation>影片</translation>
+        </message>
+        <message>
+            <source>Picture quality</source>
+            <translation>图片质量</translation>
+        </message>
+        <message>
+            <source>Compute on</source>
+            <translation>计算设备</translation>
+        </message>
+        <message>
+            <source>Picture format</source>
+            <translation>图片格式</translation>
+        </message>
+        <message>
+            <source>Film format</source>
+            <translation>影片格式</translation>
+        </message>
+        <message>
+            <source>From second</source>
+            <translation>起始秒</translation>
+        </message>
+        <message>
+            <source>To second</source>
+            <translation>结束秒</translation>
+        </message>
+        <message>
+            <source>Computed by</source>
+            <translation>计算后端</translation>
+        </message>
+        <message>
+            <source>Precision</source>
+            <translation>精度</translation>
+        </message>
+        <message>
+            <source>Batch</source>
+            <translation>批量</translation>
+        </message>
+        <message>
+            <source>Threads</source>
+            <translation>线程</translation>
+        </message>
+        <message>
+            <source>Largest picture</source>
+            <translation>最大图片</translation>
+        </message>
+        <message>
+            <source>Advanced</source>
+            <translation>高级</translation>
+        </message>
+        <message>
+            <source>Keep the original's colours</source>
+            <translation>保留原图颜色</translation>
+        </message>
+        <message>
+            <source>Beside the originals</source>
+            <translation>原文件旁边</translation>
+        </message>
+        <message>
+            <source>Choose the folder for results</source>
+            <translation>选择结果文件夹</translation>
+        </message>
+        <message>
+            <source>How results are called; {name} is the original's name, {model} the model's. Empty: name.model beside originals, the same name in another folder.</source>
+            <translation>结果的命名方式：{name} 为原名，{model} 为模型名。留空：在原文件旁用“名称.模型”，在其他文件夹中用原名。</translation>
+        </message>
+        <message>
+            <source>Leave it, skip the file</source>
+            <translation>保留，跳过该文件</translation>
+        </message>
+        <message>
+            <source>Replace it</source>
+            <translation>替换</translation>
+        </message>
+        <message>
+            <source>Keep both</source>
+            <translation>两者都保留</translation>
+        </message>
+        <message>
+            <source>Count as failed</source>
+            <translation>视为失败</translation>
+        </message>
+        <message>
+            <source>Keep the size</source>
+            <translation>保持尺寸</translation>
+        </message>
+        <message>
+            <source>Automatic</source>
+            <translation>自动</translation>
+        </message>
+        <message>
+            <source>Film quality: lower is better and larger</source>
+            <translation>影片质量：数值越小质量越好、文件越大</translation>
+        </message>
+        <message>
+            <source>Film quality</source>
+            <translation>影片质量</translation>
+        </message>
+        <message>
+            <source>Processor</source>
+            <translation>处理器</translation>
+        </message>
+        <message>
+            <source>NVIDIA GPU</source>
+            <translation>NVIDIA 显卡</translation>
+        </message>
+        <message>
+            <source>Intel GPU</source>
+            <translation>Intel 显卡</translation>
+        </message>
+        <message>
+            <source>As the original</source>
+            <translation>与原文件相同</translation>
+        </message>
+        <message>
+            <source>Keep the sound</source>
+            <translation>保留声音</translation>
+        </message>
+        <message>
+            <source>Take HDR films (colours come out dull)</source>
+            <translation>接受 HDR 影片（颜色会变暗淡）</translation>
+        </message>
+        <message>
+            <source>The beginning</source>
+            <translation>开头</translation>
+        </message>
+        <message>
+            <source>The end</source>
+            <translation>结尾</translation>
+        </message>
+        <message>
+            <source>All</source>
+            <translation>全部</translation>
+        </message>
+        <message>
+            <source>Folder for results</source>
+            <translation>结果文件夹</translation>
+        </message>
+    </context>
+    <context>
+        <name>PreviewPanel</name>
+        <message>
+            <source>Place in the film</source>
+            <translation>影片位置</translation>
+        </message>
+        <message>
+            <source>Play 3 seconds</source>
+            <translation>播放 3 秒</translation>
+        </message>
+        <message>
+            <source>Translate three seconds from here, small, and play them over and over</source>
+            <translation>从此处以小尺寸转换三秒并循环播放</translation>
+        </message>
+        <message>
+            <source>Fit</source>
+            <translation>适合</translation>
+        </message>
+        <message>
+            <source>Show the whole picture (0)</source>
+            <translation>显示整张图片 (0)</translation>
+        </message>
+        <message>
+            <source>1:1</source>
+            <translation>1:1</translation>
+        </message>
+        <message>
+            <source>Show every pixel (1)</source>
+            <translation>按像素显示 (1)</translation>
+        </message>
+        <message>
+            <source>Zoom in</source>
+            <translation>放大</translation>
+        </message>
+        <message>
+            <source>Zoom in (+)</source>
+            <translation>放大 (+)</translation>
+        </message>
+        <message>
+            <source>Zoom out</source>
+            <translation>缩小</translation>
+        </message>
+        <message>
+            <source>Zoom out (-)</source>
+            <translation>缩小 (-)</translation>
+        </message>
+        <message>
+            <source>Select a file in the queue to see it before and after.</source>
+            <translation>在队列中选择文件即可查看前后对比。</translation>
+        </message>
+        <message>
+            <source>Reading {name} …</source>
+            <translation>正在读取 {name}…</translation>
+        </message>
+        <message>
+            <source>Preview is being made …</source>
+            <translation>正在生成预览…</translation>
+        </message>
+        <message>
+            <source>No preview</source>
+            <translation>无预览</translation>
+        </message>
+        <message>
+            <source>Translating …</source>
+            <translation>正在转换…</translation>
+        </message>
+        <message>
+            <source>Original</source>
+            <translation>原图</translation>
+        </message>
+        <message>
+            <source>Quick look; full resolution is on its way …</source>
+            <translation>快速预览；正在生成完整分辨率…</translation>
+        </message>
+        <message>
+            <source>Shown smaller than the result will be</source>
+            <translation>显示尺寸小于实际结果</translation>
+        </message>
+        <message>
+            <source>Full resolution, {size}</source>
+            <translation>完整分辨率，{size}</translation>
+        </message>
+        <message>
+            <source>Loop: {done} of {count} frames</source>
+            <translation>循环：{done} / {count} 帧</translation>
+        </message>
+        <message>
+            <source>Loop is being made …</source>
+            <translation>正在生成循环…</translation>
+        </message>
+    </context>
+    <context>
+        <name>QueueModel</name>
+        <message>
+            <source>File</source>
+            <translation>文件</translation>
+        </message>
+        <message>
+            <source>Kind</source>
+            <translation>类型</translation>
+        </message>
+        <message>
+            <source>Size</source>
+            <translation>尺寸</translation>
+        </message>
+        <message>
+            <source>Model</source>
+            <translation>模型</translation>
+        </message>
+        <message>
+            <source>State</source>
+            <translation>状态</translation>
+        </message>
+        <message>
+            <source>Speed</source>
+            <translation>速度</translation>
+        </message>
+        <message>
+            <source>Time left</source>
+            <translation>剩余时间</translation>
+        </message>
+        <message>
+            <source>Film</source>
+            <translation>影片</translation>
+        </message>
+        <message>
+            <source>Picture</source>
+            <translation>图片</translation>
+        </message>
+        <message>
+            <source>{rate} fps</source>
+            <translation>{rate} 帧/秒</translation>
+        </message>
+        <message>
+            <source>Cannot be read</source>
+            <translation>无法读取</translation>
+        </message>
+        <message>
+            <source>Waiting</source>
+            <translation>等待</translation>
+        </message>
+        <message>
+            <source>Next</source>
+            <translation>即将</translation>
+        </message>
+        <message>
+            <source>Translating</source>
+            <translation>转换中</translation>
+        </message>
+        <message>
+            <source>Done</source>
+            <translation>完成</translation>
+        </message>
+        <message>
+            <source>Exists already</source>
+            <translation>已存在</translation>
+        </message>
+        <message>
+            <source>Failed</source>
+            <translation>失败</translation>
+        </message>
+        <message>
+            <source>Stopped</source>
+            <translation>已停止</translation>
+        </message>
+    </context>
+    <context>
+        <name>QueueView</name>
+        <message>
+            <source>Queue</source>
+            <translation>队列</translation>
+        </message>
+        <message>
+            <source>Remove</source>
+            <translation>移除</translation>
+        </message>
+        <message>
+            <source>Move up</source>
+            <translation>上移</translation>
+        </message>
+        <message>
+            <source>Move down</source>
+            <translation>下移</translation>
+        </message>
+        <message>
+            <source>Try again</source>
+            <translation>重试</translation>
+        </message>
+        <message>
+            <source>Open result</source>
+            <translation>打开结果</translation>
+        </message>
+        <message>
+            <source>Show in folder</source>
+            <translation>在文件夹中显示</translation>
+        </message>
+        <message>
+            <source>Own model and options …</source>
+            <translation>单独的模型与选项…</translation>
+        </message>
+        <message>
+            <source>Use the page's model and options</source>
+            <translation>使用页面的模型与选项</translation>
+        </message>
+        <message>
+            <source>Copy the reason</source>
+            <translation>复制原因</translation>
+        </message>
+        <message>
+            <source>Drop photographs, films or folders here,
 or press Add files.</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>SampleView</name>
-    <message>
-        <location filename="../train_page.py" line="143"/>
-        <source>Samples: picture, translation, translated back, both ways</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="162"/>
-        <source>Samples appear here while the model learns: each row a picture, its translation, and that translated back, in both directions.</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>SettingsPage</name>
-    <message>
-        <location filename="../settings_page.py" line="42"/>
-        <location filename="../settings_page.py" line="48"/>
-        <source>As the desktop</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="49"/>
-        <source>Light</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="50"/>
-        <source>Dark</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="54"/>
-        <source>Window</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="56"/>
-        <source>Language</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="56"/>
-        <source>Appearance</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="63"/>
-        <source>Models</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="66"/>
-        <source>Show the model folder</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="70"/>
-        <source>Caches</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="71"/>
-        <source>Being measured …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="73"/>
-        <source>Clear the caches</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="74"/>
-        <source>Show the cache folder</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="78"/>
-        <source>Everything in them is made again when it is needed.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="101"/>
-        <source>thumbnails</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="101"/>
-        <source>samples of models</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="102"/>
-        <source>engines</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="102"/>
-        <source>measurements</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="106"/>
-        <source>{size} in {folder}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../settings_page.py" line="113"/>
-        <source>The language changes when the window is opened next time.</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>TrainPage</name>
-    <message>
-        <location filename="../train_page.py" line="199"/>
-        <source>From: pictures like yours</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="199"/>
-        <source>Drop a folder of photographs here</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="200"/>
-        <source>To: what they should look like</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="200"/>
-        <source>Drop a folder of paintings here</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="203"/>
-        <source>Small: 128 pixels, also for processors</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="204"/>
-        <source>As published: 256 pixels, for a GPU</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="215"/>
-        <location filename="../train_page.py" line="401"/>
-        <source>&amp;Start training</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="216"/>
-        <source>Continue a run …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="217"/>
-        <source>&amp;Pause</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="218"/>
-        <source>Use this model now</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="223"/>
-        <source>Training progress</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="230"/>
-        <source>Curves of the losses appear here.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="254"/>
-        <source>Preset</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="254"/>
-        <source>Times through</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="254"/>
-        <source>Run&apos;s folder</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="294"/>
-        <source>{a} and {b} pictures.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="295"/>
-        <source>Nothing stands in the way.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="305"/>
-        <source>Learning on {device} in {precision}: the first numbers come soon …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="312"/>
-        <source>{seen} of {total} pictures · {speed} a second · {left} left</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="356"/>
-        <source>Looking at the pictures …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="364"/>
-        <source>Direction</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="378"/>
-        <source>The run&apos;s folder</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="385"/>
-        <source>Getting ready …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="390"/>
-        <source>Saving a checkpoint …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="401"/>
-        <source>&amp;Go on</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="434"/>
-        <source>pictures seen</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../train_page.py" line="435"/>
-        <source>loss</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>application</name>
-    <message>
-        <location filename="../app.py" line="640"/>
-        <source>cgconv is open already.</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>self.queue</name>
-    <message>
-        <location filename="../queue_view.py" line="138"/>
-        <source>Picture</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="138"/>
-        <source>Film</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="138"/>
-        <source>Kind</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="140"/>
-        <source>Model</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="141"/>
-        <source>Exists already</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="141"/>
-        <source>Cannot be read</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="142"/>
-        <source>Speed</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../queue_view.py" line="143"/>
-        <source>Time left</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>texts</name>
-    <message>
-        <location filename="../texts.py" line="37"/>
-        <source>{seconds} s a picture</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="../texts.py" line="38"/>
-        <source>{count} pictures a second</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
+            <translation>将照片、影片或文件夹拖到这里，
+或点击“添加文件”。</translation>
+        </message>
+    </context>
+    <context>
+        <name>SampleView</name>
+        <message>
+            <source>Samples: picture, translation, translated back, both ways</source>
+            <translation>样例：图片、转换、转换回来，双向</translation>
+        </message>
+        <message>
+            <source>Samples appear here while the model learns: each row a picture, its translation, and that translated back, in both directions.</source>
+            <translation>模型学习时样例会显示在此：每行依次为图片、转换结果、再转换回来，两个方向各一组。</translation>
+        </message>
+    </context>
+    <context>
+        <name>SettingsPage</name>
+        <message>
+            <source>As the desktop</source>
+            <translation>跟随系统</translation>
+        </message>
+        <message>
+            <source>Light</source>
+            <translation>浅色</translation>
+        </message>
+        <message>
+            <source>Dark</source>
+            <translation>深色</translation>
+        </message>
+        <message>
+            <source>Window</source>
+            <translation>窗口</translation>
+        </message>
+        <message>
+            <source>Language</source>
+            <translation>语言</translation>
+        </message>
+        <message>
+            <source>Appearance</source>
+            <translation>外观</translation>
+        </message>
+        <message>
+            <source>Models</source>
+            <translation>模型</translation>
+        </message>
+        <message>
+            <source>Show the model folder</source>
+            <translation>打开模型文件夹</translation>
+        </message>
+        <message>
+            <source>Model</source>
+            <translation>模型</translation>
+        </message>
+        <message>
+            <source>Write in half precision</source>
+            <translation>生成半精度模型</translation>
+        </message>
+        <message>
+            <source>Half the size, for GPUs; checked against the full one, picture by picture</source>
+            <translation>体积减半，适用于显卡；逐图与完整模型核对</translation>
+        </message>
+        <message>
+            <source>Build engines</source>
+            <translation>构建引擎</translation>
+        </message>
+        <message>
+            <source>Compile the model for this computer's NVIDIA GPU now, not at the first use</source>
+            <translation>现在就为此电脑的 NVIDIA 显卡编译模型，而非首次使用时</translation>
+        </message>
+        <message>
+            <source>Progress</source>
+            <translation>进度</translation>
+        </message>
+        <message>
+            <source>Stop</source>
+            <translation>停止</translation>
+        </message>
+        <message>
+            <source>Caches</source>
+            <translation>缓存</translation>
+        </message>
+        <message>
+            <source>Being measured …</source>
+            <translation>正在统计…</translation>
+        </message>
+        <message>
+            <source>Clear the caches</source>
+            <translation>清除缓存</translation>
+        </message>
+        <message>
+            <source>Show the cache folder</source>
+            <translation>打开缓存文件夹</translation>
+        </message>
+        <message>
+            <source>Everything in them is made again when it is needed.</source>
+            <translation>其中内容会在需要时重新生成。</translation>
+        </message>
+        <message>
+            <source>thumbnails</source>
+            <translation>缩略图</translation>
+        </message>
+        <message>
+            <source>samples of models</source>
+            <translation>模型样例</translation>
+        </message>
+        <message>
+            <source>engines</source>
+            <translation>引擎</translation>
+        </message>
+        <message>
+            <source>measurements</source>
+            <translation>测量结果</translation>
+        </message>
+        <message>
+            <source>{size} in {folder}</source>
+            <translation>{folder} 中共 {size}</translation>
+        </message>
+        <message>
+            <source>The language changes when the window is opened next time.</source>
+            <translation>语言将在下次打开窗口时更改。</translation>
+        </message>
+    </context>
+    <context>
+        <name>TrainPage</name>
+        <message>
+            <source>From: pictures like yours</source>
+            <translation>来源：与您的照片类似的图片</translation>
+        </message>
+        <message>
+            <source>Drop a folder of photographs here</source>
+            <translation>将照片文件夹拖到这里</translation>
+        </message>
+        <message>
+            <source>To: what they should look like</source>
+            <translation>目标：希望变成的样子</translation>
+        </message>
+        <message>
+            <source>Drop a folder of paintings here</source>
+            <translation>将绘画文件夹拖到这里</translation>
+        </message>
+        <message>
+            <source>&amp;Start training</source>
+            <translation>开始训练(&amp;S)</translation>
+        </message>
+        <message>
+            <source>Continue a run …</source>
+            <translation>继续以前的训练…</translation>
+        </message>
+        <message>
+            <source>&amp;Pause</source>
+            <translation>暂停(&amp;P)</translation>
+        </message>
+        <message>
+            <source>Use this model now</source>
+            <translation>立即使用此模型</translation>
+        </message>
+        <message>
+            <source>Training progress</source>
+            <translation>训练进度</translation>
+        </message>
+        <message>
+            <source>Curves of the losses appear here.</source>
+            <translation>损失曲线会显示在此。</translation>
+        </message>
+        <message>
+            <source>Preset</source>
+            <translation>预设</translation>
+        </message>
+        <message>
+            <source>Times through</source>
+            <translation>遍历次数</translation>
+        </message>
+        <message>
+            <source>Run's folder</source>
+            <translation>训练文件夹</translation>
+        </message>
+        <message>
+            <source>{a} and {b} pictures.</source>
+            <translation>{a} 张和 {b} 张图片。</translation>
+        </message>
+        <message>
+            <source>As the preset says</source>
+            <translation>按预设</translation>
+        </message>
+        <message>
+            <source>Preset {name}: {reason}.</source>
+            <translation>预设 {name}：{reason}。</translation>
+        </message>
+        <message>
+            <source>Learning on {device} in {precision}: the first numbers come soon …</source>
+            <translation>正在 {device} 上以 {precision} 学习：数据即将显示…</translation>
+        </message>
+        <message>
+            <source>{seen} of {total} pictures · {speed} a second · {left} left</source>
+            <translation>{seen} / {total} 张图片 · 每秒 {speed} 张 · 剩余 {left}</translation>
+        </message>
+        <message>
+            <source>Looking at the pictures: {done} of {total}</source>
+            <translation>正在检查图片：{done} / {total}</translation>
+        </message>
+        <message>
+            <source>Looking at the pictures …</source>
+            <translation>正在检查图片…</translation>
+        </message>
+        <message>
+            <source>Direction</source>
+            <translation>方向</translation>
+        </message>
+        <message>
+            <source>The run's folder</source>
+            <translation>训练文件夹</translation>
+        </message>
+        <message>
+            <source>Getting ready …</source>
+            <translation>正在准备…</translation>
+        </message>
+        <message>
+            <source>Saving a checkpoint …</source>
+            <translation>正在保存检查点…</translation>
+        </message>
+        <message>
+            <source>&amp;Go on</source>
+            <translation>继续(&amp;G)</translation>
+        </message>
+        <message>
+            <source>pictures seen</source>
+            <translation>已学习图片</translation>
+        </message>
+        <message>
+            <source>loss</source>
+            <translation>损失</translation>
+        </message>
+    </context>
+    <context>
+        <name>application</name>
+        <message>
+            <source>cgconv is open already.</source>
+            <translation>cgconv 已经打开。</translation>
+        </message>
+    </context>
+    <context>
+        <name>self.queue</name>
+        <message>
+            <source>Picture</source>
+            <translation>图片</translation>
+        </message>
+        <message>
+            <source>Film</source>
+            <translation>影片</translation>
+        </message>
+        <message>
+            <source>Kind</source>
+            <translation>类型</translation>
+        </message>
+        <message>
+            <source>Model</source>
+            <translation>模型</translation>
+        </message>
+        <message>
+            <source>Exists already</source>
+            <translation>已存在</translation>
+        </message>
+        <message>
+            <source>Cannot be read</source>
+            <translation>无法读取</translation>
+        </message>
+        <message>
+            <source>Speed</source>
+            <translation>速度</translation>
+        </message>
+        <message>
+            <source>Time left</source>
+            <translation>剩余时间</translation>
+        </message>
+    </context>
+    <context>
+        <name>texts</name>
+        <message>
+            <source>{seconds} s a picture</source>
+            <translation>每张 {seconds} 秒</translation>
+        </message>
+        <message>
+            <source>{count} pictures a second</source>
+            <translation>每秒 {count} 张</translation>
+        </message>
+    </context>
 </TS>

@@ -1,0 +1,147 @@
+"""Take pictures of the window's pages, light and dark, in both languages and at twice the scale, into a folder.
+
+Everything shown is made here or by the program: photographs are those of `make demo`, if it has run, else made up.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+SIZE_WH = (1280, 800)
+PATIENCE_S = 180
+VARIANTS = [  # language, appearance, scale
+    ("en", "light", 1),
+    ("en", "dark", 1),
+    ("zh_CN", "light", 1),
+    ("zh_CN", "dark", 1),
+    ("en", "light", 2),
+]
+
+
+def main() -> None:
+    """Take all pictures, each variant in a process of its own: Qt takes its scale when it starts."""
+    folder = Path(sys.argv[1])
+    if len(sys.argv) > 2:
+        take(folder, sys.argv[2], sys.argv[3], int(sys.argv[4]), Path(sys.argv[5]))
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home:
+        media = make_media(Path(home) / "holiday")
+        for language, appearance, scale in VARIANTS:
+            environment = {
+                **os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_SCALE_FACTOR": str(scale),
+                "XDG_CONFIG_HOME": str(Path(home) / "config"), "XDG_CACHE_HOME": str(Path(home) / "cache"),
+            }  # fmt: skip
+            arguments = [str(folder), language, appearance, str(scale), str(media)]
+            subprocess.run([sys.executable, __file__, *arguments], env=environment, check=True)
+
+
+def make_media(folder: Path) -> Path:
+    """Return a folder of photographs and a film."""
+    import av
+    import cv2
+    import numpy as np
+
+    from cgconv.runtime.precision_check import natural_picture
+
+    folder.mkdir(parents=True)
+    demo = sorted((Path(__file__).parent.parent / "demo").rglob("*.jpg"))
+    photographs = [path for path in demo if "monet" not in path.name and "-monet" not in str(path.parent)][:5]
+    for number, path in enumerate(photographs):
+        (folder / f"photo-{number + 1}.jpg").write_bytes(path.read_bytes())
+    if not photographs:
+        sample = cv2.imread(str(Path(__file__).parent.parent / "gui" / "images" / "sample.jpg"))
+        larger = cv2.resize(sample, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / "cat.jpg"), larger)
+        for number in range(3):
+            cv2.imwrite(str(folder / f"clouds-{number + 1}.jpg"), natural_picture((480, 720), number)[..., ::-1])
+    picture = cv2.cvtColor(cv2.imread(str(sorted(folder.iterdir())[0])), cv2.COLOR_BGR2RGB)
+    with av.open(str(folder / "walk.mp4"), "w") as film:
+        stream = film.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 480, 270, "yuv420p"
+        for number in range(250):
+            left = number * max(0, picture.shape[1] - 480) // 250
+            part = np.ascontiguousarray(cv2.resize(picture[:, left : left + 480], (480, 270)))
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(part, format="rgb24")))
+        film.mux(stream.encode(None))
+    return folder
+
+
+def take(folder: Path, language: str, appearance: str, scale: int, media: Path) -> None:
+    """Take the pictures of one variant."""
+    from PySide6.QtTest import QTest
+    from PySide6.QtWidgets import QApplication
+
+    from cgconv.gui.app import App, install_language, show_appearance
+    from cgconv.runtime import events
+
+    application = QApplication(["cgconv"])
+    install_language(application, language)
+    show_appearance(appearance)
+
+    def wait(condition: Callable[[], object]) -> None:
+        until = time.monotonic() + PATIENCE_S
+        while not condition() and time.monotonic() < until:
+            QTest.qWait(50)
+
+    def shoot(page: str) -> None:
+        QTest.qWait(300)
+        suffix = "" if scale == 1 else f"-{scale}00"
+        app.window.grab().save(str(folder / f"gui-{page}-{appearance}-{language.split('_')[0]}{suffix}.png"))
+
+    with tempfile.TemporaryDirectory() as home:
+        app = App(Path(home))
+        app.open([])
+        app.window.resize(*SIZE_WH)
+        shoot("empty")
+        app.add_paths([media])
+        page = app.convert
+        wait(lambda: len(app.queue.items) > 1 and page.gallery.chosen)
+        wait(lambda: all(item.size_wh for item in app.queue.items))
+        wait(lambda: all(model.megapixels_per_second for model in page.gallery.gallery.models))
+        wait(lambda: page.preview.view._translated is not None)
+        page.options.out.setText(str(Path(home) / "results"))
+        page.start.click()
+        film = app.queue.items[-1]
+        wait(lambda: film.progress > 0.05)
+        wait(lambda: not page.preview.status.text().endswith("…"))
+        shoot("convert")
+        page.cancel.click()
+        app.window.show_page(app.train)
+        train = app.train
+        train.a.path.setText(str(media))
+        train.b.path.setText(str(media.parent / "paintings"))
+        shown = [
+            events.TrainStarted(Path(home), 10_000, 0, 420, 380, "cpu", "bf16"),
+            *(events.TrainProgressed(step, step, 10_000, losses(step), 3.4, (10_000 - step) / 3.4, 0.02, 2e-4)
+              for step in range(50, 4000, 50)),
+        ]  # fmt: skip
+        for event in shown:
+            train.show_event(event)
+        shoot("train")
+        app.window.show_page(app.settings)
+        wait(lambda: app.settings.open_caches.isEnabled())
+        shoot("settings")
+        app.window.show_page(app.log)
+        shoot("log")
+        app.close()
+
+
+def losses(step: int) -> dict[str, float]:
+    """Return made-up losses that fall as real ones do."""
+    fall, ripple = 2.718 ** (-step / 1500), ((step * 7919) % 101 - 50) / 1000
+    return {
+        "cycle": 1.6 * fall + 0.9 + ripple,
+        "gan a→b": 0.5 + 0.2 * fall - ripple,
+        "identity": 0.8 * fall + 0.3 + ripple,
+    }
+
+
+if __name__ == "__main__":
+    main()
