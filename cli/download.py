@@ -127,9 +127,9 @@ def _import(file: Path, name: str, entry: Entry, finished: DownloadFinished) -> 
     card = read_card(path)
     assert card is not None, "an import writes one"
     model = load_model(path)
-    known = {"title": entry.title, "licence": entry.licence, "data": entry.data} if entry.title else {}
     card = replace(
-        card, **known, direction=card.direction or entry.title,
+        card, title=entry.title or card.title, licence=entry.licence or card.licence, data=entry.data or card.data,
+        direction=card.direction or entry.title,
         source={**card.source, "url": finished.url, "sha256": finished.sha256},
     )  # fmt: skip
     write_card(model, card)

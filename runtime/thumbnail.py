@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -13,8 +12,6 @@ from numpy.typing import NDArray
 from .metadata import exif_orientation, turn_upright
 from .picture import Animation
 from .picture_reader import DEFAULT_MAX_PIXELS, open_jpeg, read_picture
-
-T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,8 @@ def read_thumbnail(path: Path, *, edge_px: int = 32, max_pixels: int = DEFAULT_M
             pixels = np.asarray(jpeg.convert("RGB"))
             exif = jpeg.info.get("exif")
             orientation = exif_orientation(exif.removeprefix(b"Exif\0\0") if isinstance(exif, bytes) else None)
-            upright = turn_upright(_squeezed(pixels, edge_px), orientation)
-            return Thumbnail(upright.astype(np.uint8), size_hw[::-1] if orientation in (5, 6, 7, 8) else size_hw)
+            upright = turn_upright(_squeezed(pixels.astype(np.float32), edge_px), orientation)
+            return Thumbnail(upright, size_hw[::-1] if orientation in (5, 6, 7, 8) else size_hw)
     picture = read_picture(path, max_pixels=max_pixels)
     frame = picture.frames[0] if isinstance(picture, Animation) else picture
     white = np.iinfo(frame.pixels.dtype).max
@@ -46,8 +43,9 @@ def read_thumbnail(path: Path, *, edge_px: int = 32, max_pixels: int = DEFAULT_M
     if frame.alpha is not None:
         alpha = frame.alpha[..., None].astype(np.float32) / white
         shown = shown * alpha + 255 * (1 - alpha)
-    return Thumbnail(np.rint(_squeezed(shown, edge_px)).astype(np.uint8), frame.pixels.shape[:2])
+    return Thumbnail(_squeezed(shown, edge_px), frame.pixels.shape[:2])
 
 
-def _squeezed(pixels: NDArray[T], edge_px: int) -> NDArray[T]:
-    return np.asarray(cv2.resize(pixels, (edge_px, edge_px), interpolation=cv2.INTER_AREA))
+def _squeezed(pixels: NDArray[np.float32], edge_px: int) -> NDArray[np.uint8]:
+    """Return H×W×3 of 0 to 255 as edge×edge×3, each pixel the mean of what it stands for."""
+    return np.rint(cv2.resize(pixels, (edge_px, edge_px), interpolation=cv2.INTER_AREA)).astype(np.uint8)

@@ -148,10 +148,16 @@ def test_a_whole_file_comes_with_its_progress_and_its_hash(site: Site, tmp_path:
 
 
 def test_a_connection_that_breaks_is_resumed_where_it_broke(site: Site, tmp_path: Path) -> None:
-    url = site.serves("/a.bin", lambda visit: visit.file(BODY, cut_at=300_000 * visit.number))
-    events = get(url, tmp_path / "a.bin")
+    conditions = []
+
+    def answer(visit: Visit) -> None:
+        conditions.append(visit.handler.headers.get("If-Range"))
+        visit.file(BODY, cut_at=300_000 * visit.number)
+
+    events = get(site.serves("/a.bin", answer), tmp_path / "a.bin")
     assert (tmp_path / "a.bin").read_bytes() == BODY
     assert [span for _, span in site.asked] == ["", "bytes=300000-", "bytes=600000-"]
+    assert conditions == [None, '"one"', '"one"']
     retried = [event for event in events if isinstance(event, DownloadRetried)]
     assert [event.bytes_done for event in retried] == [300_000, 600_000]
     assert "ended after 300.0 kB of 700.0 kB" in retried[0].reason
@@ -188,6 +194,31 @@ def test_without_a_mark_of_the_file_it_is_begun_anew(site: Site, tmp_path: Path)
 
     get(site.serves("/a.bin", answer), tmp_path / "a.bin")
     assert [span for _, span in site.asked] == ["", ""]
+    assert (tmp_path / "a.bin").read_bytes() == BODY
+
+
+def test_a_known_hash_is_mark_enough_to_resume(site: Site, tmp_path: Path) -> None:
+    def answer(visit: Visit) -> None:
+        begin = visit.range_begin
+        span = {"Content_Range": f"bytes {begin}-{len(BODY) - 1}/{len(BODY)}"} if begin else {}
+        visit.head(206 if begin else 200, Content_Length=len(BODY) - begin, **span)
+        visit.body(BODY[begin : 400_000 if visit.number == 1 else None])
+
+    get(site.serves("/a.bin", answer), tmp_path / "a.bin", sha256=HASH)
+    assert [span for _, span in site.asked] == ["", "bytes=400000-"]
+    assert (tmp_path / "a.bin").read_bytes() == BODY
+
+
+def test_a_weak_mark_does_not_count_but_a_date_does(site: Site, tmp_path: Path) -> None:
+    conditions = []
+
+    def answer(visit: Visit) -> None:
+        conditions.append(visit.handler.headers.get("If-Range"))
+        visit.head(200, Content_Length=len(BODY), ETag='W/"one"', Last_Modified="Fri, 20 Nov 2026 12:00:00 GMT")
+        visit.body(BODY[: 400_000 if visit.number == 1 else None])
+
+    get(site.serves("/a.bin", answer), tmp_path / "a.bin")
+    assert conditions == [None, "Fri, 20 Nov 2026 12:00:00 GMT"]
     assert (tmp_path / "a.bin").read_bytes() == BODY
 
 

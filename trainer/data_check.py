@@ -53,7 +53,7 @@ class Looked:
 
     path: Path
     folder: str  # e.g. trainA
-    bytes: int
+    size_bytes: int
     problem: str = ""
     digest: bytes = b""
     size_hw: tuple[int, int] = (0, 0)
@@ -477,7 +477,7 @@ def _folder_facts(folder: Folder, pictures: Sequence[Looked], others: int) -> di
         "pictures": len(readable),
         "unreadable": len(pictures) - len(readable),
         "other_files": others,
-        "bytes": sum(one.bytes for one in pictures),
+        "bytes": sum(one.size_bytes for one in pictures),
         "short_side_px": [sides[0], round(statistics.median(sides)), sides[-1]] if sides else None,
         "gray": sum(one.is_gray for one in readable),
         "flat": sum(one.is_flat for one in readable),
