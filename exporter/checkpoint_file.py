@@ -15,7 +15,7 @@ import re
 import struct
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -84,16 +84,18 @@ def read_checkpoint(path: Path) -> Any:  # Any: what the file holds
     return _load(path)
 
 
-def check_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Raise ModelError where tensors are no plain numbers, not finite, or larger than the file that they are from."""
-    size = path.stat().st_size
+def problem_of(tensors: Mapping[str, Tensor], file_bytes: int) -> str | None:
+    """Say what keeps tensors from being weights: no plain numbers, more than their file can hold, not finite."""
+    held_bytes = 0
     for key, tensor in tensors.items():
         if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_meta:
-            raise ModelError(f"{path}: {key} is a sparse or quantized tensor, which cgconv does not read")
-        if tensor.numel() * tensor.element_size() > size:
-            raise ModelError(f"{path}: {key} says it has {tensor.numel()} numbers, more than the file can hold")
+            return f"{key} is a sparse or quantized tensor, which cgconv does not read"
+        held_bytes += tensor.numel() * tensor.element_size()
+        if held_bytes > file_bytes:  # such as one number, repeated to a shape that would fill the memory
+            return f"{key} is {list(tensor.shape)}, more than the file can hold"
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise ModelError(f"{path}: {key} holds numbers that are not finite (the training diverged?)")
+            return f"{key} holds numbers that are not finite (the training diverged?)"
+    return None
 
 
 def _refuse_other_files(path: Path, head: bytes) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cgconv.runtime.errors import ModelError, UsageError
 
-from .checkpoint_file import check_tensors
+from .checkpoint_file import problem_of
 from .foreign_networks import (
     ForeignNetwork,
     course_generator,
@@ -90,53 +90,66 @@ def recognise(
     if isinstance(checkpoint, Mapping) and "cgconv" in checkpoint:
         raise ModelError(f"{path}: a checkpoint of cgconv train; `cgconv export` makes models of it")
     found: dict[str, Recognised] = {}
-    failures: list[tuple[float, str]] = []
-    for place, state in _states(checkpoint, "", _DEEPEST):
-        if any(place == known or place.startswith(f"{known}.") for known in found):
+    failures: list[tuple[float, str]] = []  # how near a family it came, and why it is none
+    for place, state in _states(checkpoint, "", _DEEPEST, set()):
+        if any(known == "" or place.startswith(f"{known}.") for known in found):
             continue  # inside of what has been taken whole
         family = max(FAMILIES, key=lambda one: one.share(state))
+        problem = problem_of(state, path.stat().st_size)
+        unknown = f"no generator that cgconv knows: it begins with {_first_keys(state)}"
         share = family.share(state)
-        if share == 0:
-            failures.append((0.0, f"{_first_keys(state)}, which none of the known families has"))
-            continue
-        try:
-            check_tensors(path, state)
-            generator = family.build(Weights(state, norm_mode))
-        except Mismatch as error:
-            failures.append((share, f"{_first_keys(state)}; nearest is {family.name}, but {error}{_hint(state)}"))
-            continue
-        found[place] = Recognised(family.name, place, generator)
+        if problem is not None:
+            failures.append((share, problem))
+        elif share == 0:
+            failures.append((share, f"{unknown}, which none of the known families has"))
+        else:
+            try:
+                found[place] = Recognised(family.name, place, family.build(Weights(state, norm_mode)))
+            except Mismatch as error:  # policy: another part of the file may fit
+                failures.append((share, f"{unknown}; nearest is {family.name}, but {error}{_hint(state)}"))
     if part is not None:
         chosen = [one for one in found.values() if part == one.part or part in one.part.split(".")]
         if len(chosen) != 1:
-            raise UsageError(f"{path}: --part is {part!r}, expected one of {_listed(found) or 'none'}")
+            raise UsageError(f"{path}: --part is {part!r}, expected one of {', '.join(found) or 'none'}")
         return chosen[0]
     if len(found) > 1:
-        raise UsageError(f"{path}: holds several generators: {_listed(found)}; say which with --part")
+        raise UsageError(f"{path}: holds several generators: {', '.join(found)}; say which with --part")
     if found:
         return next(iter(found.values()))
     if not failures:
         raise ModelError(f"{path}: a PyTorch file, but not a generator's weights (a state_dict)")
-    why = max(failures, key=lambda failure: failure[0])[1]
-    raise ModelError(f"{path}: no generator that cgconv knows: it begins with {why}")
+    raise ModelError(f"{path}: {max(failures, key=lambda failure: failure[0])[1]}")
 
 
-def _states(value: Any, place: str, depth: int) -> Iterator[tuple[str, dict[str, Tensor]]]:  # Any: a part of the file
-    """Yield every dict of tensors with convolutions in it, the outer before the inner, and where it stands."""
-    if not isinstance(value, Mapping) or depth < 0:
+def _states(
+    value: Any, place: str, depth: int, seen: set[int]
+) -> Iterator[tuple[str, dict[str, Tensor]]]:  # Any: a part of the file
+    """Yield every dict of tensors with convolutions in it, the outer before the inner, and where it stands.
+
+    `seen` are dicts that were looked into: a file may hold one in a thousand places.
+    """
+    if not isinstance(value, Mapping) or depth < 0 or id(value) in seen:
         return
+    seen.add(id(value))
     tensors = {str(key): tensor for key, tensor in value.items() if isinstance(tensor, Tensor)}
-    if any(tensor.ndim == 4 and key.endswith("weight") for key, tensor in tensors.items()):
-        yield place, tensors
-        groups: dict[str, dict[str, Tensor]] = {}
-        for key, tensor in tensors.items():
-            start, dot, rest = key.partition(".")
-            if dot:
-                groups.setdefault(start, {})[rest] = tensor
-        for start, group in groups.items():
-            yield from _states(group, f"{place}.{start}".lstrip("."), depth - 1)
+    yield from _prefixed_states(tensors, place, depth)
     for key, inner in value.items():
-        yield from _states(inner, f"{place}.{key}".lstrip("."), depth - 1)
+        yield from _states(inner, f"{place}.{key}".lstrip("."), depth - 1, seen)
+
+
+def _prefixed_states(tensors: dict[str, Tensor], place: str, depth: int) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Yield tensors under their names, and then without the names' first parts, a group for each of these."""
+    has_convolutions = any(tensor.ndim == 4 and key.endswith("weight") for key, tensor in tensors.items())
+    if not has_convolutions or depth < 0:
+        return
+    yield place, tensors
+    groups: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        start, dot, rest = key.partition(".")
+        if dot:
+            groups.setdefault(start, {})[rest] = tensor
+    for start, group in groups.items():
+        yield from _prefixed_states(group, f"{place}.{start}".lstrip("."), depth - 1)
 
 
 def _first_keys(state: Mapping[str, Tensor]) -> str:
@@ -146,7 +159,3 @@ def _first_keys(state: Mapping[str, Tensor]) -> str:
 def _hint(state: Mapping[str, Tensor]) -> str:
     last = [tensor for tensor in state.values() if tensor.ndim == 4][-1]
     return " (a discriminator?)" if last.shape[0] == 1 and last.shape[2] == 4 else ""
-
-
-def _listed(found: Mapping[str, Recognised]) -> str:
-    return ", ".join(found)

@@ -76,9 +76,9 @@ _BLOCK_STARTS = ("conv_block.1", "conv_block.1.conv.0", "block.1")
 def _numbered_block(weights: Weights, key: str, channels: int) -> nn.Module:
     """Return a residual block; the second convolution is one further where dropout stands between them."""
     inner = f"{key}.block" if weights.has(f"{key}.block.1.weight") else f"{key}.conv_block"
-    second = 5 if weights.has(f"{inner}.5.weight") or weights.has(f"{inner}.5.conv.0.weight") else 6
-    if not weights.has(f"{inner}.{second}.weight") and not weights.has(f"{inner}.{second}.conv.0.weight"):
-        second = 5  # for the message
+    is_here = {place: weights.has(f"{inner}.{place}.weight") or weights.has(f"{inner}.{place}.conv.0.weight")
+               for place in (5, 6)}  # fmt: skip
+    second = 6 if is_here[6] and not is_here[5] else 5
     first_layers, middle = _numbered_conv(weights, f"{inner}.1", channels, None)
     layers = [*first_layers, weights.norm(f"{inner}.2", after=_last_conv(weights, f"{inner}.1"), channels=middle)]
     second_layers, _ = _numbered_conv(weights, f"{inner}.{second}", middle, channels)

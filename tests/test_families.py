@@ -202,6 +202,19 @@ def test_every_way_of_saving_is_read(tmp_path: Path, way: str) -> None:
     assert difference(read(path).generator.network, theirs, picture_batch(3, 16)) < 1e-5
 
 
+def test_what_lies_beside_a_generator_is_no_hindrance(tmp_path: Path) -> None:
+    """A diverged discriminator, and a dict that stands in a thousand places a thousand times."""
+    theirs = seeded(lambda: junyanz_resnet(2))
+    crowd: dict[str, Any] = {"x": 1}
+    for _ in range(4):
+        crowd = {str(index): crowd for index in range(300)}
+    broken = {"model.1.weight": torch.full((8, 3, 7, 7), float("nan"))}
+    torch.save({"crowd": crowd, "netD": broken, "netG": theirs.state_dict()}, tmp_path / "net.pth")
+    found = read(tmp_path / "net.pth")
+    assert found.part == "netG"
+    assert difference(found.generator.network, theirs, picture_batch(3, 16)) < 1e-5
+
+
 def test_half_precision_weights_are_widened(tmp_path: Path) -> None:
     theirs = seeded(lambda: junyanz_resnet(2))
     halves(dict(theirs.state_dict()), tmp_path / "net.pth")
@@ -396,7 +409,9 @@ def test_what_is_no_checkpoint_is_named(tmp_path: Path, good: State) -> None:
         assert words in refusal(path)
     np.savez(tmp_path / "x.npz", a=np.zeros(3))
     assert "a zip archive, but no checkpoint" in refusal(tmp_path / "x.npz")
-    torch.jit.save(torch.jit.trace(nn.Conv2d(3, 3, 1), torch.zeros(1, 3, 4, 4)), path)
+    with zipfile.ZipFile(path, "w") as program:  # as torch.jit.save lays it out
+        for name in ("data.pkl", "code/__torch__.py", "constants.pkl", "version"):
+            program.writestr(f"x/{name}", b"")
     assert "TorchScript" in refusal(path)
     torch.save([1, 2], path)
     assert "not a generator's weights" in refusal(path)
