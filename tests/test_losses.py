@@ -155,7 +155,7 @@ def test_the_grid_loss_sees_grids_and_not_grain() -> None:
 
 
 def test_the_colour_loss_is_the_distance_of_sorted_projections() -> None:
-    """With one patch a picture and every picture remembered, the set of this step's and older fakes against the reals."""
+    """With one patch a picture and every picture remembered: this step's and older fakes against the reals."""
     history, random = ColorHistory(pictures=4, patches=4, projections=8), torch.Generator().manual_seed(0)
     fakes, reals = torch.rand(2, 4, 1, 3, 56, 56, generator=torch.Generator().manual_seed(1))  # 7×7 cells: one patch
     assert history.loss(fakes[0], reals[0], random).item() == 0  # not half full

@@ -1,38 +1,60 @@
 """A run learns, keeps everything, and goes on where it stopped."""
 
+from __future__ import annotations
+
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-import torch
 
-from cgconv.runtime.errors import Cancelled, CgconvError, DataError, MissingError, ModelError, UsageError
-from cgconv.runtime.events import CheckpointSaved, TrainFinished, TrainProgressed, TrainStarted
-from cgconv.trainer.checkpoint import checkpoint_config, load_checkpoint, save_checkpoint
-from cgconv.trainer.config import (
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+from cgconv.runtime.errors import (  # noqa: E402
+    Cancelled,
+    CgconvError,
+    MissingError,
+    ModelError,
+    OutputError,
+    UsageError,
+)
+from cgconv.runtime.events import CheckpointSaved, TrainFinished, TrainProgressed, TrainStarted  # noqa: E402
+from cgconv.trainer.arithmetic import open_arithmetic  # noqa: E402
+from cgconv.trainer.checkpoint import checkpoint_config, load_checkpoint, save_checkpoint  # noqa: E402
+from cgconv.trainer.choices import GeneratorKind, Init, Precision, RecipeName, Schedule, Upsampling  # noqa: E402
+from cgconv.trainer.config import (  # noqa: E402
+    ContrastConfig,
     DataConfig,
     DiscriminatorConfig,
     GeneratorConfig,
     LossConfig,
     OptimizerConfig,
-    Precision,
     RunConfig,
     TrainConfig,
     config_as_dict,
     config_from_dict,
 )
-from cgconv.trainer.cyclegan import Generators
-from cgconv.trainer.data import Domain, Pairs, find_domains, images_to_tensor, tensor_to_images
-from cgconv.trainer.train import train
+from cgconv.trainer.data import images_to_tensor, open_pairs, tensor_to_images  # noqa: E402
+from cgconv.trainer.networks import Generators  # noqa: E402
+from cgconv.trainer.run import Run  # noqa: E402
+from cgconv.trainer.schedule import Plateau, rate_factor  # noqa: E402
+from cgconv.trainer.train import train  # noqa: E402
+
+Folders = tuple[Path, Path]
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Six reddish and five bluish pictures of 72×80."""
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    """Six reddish and five bluish pictures of 72×80, and a sixth pair for paired training."""
     root, random = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
     for name, count, channel in (("trainA", 6, 2), ("trainB", 5, 0)):
         (root / name).mkdir()
@@ -43,20 +65,24 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return root / "trainA", root / "trainB"
 
 
-def tiny(folders: tuple[Path, Path], out: Path, **optimizer: float) -> TrainConfig:
+def tiny(folders: Folders, out: Path, **optimizer: Any) -> TrainConfig:
     return TrainConfig(
         generator=GeneratorConfig(blocks=1, width=4),
         discriminator=DiscriminatorConfig(layers=2, width=4),
         loss=LossConfig(history=3),
+        contrast=ContrastConfig(patches=8, features=4),
         data=DataConfig(a=folders[0], b=folders[1], crop=32, load=36),
         optimizer=OptimizerConfig(**{"epochs": 2.0, **optimizer}),
         run=RunConfig(out=out, precision=Precision.FP32, report_every=3, sample_every=6, checkpoint_every=6),
     )
 
 
-def test_a_run_reports_samples_and_checkpoints_and_ends_after_its_epochs(
-    folders: tuple[Path, Path], tmp_path: Path
-) -> None:
+def losses_of(out: Path) -> dict[int, dict[str, float]]:
+    lines = (out / "metrics.jsonl").read_text().splitlines()
+    return {line["step"]: line["losses"] for line in map(json.loads, lines)}
+
+
+def test_a_run_reports_samples_and_checkpoints_and_ends_after_its_epochs(folders: Folders, tmp_path: Path) -> None:
     events = list(train(tiny(folders, tmp_path / "run"), threading.Event()))
     assert isinstance(events[0], TrainStarted)
     assert events[0].images_total == 12  # 2 epochs of max(6, 5)
@@ -65,70 +91,227 @@ def test_a_run_reports_samples_and_checkpoints_and_ends_after_its_epochs(
     assert [event.step for event in progress] == [3, 6, 9, 12]
     assert progress[-1].learning_rate == pytest.approx(2e-4 * 1 / 6)  # the last of 6 steps of linear decay
     assert sum(isinstance(event, CheckpointSaved) for event in events) == 2
-    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line)["step"] for line in lines] == [3, 6, 9, 12]
+    assert list(losses_of(tmp_path / "run")) == [3, 6, 9, 12]
     grid = cv2.imread(str(next((tmp_path / "run" / "samples").iterdir())))
     assert grid.shape == (4 * 32, 6 * 32, 3)
     assert json.loads((tmp_path / "run" / "config.json").read_text())["generator"]["width"] == 4
 
 
-def test_learning_moves_colors_from_one_domain_to_the_other(folders: tuple[Path, Path], tmp_path: Path) -> None:
+def test_learning_moves_colors_from_one_domain_to_the_other(folders: Folders, tmp_path: Path) -> None:
     config = tiny(folders, tmp_path / "run", epochs=25.0, learning_rate=2e-3, discriminator_learning_rate=2e-3)
     config = replace(config, loss=replace(config.loss, identity=0.0, cycle=1.0))
     list(train(config, threading.Event()))
     generators = Generators(config)
     generators.load_state_dict(load_checkpoint(tmp_path / "run")["average"], strict=False)
-    red = Domain(folders[0], load_px=36).image(0)
+    red = cv2.imread(str(folders[0] / "0.png"))[:, :72, ::-1]
     with torch.no_grad():
         fake_blue = tensor_to_images(generators.eval().ab(images_to_tensor(red[None])))[0]
     assert red[..., 0].mean() > red[..., 2].mean() + 60
     assert fake_blue[..., 2].mean() > fake_blue[..., 0].mean()
 
 
-def test_a_stopped_run_resumes_to_the_bit(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    whole = tiny(folders, tmp_path / "whole")
-    list(train(whole, threading.Event()))
+@pytest.mark.parametrize("recipe", list(RecipeName))
+def test_a_stopped_run_resumes_to_the_bit(folders: Folders, tmp_path: Path, recipe: RecipeName) -> None:
+    def config(name: str) -> TrainConfig:
+        made = tiny(folders, tmp_path / name, schedule=Schedule.PLATEAU, plateau_patience=0, epochs=2.4)
+        made = replace(made, recipe=recipe, generator=replace(made.generator, dropout=True))
+        return replace(made, run=replace(made.run, report_every=1), loss=replace(made.loss, jitter=4))
 
-    stopped, cancel = tiny(folders, tmp_path / "stopped"), threading.Event()
+    whole = config("whole")
+    list(train(whole, threading.Event()))
+    stopped, cancel = config("stopped"), threading.Event()
     events = train(stopped, cancel)
-    while not isinstance(next(events), TrainProgressed):
+    while not isinstance(event := next(events), TrainProgressed) or event.step < 4:
         pass
-    cancel.set()  # after step 3; it is heard after the next
-    with pytest.raises(Cancelled, match=r"--out .* --resume"):
+    cancel.set()  # it is heard after the next step
+    with pytest.raises(Cancelled, match=r"--resume .*stopped"):
         list(events)
-    assert load_checkpoint(stopped.run.out)["steps"] == 4
+    assert load_checkpoint(stopped.run.out)["steps"] == 5
     list(train(stopped, threading.Event(), resume=True))
 
-    ends = [load_checkpoint(config.run.out) for config in (whole, stopped)]
-    assert ends[0]["steps"] == ends[1]["steps"] == 12
-    for part in ("generators", "discriminators", "average"):
+    assert losses_of(whole.run.out) == losses_of(stopped.run.out)
+    ends = [load_checkpoint(one.run.out) for one in (whole, stopped)]
+    weights = [name for name in ends[0] if isinstance(ends[0][name], dict) and name not in ("config", "schedule")]
+    assert {"generators", "average"} < set(weights)
+    for part in weights:
         for name, value in ends[0][part].items():
-            assert torch.equal(value, ends[1][part][name]), f"{part}.{name}"
+            if isinstance(value, torch.Tensor):
+                assert torch.equal(value, ends[1][part][name]), f"{part}.{name}"
+    assert ends[0]["schedule"] == ends[1]["schedule"]
 
 
-def test_a_second_run_never_writes_over_the_first(folders: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(folders: Folders, tmp_path: Path) -> None:
+    """kill -9 in the middle of an epoch; what follows equals an uninterrupted run's losses, bit for bit."""
+
+    def command(name: str) -> list[str]:
+        options = "--blocks 1 --width 4 --discriminator-width 4 --crop 32 --load 36 --precision fp32 --device cpu"
+        options += " --epochs 5 --report-every 1 --checkpoint-every 4 --threads 1"
+        where = [str(folder) for folder in folders] + ["--out", str(tmp_path / name)]
+        return [sys.executable, "-m", "cgconv.cli", "train", *where, *options.split()]
+
+    subprocess.run(command("whole"), check=True, capture_output=True)
+    killed = tmp_path / "killed"
+    process = subprocess.Popen(command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 200
+    while process.poll() is None and time.monotonic() < deadline:
+        metrics = killed / "metrics.jsonl"
+        if metrics.exists() and metrics.read_text().count("\n") >= 9 and (killed / "checkpoint.pt").exists():
+            break
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    at = load_checkpoint(killed)["steps"]
+    assert at < 30
+    with (killed / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 29, "los')  # as a kill in the middle of a write leaves it
+    resume = [sys.executable, "-m", "cgconv.cli", "train", "--resume", str(killed)]
+    subprocess.run(resume, check=True, capture_output=True)
+    whole, after = losses_of(tmp_path / "whole"), losses_of(killed)
+    assert list(after) == list(range(1, 31))
+    assert after == whole
+
+
+@pytest.mark.parametrize("precision", [Precision.BF16, Precision.FP16])
+def test_mixed_precision_runs_learn_too(folders: Folders, tmp_path: Path, precision: Precision) -> None:
+    config = tiny(folders, tmp_path / "run", learning_rate=2e-3)
+    config = replace(config, run=replace(config.run, precision=precision))
+    events = list(train(config, threading.Event()))
+    assert isinstance(events[0], TrainStarted)
+    assert events[0].precision == precision
+    losses = losses_of(config.run.out)
+    assert losses[12]["cycle_a"] < losses[3]["cycle_a"]
+    assert load_checkpoint(config.run.out)["scaler"].get("scale", 0) == (65536 if precision is Precision.FP16 else 0)
+
+
+def test_a_second_run_never_writes_over_the_first(folders: Folders, tmp_path: Path) -> None:
     list(train(tiny(folders, tmp_path / "run", epochs=1.0), threading.Event()))
     with pytest.raises(UsageError, match="--resume"):
         next(iter(train(tiny(folders, tmp_path / "run"), threading.Event())))
 
 
+@pytest.mark.parametrize(("name", "term"), [("generators", r"cycle_a"), ("discriminators", r"gan_ab")])
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(
-    folders: tuple[Path, Path], tmp_path: Path
+    folders: Folders, tmp_path: Path, name: str, term: str
 ) -> None:
     config = tiny(folders, tmp_path / "run", epochs=1.0)
     list(train(config, threading.Event()))
     kept = load_checkpoint(config.run.out)
-    kept["generators"]["ab.head.1.bias"][:] = float("nan")
+    bias = [key for key in kept[name] if key.startswith(("ab", "b")) and key.endswith("bias")][-1]
+    kept[name][bias][:] = float("nan")
     save_checkpoint(config.run.out / "checkpoint.pt", kept)
     before = (config.run.out / "checkpoint.pt").read_bytes()
     longer = replace(config, optimizer=replace(config.optimizer, epochs=3.0))
     rarely = replace(longer, run=replace(longer.run, report_every=100, checkpoint_every=1))  # kept before reported
-    with pytest.raises(CgconvError, match=r"cycle_a.* not finite"):
+    with pytest.raises(CgconvError, match=rf"{term}.* not finite.*last good state"):
         list(train(rarely, threading.Event(), resume=True))
     assert (config.run.out / "checkpoint.pt").read_bytes() == before
 
 
-def test_a_gpu_that_is_not_there_is_named(folders: tuple[Path, Path], tmp_path: Path) -> None:
+def test_weights_that_are_not_finite_are_never_kept(folders: Folders, tmp_path: Path) -> None:
+    """The losses of a step are found before its update: they can be fine when the weights no longer are."""
+    config = tiny(folders, tmp_path / "run", learning_rate=1e38, discriminator_learning_rate=2e-4)
+    config = replace(config, run=replace(config.run, checkpoint_every=1))
+    with pytest.raises(CgconvError, match=r"not finite; nothing was kept yet"):
+        list(train(config, threading.Event()))
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("name", ["checkpoint.pt.part", "metrics.jsonl"])
+def test_a_full_disk_is_a_sentence_and_leaves_the_last_checkpoint(folders: Folders, tmp_path: Path, name: str) -> None:
+    config = tiny(folders, tmp_path / "run", epochs=1.0)
+    list(train(config, threading.Event()))
+    before = (config.run.out / "checkpoint.pt").read_bytes()
+    (config.run.out / name).unlink(missing_ok=True)
+    (config.run.out / name).symlink_to("/dev/full")
+    longer = replace(config, optimizer=replace(config.optimizer, epochs=2.0))
+    with pytest.raises(OutputError, match=r"No space left on device.*(intact|last good state)") as caught:
+        list(train(longer, threading.Event(), resume=True))
+    assert "\n" not in str(caught.value)
+    assert (config.run.out / "checkpoint.pt").read_bytes() == before
+    assert load_checkpoint(config.run.out)["steps"] == 6
+
+
+def test_checkpoints_of_the_first_format_export_and_go_on(folders: Folders, tmp_path: Path) -> None:
+    """The bundled model's run was written by an earlier trainer: other places for histories and random states."""
+    config = tiny(folders, tmp_path / "run", epochs=1.0)
+    list(train(config, threading.Event()))
+    state = load_checkpoint(config.run.out)
+    [process] = state.pop("processes")
+    old = {name: state[name] for name in ("generators", "discriminators", "average", "colors", "images_seen", "steps")}
+    old |= {
+        "cgconv": 1,
+        "config": {**state["config"], "discriminator": {"layers": 2, "width": 4, "color": False, "channels_in": 3}},
+        "history": [process["memories"]["history_a"]["fakes"], process["memories"]["history_b"]["fakes"]],
+        "random": {"torch": process["random"]["torch"], "cuda": [], "history": process["random"]["recipe"],
+                   "python": [3, [0], None]},
+        "optimizers": state["optimizers"],
+        "data": "{}",
+    }  # fmt: skip
+    for optimizer in old["optimizers"]:
+        for group in optimizer["param_groups"]:
+            del group["initial_lr"]
+    torch.save(old, config.run.out / "checkpoint.pt")
+    kept = load_checkpoint(config.run.out)
+    Generators(checkpoint_config(kept)).load_state_dict(kept["generators"])
+    longer = replace(config, optimizer=replace(config.optimizer, epochs=2.0))
+    list(train(longer, threading.Event(), resume=True))
+    assert load_checkpoint(config.run.out)["steps"] == 12
+    assert len(load_checkpoint(config.run.out)["processes"][0]["memories"]["history_a"]["fakes"]) == 3
+
+
+def test_averaged_weights_follow_their_half_life(folders: Folders, tmp_path: Path) -> None:
+    config = tiny(folders, tmp_path / "run", ema_half_life=2.0, learning_rate=1e-2)
+    run = Run(config, open_arithmetic("cpu", Precision.FP32), open_pairs(config))
+    wanted = run.recipe.generators.ab.head[1].bias.detach().clone()
+    for number in range(6):
+        run.step(*run.pairs.batch(number))
+        keep = min(0.5 ** (1 / 2.0), (2 + number) / (11 + number))  # warms up from 2 of 11
+        wanted = keep * wanted + (1 - keep) * run.recipe.generators.ab.head[1].bias.detach()
+    assert torch.allclose(run.average_of["ab.head.1.bias"], wanted, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("options", "factors"),
+    [
+        (OptimizerConfig(decay=0.5), {0.0: 1, 0.5: 1, 0.75: 0.5, 1.0: 0}),
+        (OptimizerConfig(decay=0.0), {0.0: 1, 0.99: 1}),
+        (OptimizerConfig(schedule=Schedule.CONSTANT), {0.0: 1, 1.0: 1}),
+        (OptimizerConfig(schedule=Schedule.COSINE), {0.0: 1, 1 / 3: 0.75, 0.5: 0.5, 1.0: 0}),
+        (OptimizerConfig(schedule=Schedule.STEP, step_epochs=50), {0.0: 1, 0.249: 1, 0.25: 0.1, 0.6: 0.01}),
+    ],
+)
+def test_the_learning_rate_goes_as_its_schedule_says(options: OptimizerConfig, factors: dict[float, float]) -> None:
+    for progress, factor in factors.items():
+        found = rate_factor(options, progress=progress, epochs=200 * progress)
+        assert found == pytest.approx(factor, abs=1e-9)
+
+
+def test_a_plateau_lowers_the_rate_after_its_patience() -> None:
+    plateau = Plateau(OptimizerConfig(plateau_patience=1, plateau_factor=0.5))
+    factors = []
+    for objective in (10.0, 8.0, 7.99, 7.98, 7.0, 7.0, 7.0, 7.0, 7.0):  # under 1 % better is no gain
+        plateau.end_epoch(objective)
+        factors.append(plateau.factor)
+    assert factors == [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]
+
+
+def test_the_generators_objective_drives_the_plateau(folders: Folders, tmp_path: Path) -> None:
+    config = tiny(folders, tmp_path / "run", schedule=Schedule.PLATEAU, plateau_patience=0, learning_rate=1e-12)
+    run = Run(config, open_arithmetic("cpu", Precision.FP32), open_pairs(config))
+    for number in range(13):  # the weights hardly move: the second epoch is no better
+        run.step(*run.pairs.batch(number))
+    assert run.rate == pytest.approx(0.2e-12)
+
+
+def test_first_weights_are_drawn_as_asked(folders: Folders, tmp_path: Path) -> None:
+    config = tiny(folders, tmp_path / "run", init=Init.ORTHOGONAL, init_gain=0.5)
+    run = Run(config, open_arithmetic("cpu", Precision.FP32), open_pairs(config))
+    rows = run.recipe.networks["discriminators"].a.body[2].weight.detach().flatten(1)  # 8 × 64
+    assert torch.allclose(rows @ rows.T, 0.25 * torch.eye(8), atol=1e-6)
+
+
+def test_a_gpu_that_is_not_there_is_named(folders: Folders, tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("this computer has one")
     config = tiny(folders, tmp_path / "run")
@@ -137,69 +320,38 @@ def test_a_gpu_that_is_not_there_is_named(folders: tuple[Path, Path], tmp_path: 
 
 
 @pytest.mark.parametrize("device", ["cuda:x", "toaster"])
-def test_a_device_that_is_none_is_refused(folders: tuple[Path, Path], tmp_path: Path, device: str) -> None:
+def test_a_device_that_is_none_is_refused(folders: Folders, tmp_path: Path, device: str) -> None:
     config = tiny(folders, tmp_path / "run")
     with pytest.raises(UsageError, match=device):
         next(iter(train(replace(config, run=replace(config.run, device=device)), threading.Event())))
 
 
-def test_both_layouts_of_data_sets_are_found(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    assert find_domains(folders[0].parent, None) == folders
-    (tmp_path / "train" / "A").mkdir(parents=True)
-    (tmp_path / "train" / "B").mkdir()
-    assert find_domains(tmp_path, None) == (tmp_path / "train" / "A", tmp_path / "train" / "B")
-    with pytest.raises(DataError, match="trainA"):
-        find_domains(tmp_path / "train", None)
-    with pytest.raises(DataError, match="nowhere"):
-        find_domains(folders[0], tmp_path / "nowhere")
+def test_a_crop_that_a_u_net_cannot_take_is_refused(folders: Folders, tmp_path: Path) -> None:
+    config = tiny(folders, tmp_path / "run")
+    config = replace(config, generator=GeneratorConfig(kind=GeneratorKind.UNET_128))
+    with pytest.raises(UsageError, match=r"data\.crop: found 32, wanted a multiple of 128"):
+        next(iter(train(config, threading.Event())))
 
 
-def test_a_bad_picture_is_left_out_and_an_empty_folder_refused(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff not a picture")
-    with pytest.raises(DataError, match="no picture"):
-        Domain(tmp_path, load_px=0)
-    cv2.imwrite(str(tmp_path / "good.png"), np.zeros((40, 40, 3), np.uint8))
-    caplog.clear()
-    domain = Domain(tmp_path, load_px=0)
-    assert [path.name for path in domain.paths] == ["good.png"]
-    assert "broken.jpg" in caplog.text
-
-
-def test_an_epoch_shows_every_picture_once(folders: tuple[Path, Path]) -> None:
-    pairs = Pairs(Domain(folders[0], load_px=0), Domain(folders[1], load_px=0), DataConfig(crop=32, load=0), seed=0)
-    assert pairs.epoch_images == 6
-    seen = [pairs._next_index(0) for _ in range(12)]
-    assert sorted(seen[:6]) == sorted(seen[6:]) == list(range(6))
-    assert seen[:6] != seen[6:]
-
-
-def test_crops_are_cut_between_the_crop_and_shrink_times_it(folders: tuple[Path, Path]) -> None:
-    config = DataConfig(crop=32, load=0, shrink=2.0, flip=False, batch=3)
-    pairs = Pairs(Domain(folders[0], load_px=0), Domain(folders[1], load_px=0), config, seed=0)
-    a, b = pairs.next_batch()
-    assert a.shape == b.shape == (3, 3, 32, 32)
-    assert -1 <= a.min() < a.max() <= 1
-    assert a[:, 0].mean() > a[:, 2].mean()  # red, first in RGB
-
-
-def test_pictures_survive_the_way_through_a_tensor() -> None:
-    images = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
-    assert np.array_equal(tensor_to_images(images_to_tensor(images)), images)
-
-
-def test_a_config_survives_its_file_and_refuses_what_does_not_fit(folders: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_config_survives_its_file_and_refuses_what_does_not_fit(folders: Folders, tmp_path: Path) -> None:
     config = tiny(folders, tmp_path)
+    config = replace(config, loss=replace(config.loss, cycle_a=3.0, identity_to=0.1))
     assert config_from_dict(json.loads(json.dumps(config_as_dict(config)))) == config
     assert config_from_dict({**config_as_dict(config), "of a newer version": 1}) == config
-    with pytest.raises(UsageError, match=r"data\.crop"):
-        DataConfig(crop=30)
-    with pytest.raises(UsageError, match="upsampling"):
-        config_from_dict({"generator": {"upsampling": "magic"}})
+    for wrong, named in (
+        ({"generator": {"upsampling": "magic"}}, "upsampling"),
+        ({"loss": {"cycle": "nan"}}, r"loss\.cycle"),
+        ({"loss": {"gan": "hinge"}, "discriminator": {"sigmoid": True}}, r"discriminator\.sigmoid"),
+        ({"recipe": "cut", "generator": {"focus": "a2b"}}, r"generator\.focus"),
+        ({"loss": {"grid": 1}, "data": {"crop": 32}}, r"data\.crop"),
+        ({"data": {"preprocess": "none", "batch": 2}}, r"data\.batch"),
+    ):
+        with pytest.raises(UsageError, match=named):
+            config_from_dict(wrong)
+    assert config_from_dict({"generator": {"upsampling": "resize"}}).generator.upsampling is Upsampling.RESIZE
 
 
-def test_a_checkpoint_rebuilds_its_networks_and_holds_no_code(folders: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_checkpoint_rebuilds_its_networks_and_holds_no_code(folders: Folders, tmp_path: Path) -> None:
     config = tiny(folders, tmp_path / "run", epochs=1.0)
     list(train(config, threading.Event()))
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)

@@ -1,0 +1,60 @@
+"""Train a few steps in as many processes as torchrun starts, and write what each has after every step."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from cgconv.trainer.arithmetic import open_arithmetic
+from cgconv.trainer.choices import Precision, RecipeName
+from cgconv.trainer.config import (
+    ContrastConfig,
+    DataConfig,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    LossConfig,
+    OptimizerConfig,
+    TrainConfig,
+)
+from cgconv.trainer.data import open_pairs
+from cgconv.trainer.run import Run
+
+
+def steps(config: TrainConfig, count: int = 3) -> list[tuple[dict[str, float], torch.Tensor]]:
+    """Return the losses, their means over processes, and all weights after each step."""
+    arithmetic = open_arithmetic("cpu", Precision.FP32)
+    pairs = open_pairs(config, rank=arithmetic.rank, processes=arithmetic.processes)
+    run = Run(config, arithmetic, pairs)
+    found = []
+    for number in range(count):
+        losses = run.step(*pairs.batch(number * pairs.images_a_step))
+        means = arithmetic.mean(torch.stack(list(losses.values()))).tolist()
+        weights = torch.cat([p.detach().flatten() for n in run.recipe.networks.values() for p in n.parameters()])
+        found.append((dict(zip(losses, means, strict=True)), weights.clone()))
+    return found
+
+
+def config_for(recipe: RecipeName, folder: Path, batch: int) -> TrainConfig:
+    """Return what makes several processes comparable: no history, no dropout, instance norm."""
+    config = TrainConfig(
+        recipe=recipe,
+        generator=GeneratorConfig(blocks=1, width=4),
+        discriminator=DiscriminatorConfig(layers=2, width=4),
+        loss=LossConfig(history=0, identity_every=2, r1=1.0, r1_every=2),
+        data=DataConfig(a=folder / "trainA", b=folder / "trainB", crop=32, load=36, batch=batch),
+        optimizer=OptimizerConfig(epochs=2.0, init_gain=0.1),
+    )
+    if recipe is RecipeName.CUT:  # every process draws its own patches; all of them are everybody's
+        config = replace(config, contrast=ContrastConfig(patches=100_000, features=4))
+    return config
+
+
+if __name__ == "__main__":
+    data, out = Path(sys.argv[1]), Path(sys.argv[2])
+    for name in RecipeName:
+        results = steps(config_for(name, data, batch=1))
+        rank = torch.distributed.get_rank()
+        torch.save(results, out / f"{name}-{rank}.pt")
