@@ -21,7 +21,7 @@ from .convert_page import ConvertPage
 from .dialogs import ItemDialog, ModelDialog
 from .log_page import LogPage
 from .main_window import MainWindow
-from .memory import PRESET_SUFFIX, Memory, read_preset, write_preset
+from .memory import PRESET_SUFFIX, Memory, QueueWriter, read_preset, write_preset
 from .palette import icon, readable
 from .queue_item import ENDED, QueueItem, State
 from .queue_model import QueueModel
@@ -41,6 +41,7 @@ class App(QObject):
     def __init__(self, home: Path) -> None:
         super().__init__()
         self.memory = Memory(home)
+        self.writer = QueueWriter(self.memory, self)
         # Work that may crash is kept apart: a bad thumbnail does not take a film along, nor a film a training.
         self.looks, self.jobs, self.training = (WorkerProcess(self) for _ in range(3))
         self.queue = QueueModel(self)
@@ -87,7 +88,8 @@ class App(QObject):
 
     def close(self) -> None:
         """Keep everything and end the workers."""
-        self._save_now()
+        self._save.stop()
+        self.writer.finish(self.queue.items)
         self._keep_window()
         for worker in (self.looks, self.jobs, self.training):
             worker.close()
@@ -111,10 +113,11 @@ class App(QObject):
         view.reason_wanted.connect(lambda item: QGuiApplication.clipboard().setText(item.reason))
         view.selection_changed.connect(page.show_reason)
         self.queue.looks_wanted.connect(self._examine)
-        self.queue.changed.connect(self._save.start)
+        self.queue.changed.connect(self._save_soon)
         self.queue.rowsInserted.connect(self._show_count)
         self.queue.rowsRemoved.connect(self._show_count)
-        self._save.timeout.connect(self._save_now)
+        self._save.timeout.connect(lambda: self.writer.write(self.queue.items))
+        self.writer.failed.connect(self._say_unsaved)
 
     def _connect_preview(self) -> None:
         preview = self.convert.preview
@@ -292,9 +295,8 @@ class App(QObject):
 
     def _show_item(self, item: QueueItem) -> None:
         self.queue.show_change(item, keep=item.state is not State.RUNNING)
-        selected = self.convert.queue_view.selected()
-        if item in selected:
-            self.convert.show_reason(selected)
+        if self.convert.queue_view.is_selected(item):
+            self.convert.show_reason(self.convert.queue_view.selected())
             self.convert.queue_view.refresh_actions()
 
     def _show_count(self) -> None:
@@ -308,10 +310,12 @@ class App(QObject):
         shown = item.output if item.state is State.DONE and item.output is not None else item.path
         _open_folder(shown.parent)
 
-    def _save_now(self) -> None:
-        self._save.stop()
-        if not self.memory.write_queue(self.queue.items):
-            self.log.add(self.tr("The queue cannot be saved in {folder}.").format(folder=self.memory.folder))
+    def _save_soon(self) -> None:
+        if not self._save.isActive():  # not put off by what follows: the queue may change all the time
+            self._save.start()
+
+    def _say_unsaved(self) -> None:
+        self.log.add(self.tr("The queue cannot be saved in {folder}.").format(folder=self.memory.folder))
 
     # Preview
 
@@ -596,6 +600,8 @@ class App(QObject):
 
     def _looks_died(self, numbers: list[int]) -> None:
         self.log.add(self.tr("The worker for previews stopped unexpectedly and will be started again."))
+        if not self._models and numbers:
+            self.ask_looks(requests.ListModels())
         if self._step_number in numbers:
             self._step_number = 0
             self.settings.show_step(self.tr("The worker stopped unexpectedly; the log says more."), None,
@@ -647,10 +653,7 @@ def show_appearance(name: str) -> None:
     schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
     QGuiApplication.setPalette(QPalette())
     QGuiApplication.styleHints().setColorScheme(schemes.get(name, Qt.ColorScheme.Unknown))
-    before = QGuiApplication.palette()
-    after = readable(before)
-    if after != before:
-        QGuiApplication.setPalette(after)
+    QGuiApplication.setPalette(readable(QGuiApplication.palette()))
 
 
 def install_language(application: QApplication, name: str) -> None:

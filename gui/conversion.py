@@ -17,6 +17,7 @@ from .worker_process import WorkerProcess
 
 PLANNED_AT_ONCE = 500
 TELL_EVERY_MS = 150
+FRUITLESS_STARTS = 3
 PICTURES_AT_ONCE = 24  # sent together, so that reading and writing run beside the translation
 
 
@@ -75,6 +76,7 @@ class Conversion(QObject):
         self._plan_number = self._convert_number = 0
         self._sent: list[QueueItem] = []
         self._worked_s, self._since = 0.0, 0.0
+        self._fruitless = 0  # workers in a row that died without beginning a job
         self._tell = QTimer(self, singleShot=True, interval=TELL_EVERY_MS)
         self._tell.timeout.connect(lambda: self.progressed.emit(self.totals()))
 
@@ -141,6 +143,10 @@ class Conversion(QObject):
             return
         self._convert_number = 0
         running = [item for item in self._sent if item.state is State.RUNNING]
+        self._fruitless = 0 if running else self._fruitless + 1
+        if self._fruitless >= FRUITLESS_STARTS:
+            self._give_up()
+            return
         for item in self._sent:
             if item.state is State.RUNNING and len(running) > 1 and not item.is_suspect:
                 item.state, item.is_suspect, item.progress = State.PLANNED, True, 0.0  # tried again, alone
@@ -158,6 +164,16 @@ class Conversion(QObject):
             self._enter(Phase.RUNNING)
             self._since = time.monotonic()
         self._next()
+
+    def _give_up(self) -> None:
+        """Fail what a worker cannot even begin."""
+        for item in self._sent:
+            item.state = State.FAILED
+            item.reason = self.tr("The worker cannot be started, or stops before it begins; the log says more.")
+            self.item_changed.emit(item)
+        self._sent, self._fruitless = [], 0
+        self._enter(Phase.STOPPING)
+        self._end()
 
     def totals(self) -> Totals:
         """Return how far everything is."""

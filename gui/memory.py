@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from PySide6.QtCore import QIODevice, QSaveFile, QSettings
+from PySide6.QtCore import QIODevice, QObject, QSaveFile, QSettings, QThreadPool, Signal
 
 from cgconv.runtime.requests import ConvertOptions
 
@@ -76,6 +76,33 @@ class Memory:
 
     def _preset_path(self, name: str) -> Path:
         return self.folder / "presets" / (re.sub(r"[^\w .+-]", "_", name).strip() + PRESET_SUFFIX)
+
+
+class QueueWriter(QObject):
+    """Writes the queue away from the window's thread: ten thousand entries take a moment.
+
+    Signals:
+        failed(): the queue could not be written.
+    """
+
+    failed = Signal()
+
+    def __init__(self, memory: Memory, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._memory = memory
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(1)  # in order
+
+    def write(self, items: Iterable[QueueItem]) -> None:
+        """Write the entries as they are soon."""
+        kept = list(items)
+        self._pool.start(lambda: None if self._memory.write_queue(kept) else self.failed.emit())
+
+    def finish(self, items: Iterable[QueueItem]) -> None:
+        """Write the entries as they are now."""
+        self._pool.waitForDone()
+        if not self._memory.write_queue(items):
+            self.failed.emit()
 
 
 def write_preset(path: Path, name: str, options: ConvertOptions) -> bool:

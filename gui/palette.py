@@ -43,11 +43,11 @@ def contrast(one: QColor, other: QColor) -> float:
 
 
 def readable(palette: QPalette) -> QPalette:
-    """Return the palette with a selection colour on which its text can be read (4.5 : 1), where it could not."""
-    made = QPalette(palette)
+    """Return a palette of one colour: a selection's ground, as the given palette's or so that text can be read on it."""
+    made = QPalette()  # says nothing of other colours: they follow the desktop
     for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
-        ground = made.color(group, QPalette.ColorRole.Highlight)
-        text = made.color(group, QPalette.ColorRole.HighlightedText)
+        ground = palette.color(group, QPalette.ColorRole.Highlight)
+        text = palette.color(group, QPalette.ColorRole.HighlightedText)
         for _ in range(20):
             if contrast(ground, text) >= READABLE:
                 break

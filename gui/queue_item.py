@@ -30,7 +30,10 @@ class State(StrEnum):
 ENDED = frozenset({State.DONE, State.SKIPPED, State.FAILED, State.STOPPED})
 
 
-@dataclass
+_NO_OPTIONS = ConvertOptions()
+
+
+@dataclass(eq=False, slots=True)  # an entry is itself only; there may be ten thousand
 class QueueItem:
     """A picture or film. Empty `model` and None `options` mean: those chosen on the page when Start is pressed."""
 
@@ -49,7 +52,7 @@ class QueueItem:
     thumbnail: Path | None = None
     key: int = 0  # given by the queue
     settled_model: str = ""
-    settled_options: ConvertOptions = field(default_factory=ConvertOptions)
+    settled_options: ConvertOptions = _NO_OPTIONS
     progress: float = 0.0  # 0 to 1
     frames_per_second: float | None = None
     seconds_left: float | None = None

@@ -180,6 +180,11 @@ class QueueView(QTableView):
         rows = sorted({index.row() for index in self.selectionModel().selectedRows()})
         return [self.queue.items[row] for row in rows if row < len(self.queue.items)]
 
+    def is_selected(self, item: QueueItem) -> bool:
+        """Say whether an entry is selected."""
+        row = self.queue.row_of(item)
+        return row >= 0 and self.selectionModel().isRowSelected(row)
+
     def current(self) -> QueueItem | None:
         """Return the entry that the cursor is on."""
         item = self.currentIndex().data(ITEM_ROLE)

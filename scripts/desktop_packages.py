@@ -1,6 +1,6 @@
 """Install the Debian packages that the window and its tests need, where that is allowed; else say what is missing.
 
-Runs under any Python 3, standard library only. Never an error: what cannot be had is skipped by the tests, which say so.
+Runs under any Python 3, standard library only. Never an error: tests skip what cannot be had, and say so.
 """
 
 import ctypes

@@ -201,6 +201,10 @@
             <source>The worker stopped unexpectedly and was started again.</source>
             <translation>工作进程意外停止，已重新启动。</translation>
         </message>
+        <message>
+            <source>The worker cannot be started, or stops before it begins; the log says more.</source>
+            <translation>工作进程无法启动，或在开始前就停止；详情见日志。</translation>
+        </message>
     </context>
     <context>
         <name>ConvertPage</name>
