@@ -1,0 +1,214 @@
+"""A run is judged while it trains, on pictures it never sees; and afterwards by `cgconv evaluate` and `cgconv test`."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from small_models import identity_model, with_card
+
+from cgconv.cli.main import main
+from cgconv.runtime.events import Evaluated
+from cgconv.runtime.model_file import write_model
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+from cgconv.trainer.checkpoint import load_checkpoint  # noqa: E402
+from cgconv.trainer.config import (  # noqa: E402
+    DataConfig,
+    DiscriminatorConfig,
+    EvaluationConfig,
+    GeneratorConfig,
+    OptimizerConfig,
+    Precision,
+    Preprocess,
+    RecipeName,
+    RunConfig,
+    TrainConfig,
+)
+from cgconv.trainer.data import Source, open_pairs  # noqa: E402
+from cgconv.trainer.report import read_metrics  # noqa: E402
+from cgconv.trainer.train import train  # noqa: E402
+
+
+def paint(folder: Path, count: int, *, seed: int, color: tuple[int, int, int], size_wh: tuple[int, int]) -> None:
+    """Write smooth pictures around a colour (BGR)."""
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(seed)
+    for number in range(count):
+        low = random.uniform(-50, 50, (6, 6, 3)).astype(np.float32)
+        image = cv2.resize(low, size_wh, interpolation=cv2.INTER_CUBIC) + np.array(color)
+        cv2.imwrite(str(folder / f"{number}.png"), np.clip(image, 0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    paint(root / "trainA", 44, seed=0, color=(60, 60, 170), size_wh=(64, 64))
+    paint(root / "trainB", 40, seed=1, color=(170, 60, 60), size_wh=(64, 64))
+    paint(root / "testA", 5, seed=2, color=(60, 60, 170), size_wh=(90, 66))
+    paint(root / "testB", 4, seed=3, color=(170, 60, 60), size_wh=(66, 70))
+    return root
+
+
+def tiny(data: Path, out: Path, **changes: Any) -> TrainConfig:
+    return replace(
+        TrainConfig(
+            generator=GeneratorConfig(blocks=1, width=4),
+            discriminator=DiscriminatorConfig(layers=1, width=4),
+            data=DataConfig(a=data / "trainA", b=data / "trainB", preprocess=Preprocess.CROP, load=0, crop=32),
+            optimizer=OptimizerConfig(images=6),
+            evaluation=EvaluationConfig(every=4, held_out=4),
+            run=RunConfig(
+                out=out, name_a="red", name_b="blue", device="cpu", precision=Precision.FP32, threads=1,
+                report_every=2, sample_every=4, checkpoint_every=4,
+            ),
+        ),
+        **changes,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    return out, list(train(tiny(data, out), threading.Event()))
+
+
+def test_a_run_is_evaluated_every_so_many_images_and_at_its_end(run: tuple[Path, list[Any]]) -> None:
+    out, events = run
+    evaluated = [event for event in events if isinstance(event, Evaluated)]
+    assert [event.images_seen for event in evaluated] == [4, 6]
+    metrics = evaluated[-1].metrics
+    for name in ("average.ab.swd", "raw.ba.swd", "inputs.ab.swd", "average.ab.cycle", "raw.ab.checkerboard", "score"):
+        assert np.isfinite(metrics[name])
+    assert metrics["average.ab.swd"] != metrics["raw.ab.swd"]
+    assert "4 pictures of a and 4 of b, 64×64, held out of the training folders" in evaluated[-1].protocol
+    lines = [line for line in read_metrics(out) if line["event"] == "Evaluated"]
+    assert lines[-1]["metrics"] == metrics
+
+
+def test_the_best_state_is_a_checkpoint_of_its_own(run: tuple[Path, list[Any]]) -> None:
+    out, events = run
+    scores = {event.images_seen: event.metrics["score"] for event in events if isinstance(event, Evaluated)}
+    (kept,) = json.loads((out / "best.json").read_text())["kept"]
+    assert kept["score"] == min(scores.values())
+    assert [path.name for path in out.glob("best-*.pt")] == [kept["file"]]
+    state = load_checkpoint(out / kept["file"])
+    assert state["images_seen"] == kept["images_seen"]
+    assert state["colors"]["a"]["mean"][0] > state["colors"]["b"]["mean"][0]
+
+
+def test_the_page_and_tensorboard_show_the_evaluations(run: tuple[Path, list[Any]]) -> None:
+    out, events = run
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "red → blue, averaged weights" in page
+    assert "held out of the training folders" in page
+    assert page.count('<img src="data:image/jpeg') == 2
+    board = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    accumulator = board.EventAccumulator(str(out / "tensorboard"))
+    accumulator.Reload()
+    (*_, last) = accumulator.Scalars("evaluation/average/ab/swd")
+    wanted = [event for event in events if isinstance(event, Evaluated)][-1].metrics["average.ab.swd"]
+    assert (last.step, last.value) == (6, pytest.approx(wanted, rel=1e-5))
+    assert len(accumulator.Scalars("losses/cycle_a")) >= 3
+    assert len(accumulator.Images("samples")) == 2
+
+
+def names(sources: list[Source]) -> set[str]:
+    return {source.path.name for source in sources}
+
+
+def test_what_is_held_out_is_never_trained_on(data: Path, tmp_path: Path) -> None:
+    pairs = open_pairs(tiny(data, tmp_path))
+    assert pairs.held is not None
+    for trained, held, count in zip(pairs.domains, pairs.held, (44, 40), strict=True):
+        assert len(held) == 4
+        assert len(trained) == count - 4
+        assert not names(trained.sources) & names(held.sources)
+    assert pairs.epoch_images == 40
+    assert names(open_pairs(tiny(data, tmp_path)).held[0].sources) == names(pairs.held[0].sources)  # type: ignore[index]
+
+    off = open_pairs(tiny(data, tmp_path, evaluation=EvaluationConfig(every=0)))
+    assert [len(domain) for domain in off.domains] == [44, 40]
+
+
+def test_pairs_are_held_out_together(data: Path, tmp_path: Path) -> None:
+    pairs = open_pairs(tiny(data, tmp_path, recipe=RecipeName.PIX2PIX))
+    assert pairs.held is not None
+    a, b = pairs.held
+    assert [source.path.name for source in a.sources] == [source.path.name for source in b.sources]
+    assert len(a) == 4
+
+
+def test_evaluating_changes_nothing_in_the_training(data: Path, tmp_path: Path) -> None:
+    """Weights are swapped, put into eval mode, and torch's random state is used by KID: all must be as before."""
+    ends = []
+    for name, every in (("often", 2), ("never", 10**6)):
+        config = tiny(data, tmp_path / name, evaluation=EvaluationConfig(every=every, held_out=4, keep_best=0))
+        list(train(replace(config, generator=replace(config.generator, dropout=True)), threading.Event()))
+        ends.append(load_checkpoint(tmp_path / name)["generators"])
+    for name, value in ends[0].items():
+        assert torch.equal(value, ends[1][name]), name
+
+
+def test_evaluate_prints_one_table_for_runs_and_models(
+    run: tuple[Path, list[Any]], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(run[0]), "--data", str(data), "--direction", "b2a"]) == 0
+    of_run = capsys.readouterr().out
+    assert of_run.splitlines()[0].startswith("5 pictures of a and 4 of b, 64×64, the test pictures of")
+    assert "b → a" in of_run
+    assert "a → b" not in of_run
+    for row in ("not translated", "colour transfer (Reinhard)", "averaged weights", "raw weights"):
+        assert f"\n| {row} | " in of_run
+    assert of_run.strip().splitlines()[-1].startswith("| other real pictures | ")
+
+    model = tmp_path / "same.onnx"
+    write_model(with_card(identity_model(), name="same"), model)
+    assert main(["evaluate", str(model), "--data", str(data)]) == 2
+    assert "--direction a2b" in capsys.readouterr().err
+    assert main(["evaluate", str(model), "--data", str(data), "--direction", "b2a", "--json"]) == 0
+    measures = json.loads(capsys.readouterr().out)["measures"]["ba"]
+    assert measures["same"]["change"] == 0
+    assert measures["same"]["swd"] == measures["not translated"]["swd"]
+    header = next(line for line in of_run.splitlines() if line.startswith("| pictures"))
+    assert "| structure |" in header
+
+
+def test_the_test_page_shows_all_pictures_in_their_shape(
+    run: tuple[Path, list[Any]], data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["test", str(run[0]), "--data", str(data)]) == 0
+    shown = capsys.readouterr()
+    assert "| translated | " in shown.out
+    folder = run[0] / "test-00000006"
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    links = re.findall(r'src="([^"]+)"', page)
+    assert len(links) == (5 + 4) * 3
+    for link in links:
+        assert (folder / link.replace("%20", " ")).is_file()
+    for what in ("real a", "fake b", "back a"):
+        assert cv2.imread(str(folder / "images" / f"3 {what}.png")).shape == (66, 90, 3), "odd sizes are kept"
+    assert cv2.imread(str(folder / "images" / "3-2 real b.png")) is None
+    assert cv2.imread(str(folder / "images" / "3 real b.png")).shape == (70, 66, 3)
+    assert "after 6 images" in page
+    measures = json.loads((folder / "metrics.json").read_text())["measures"]
+    assert measures["ab"]["translated"]["cycle"] > 0
+
+
+def test_a_data_set_without_test_pictures_is_one_line(
+    run: tuple[Path, list[Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (["evaluate", str(run[0])], ["test", str(run[0])]):
+        assert main([*command, "--data", str(tmp_path)]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "found neither testA and testB" in line
+    assert main(["test", str(tmp_path), "--data", str(tmp_path)]) == 2
+    assert "no such checkpoint" in capsys.readouterr().err
