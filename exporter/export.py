@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import torch
 
 from cgconv.runtime.card import ModelCard, Normalization, write_card
 from cgconv.runtime.errors import OutputError, UsageError
+from cgconv.runtime.familiar import learn_familiar
 from cgconv.runtime.model_file import write_model
 from cgconv.trainer.checkpoint import NAME, checkpoint_config, load_checkpoint
 from cgconv.trainer.choices import Direction as Direction
@@ -23,9 +24,10 @@ from cgconv.trainer.config import GeneratorConfig, TrainConfig
 from cgconv.trainer.networks import Generators, generator_config, receptive_field_px, size_multiple, smallest_size
 
 from .onnx_graph import INPUT_NAME, OUTPUT_NAME, Verification, generator_to_onnx, refuse_different, verify
-from .pictures import sample_pictures
+from .pictures import pictures_one_by_one, sample_pictures
 
 SIZES_HW = ((64, 64), (128, 192), (256, 256))
+FAMILIAR_PICTURES = 600  # of the training folder that the card says how they look, evenly spread
 
 
 FAMILIES = {
@@ -137,6 +139,7 @@ def _card_of_run(
     a, b = config.run.name_a, config.run.name_b
     source = {
         "program": "cgconv train",
+        "direction": str(direction),
         "images_seen": state["images_seen"],
         "weights": "averaged" if config.optimizer.ema_half_life else "last",
         "recipe": str(config.recipe),
@@ -144,11 +147,15 @@ def _card_of_run(
         "crop_px": config.data.crop,
         "loss": {key: str(value) for key, value in asdict(config.loss).items()},
     }
-    return _card(
+    card = _card(
         name, generator_config(config.generator, direction), verification, text,
         direction=f"{a} → {b}" if direction is Direction.A2B else f"{b} → {a}", source=source,
         training_size_px=config.data.crop, colors=state["colors"]["a" if direction is Direction.A2B else "b"],
     )  # fmt: skip
+    if config.data.a == config.data.b:  # pictures side by side: none of them looks like one kind
+        return card
+    folder = config.data.a if direction is Direction.A2B else config.data.b
+    return replace(card, familiar=learn_familiar(pictures_one_by_one(folder, FAMILIAR_PICTURES)))
 
 
 def _card(

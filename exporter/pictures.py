@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +20,37 @@ def sample_pictures(folder: Path, count: int) -> dict[str, NDArray[np.uint8]]:
     Path within the folder → uint8 H×W×3 RGB. Other files are left out, and so is what cannot be read; no folder, no
     pictures.
     """
-    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
-    spread = [paths[round(place)] for place in np.linspace(0, len(paths) - 1, min(count, len(paths)))]
+    paths = _picture_paths(folder)
     pictures: dict[str, NDArray[np.uint8]] = {}
-    for path in [*spread, *paths]:
+    for path in [*_spread(paths, count), *paths]:
         name = path.relative_to(folder).as_posix()
-        if name in pictures:
-            continue
-        try:
-            picture = read_picture(path, max_pixels=LARGEST_PIXELS)
-        except CgconvError:  # policy: whatever cannot be read does not take part in a check
-            continue
-        pixels = (picture.frames[0] if isinstance(picture, Animation) else picture).pixels
-        pictures[name] = (pixels >> 8 if pixels.dtype == np.uint16 else pixels).astype(np.uint8)
+        if name not in pictures and (pixels := _pixels(path)) is not None:
+            pictures[name] = pixels
         if len(pictures) == count:
             break
     return pictures
+
+
+def pictures_one_by_one(folder: Path, count: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield up to `count` pictures as above, never more than one of them in memory."""
+    for path in _spread(_picture_paths(folder), count):
+        if (pixels := _pixels(path)) is not None:
+            yield pixels
+
+
+def _picture_paths(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
+
+
+def _spread(paths: list[Path], count: int) -> list[Path]:
+    return [paths[round(place)] for place in np.linspace(0, len(paths) - 1, min(count, len(paths)))]
+
+
+def _pixels(path: Path) -> NDArray[np.uint8] | None:
+    """Return a picture as uint8 H×W×3 RGB; None where it cannot be read."""
+    try:
+        picture = read_picture(path, max_pixels=LARGEST_PIXELS)
+    except CgconvError:  # policy: whatever cannot be read does not take part in a check
+        return None
+    pixels = (picture.frames[0] if isinstance(picture, Animation) else picture).pixels
+    return (pixels >> 8 if pixels.dtype == np.uint16 else pixels).astype(np.uint8)

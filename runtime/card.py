@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import onnx
 
 CARD_KEY = "cgconv.card"
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 
 
 class Layout(StrEnum):
@@ -81,6 +81,7 @@ class ModelCard:
     training_size_px: int | None = None  # edge of the square crops it was trained on
     color_mean: tuple[float, float, float] | None = None  # of the pictures it was trained to read
     color_std: tuple[float, float, float] | None = None
+    familiar: dict[str, Any] = field(default_factory=dict)  # Any: JSON values; see familiar.py
     normalization: Normalization = Normalization.NONE
     licence: str = ""
     data: str = ""  # what it was trained on, and the licence situation of that
@@ -174,6 +175,7 @@ _EXPECTED: dict[str, str] = {
     "training_size_px": "null or a whole number from 1 to 65536",
     "color_mean": "null or three numbers from 0 to 255",
     "color_std": "null or three numbers from 0 to 255",
+    "familiar": "an object",
     "normalization": "instance, batch or none",
     "licence": "text",
     "data": "text",
@@ -182,7 +184,7 @@ _EXPECTED: dict[str, str] = {
 }
 
 _TEXTS = {"name", "title", "direction", "input_name", "output_name", "licence", "data", "format_version"}
-_OBJECTS = {"architecture", "source", "verification"}
+_OBJECTS = {"architecture", "familiar", "source", "verification"}
 _CHOICES: dict[str, type[StrEnum]] = {
     "layout_in": Layout,
     "layout_out": Layout,

@@ -266,7 +266,8 @@ def _run_picture(job: Job, shared: SharedTranslator) -> Iterator[Event]:
     yield JobStarted(job.index, job.input, job.output)
     started, waited_before_s = time.perf_counter(), shared.waited_s()
     try:
-        facts = translate_picture_file(job.input, job.output, shared, job.options.picture or PictureOptions())
+        options = job.options.picture or PictureOptions()
+        facts = translate_picture_file(job.input, job.output, shared, options, card=shared.card)
     except Cancelled:
         return
     except Exception as error:

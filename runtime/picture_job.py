@@ -12,7 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .card import ModelCard
 from .errors import Cancelled, PictureError, UsageError
+from .familiar import unfamiliar
 from .images import (
     ANIMATED_FORMATS,
     DEFAULT_MAX_PIXELS,
@@ -84,13 +86,15 @@ def translate_picture_file(
     translator: TranslatesImages,
     options: PictureOptions | None = None,
     *,
+    card: ModelCard | None = None,
     cancel: threading.Event | None = None,
 ) -> dict[str, Any]:  # Any: JSON values
     """Translate the picture or animation in `source` and put the result at `target`; return facts about it.
 
     The target's suffix decides the format, or `options.file_format` where it is not a picture's. The facts:
     `stage_seconds` (read, translate, write), `size_in` and `size_out` as [width, height], `frames`, `format_in`,
-    `format_out`, `bits` a channel, `warnings` (sentences). Nothing is written where this raises: PictureError,
+    `format_out`, `bits` a channel, `warnings` (sentences: what is lost, and with the model's `card`, that the picture
+    is unlike those it learned from). Nothing is written where this raises: PictureError,
     OutputError, Cancelled once `cancel` is set, and what the translator raises.
     """
     options = options or PictureOptions()
@@ -99,6 +103,8 @@ def translate_picture_file(
     file_format = format_of_suffix(target) or output_format(content.file_format, options.file_format)
     frames, warnings = _frames_to_keep(content, file_format)
     frames_out: list[Picture] = []
+    if card is not None and (sentence := unfamiliar(_eight_bits(frames[0]), card)) is not None:
+        warnings.append(sentence)
     read_s = time.perf_counter() - started
 
     started = time.perf_counter()
@@ -219,6 +225,10 @@ def _frames_to_keep(content: Picture | Animation, file_format: FileFormat) -> tu
     return content.frames[:1], [
         f"only the first of {len(content.frames)} frames is kept, because {title(file_format)} holds no animation"
     ]
+
+
+def _eight_bits(picture: Picture) -> NDArray[np.uint8]:
+    return np.asarray(picture.pixels // 257 if picture.is_deep else picture.pixels, np.uint8)
 
 
 def _channels_are_equal(pixels: Pixels) -> bool:
