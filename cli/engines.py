@@ -31,7 +31,7 @@ def list_(as_json: bool) -> int:
     from cgconv.runtime.engine_cache import EngineCache
 
     cache = EngineCache()
-    found, total = cache.list(), cache.total_bytes()
+    found, total = cache.engines(), cache.total_bytes()
     if as_json:
         entries = [{**asdict(entry), "path": str(entry.path), "size": entry.size} for entry in found]
         click.echo(json.dumps({"folder": str(cache.folder), "bytes": total, "engines": entries}, indent=1))
@@ -53,7 +53,7 @@ def clear(yes: bool) -> int:
     from cgconv.runtime.engine_cache import EngineCache
 
     cache = EngineCache()
-    found, total = cache.list(), cache.total_bytes()
+    found, total = cache.engines(), cache.total_bytes()
     if found and not yes and sys.stdin.isatty():
         click.confirm(f"delete {len(found)} engines ({total / 1e6:.1f} MB)?", abort=True, err=True)
     count, freed = cache.clear()

@@ -109,8 +109,8 @@ class PinnedMemory:
         """Return its beginning as an array: a view, good until it grows or is closed."""
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
         assert size <= self.size, "grow it first"
-        raw = (ctypes.c_uint8 * size).from_address(self.pointer)
-        return np.frombuffer(raw, dtype=dtype).reshape(shape)
+        raw = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(self.pointer))
+        return raw.view(dtype).reshape(shape)
 
     def close(self) -> None:
         """Free it; arrays made of it must be gone."""

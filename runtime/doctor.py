@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
 PACKAGES = (
     *("numpy", "opencv-python-headless", "av", "pillow", "pillow-heif", "onnx"),
-    *("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "openvino", "click", "rich", "torch", "lightning"),
+    *("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "openvino", "tensorrt", "cuda-python"),
+    *("click", "rich", "torch", "lightning"),
 )
 EXTRAS = {  # extra → the packages it brings
     "train": ("torch", "lightning", "tensorboard", "onnxscript"),
     "cuda": ("nvidia-cudnn-cu13",),
+    "tensorrt": ("tensorrt", "cuda-python"),
 }
 TRIALS = (  # backend, device, precision
     ("openvino", "cpu", "fp32"),
@@ -38,6 +40,7 @@ TRIALS = (  # backend, device, precision
     ("onnxruntime", "cpu", "fp32"),
     ("onnxruntime", "cuda", "fp32"),
     ("onnxruntime", "cuda", "fp16"),
+    ("tensorrt", "cuda", "fp16"),
     ("onnxruntime", "directml", "fp32"),
     ("onnxruntime", "coreml", "fp32"),
 )

@@ -168,7 +168,7 @@ class EngineCache:
         _write(self.folder / f"{name}.timing", timings)
         self._write_sidecar(name, {"format": FORMAT, "timing_sha256": hashlib.sha256(timings).hexdigest()})
 
-    def list(self) -> list[StoredEngine]:
+    def engines(self) -> list[StoredEngine]:
         """Return everything that lies there, what cannot be used with the reason, by model and size."""
         return sorted(self._entries(with_problems=True), key=lambda entry: (entry.model, entry.size, entry.name))
 

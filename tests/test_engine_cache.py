@@ -58,7 +58,7 @@ def handed_out(cache: EngineCache, key: EngineKey = KEY, shape: tuple[int, int, 
 def test_an_engine_comes_back_as_it_was_stored_with_all_its_facts(cache: EngineCache) -> None:
     stored(cache)
     assert handed_out(cache) == ENGINE
-    (entry,) = again(cache).list()
+    (entry,) = again(cache).engines()
     assert (entry.model, entry.size, entry.engine_bytes, entry.decibels) == ("monet", "1280×720", len(ENGINE), 51.23)
     assert entry.key == KEY
     assert (entry.level, entry.build_s, entry.problem) == (3, 41.5, None)
@@ -114,7 +114,7 @@ def test_a_damaged_sidecar_means_that_the_engine_is_not_handed_out(cache: Engine
     bad = {"no JSON": b"{", "a list": b"[1, 2]", "another engine": b"\x90\xff", "a changed byte": data[:99] + b"x"}
     sidecar.write_bytes(bad[kind] if kind in bad else DAMAGE[kind](data))
     assert handed_out(cache) is None
-    (entry,) = again(cache).list()
+    (entry,) = again(cache).engines()
     assert entry.problem is not None
     stored(cache)
     assert handed_out(cache) == ENGINE
@@ -363,7 +363,7 @@ def test_timings_are_sealed_like_engines(cache: EngineCache) -> None:
     (file,) = cache.folder.glob("*.timing")
     file.write_bytes(b"evil")
     assert again(cache).read_timing(KEY) == b""
-    assert again(cache).list() == []  # no engine
+    assert again(cache).engines() == []  # no engine
 
 
 def test_clearing_removes_everything_of_ours_and_nothing_else(cache: EngineCache) -> None:
@@ -387,7 +387,7 @@ def test_clearing_leaves_the_lock_of_a_build_that_is_under_way(cache: EngineCach
 def test_an_engine_without_a_sidecar_is_listed_with_the_reason(cache: EngineCache) -> None:
     path = stored(cache).path
     path.with_suffix(".json").unlink()
-    (entry,) = again(cache).list()
+    (entry,) = again(cache).engines()
     assert entry.engine_bytes == len(ENGINE)
     assert "built again" in str(entry.problem)
     assert handed_out(cache) is None

@@ -233,7 +233,7 @@ def test_an_engine_is_built_once_and_found_by_the_next_process(gpu: FakeGpu, mod
             translator.translate(photo(SIZE))
             translator.translate(photo(SIZE, 1))
     assert len(gpu.builds) == 1
-    (entry,) = EngineCache().list()
+    (entry,) = EngineCache().engines()
     assert (entry.model, entry.size, entry.level) == ("small", "56×40", 3)
     assert entry.decibels > 45
 
@@ -264,7 +264,7 @@ def test_another_tensorrt_driver_or_gpu_means_another_engine(change: Callable[[F
 def test_a_changed_engine_is_built_again_and_never_given_to_tensorrt(gpu: FakeGpu, model: Path) -> None:
     with open_translator(model, backend="tensorrt") as translator:
         translator.translate(photo(SIZE))
-    (entry,) = EngineCache().list()
+    (entry,) = EngineCache().engines()
     evil = entry.path.read_bytes()[:-1] + b"!"
     entry.path.write_bytes(evil)
     gpu.deserialized.clear()
@@ -347,7 +347,7 @@ def test_a_build_can_be_cancelled(gpu: FakeGpu, model: Path) -> None:
             translator.translate(photo(SIZE))
         assert time.monotonic() - began < 8
         assert not list(EngineCache().folder.glob("*.lock"))
-        assert EngineCache().list() == []
+        assert EngineCache().engines() == []
         translator.cancel, gpu.step_s = threading.Event(), 0.0
         assert translator.translate(photo(SIZE)).shape == (1, *SIZE, 3)
     assert len(gpu.builds) == 1
@@ -393,7 +393,7 @@ def test_an_engine_that_is_off_is_refused_and_the_refusal_remembered(gpu: FakeGp
         ):
             translator.translate(photo(SIZE))
     assert len(gpu.builds) == 1
-    (entry,) = EngineCache().list()
+    (entry,) = EngineCache().engines()
     assert entry.engine_bytes == 0
     assert entry.decibels < 38
 
