@@ -40,10 +40,15 @@ def complete_entry(kind: str) -> Any:  # Any: what click takes as a completion
 @click.argument("model", required=False, metavar="[NAME_OR_URL]", shell_complete=complete_entry("models"))
 @click.option("--sha256", metavar="HEX", help="The hash that the file must have; of one by address, ask its maker.")
 @click.option("--name", metavar="NAME", help="What --model is to call it; default: the name asked for.")
+@click.option("--part", metavar="NAME", help="Which network, where a checkpoint holds several; as of models import.")
+@click.option("--norm-mode", type=click.Choice(["running", "batch"]), help="Of batch norms; as of models import.")
 @click.option("--base-url", metavar="URL", help="Another server with the same files; also CGCONV_MODELS_URL.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON on standard output.")
 @debug_option
-def download(model: str | None, sha256: str | None, name: str | None, base_url: str | None, as_json: bool) -> int:
+def download(
+    model: str | None, sha256: str | None, name: str | None, part: str | None, norm_mode: str | None,
+    base_url: str | None, as_json: bool,
+) -> int:  # fmt: skip
     """Fetch a model by its name, or from an address, and import it, checked.
 
     Without a name the list is shown. What was fetched before is recognised by its hash; a download that broke off goes
@@ -54,6 +59,8 @@ def download(model: str | None, sha256: str | None, name: str | None, base_url: 
     if model is None:
         return show_list(Kind.MODEL, base_url, as_json=as_json)
     from cgconv.runtime.store import free_path
+
+    from .models import bring_in
 
     entry = find_entry(Kind.MODEL, model, base_url=base_url)
     name = free_path(name or entry.name).stem  # a name that is taken is said before anything is fetched
@@ -66,11 +73,12 @@ def download(model: str | None, sha256: str | None, name: str | None, base_url: 
         file, finished = fetch_entry(entry, download_folder() / (file_name(entry.url) or "model"), sha256, show)
         show.wait("importing it and checking the result …")
         try:
-            path = _import(file, name, entry, finished)
+            path = bring_in(file, name, None, False, part=part, norm_mode=norm_mode)
         except ModelError:
             file.unlink(missing_ok=True)  # it will not become one by lying here
             raise
         file.unlink(missing_ok=True)
+        _note_origin(path, entry, finished)
     click.echo(f"{path.stem} is here now: cgconv images photos --model {path.stem}", err=as_json)
     click.echo(f"file: {path}", err=True)
     return 0
@@ -116,14 +124,11 @@ def _stopped_in_words() -> Iterator[None]:
         raise Cancelled("stopped; what has come so far is kept, the same command goes on from there") from error
 
 
-def _import(file: Path, name: str, entry: Entry, finished: DownloadFinished) -> Path:
-    """Import by content, as `cgconv models import` does, and put into the card where it came from."""
+def _note_origin(path: Path, entry: Entry, finished: DownloadFinished) -> None:
+    """Put into a model's card where it came from, and the terms that are known."""
     from cgconv.runtime.card import read_card, write_card
     from cgconv.runtime.model_file import load_model, write_model
 
-    from .models import bring_in
-
-    path = bring_in(file, name, None, False)
     card = read_card(path)
     assert card is not None, "an import writes one"
     model = load_model(path)
@@ -134,7 +139,6 @@ def _import(file: Path, name: str, entry: Entry, finished: DownloadFinished) -> 
     )  # fmt: skip
     write_card(model, card)
     write_model(model, path)
-    return path
 
 
 def _is_checkpoint_name(name: str) -> bool:
