@@ -67,6 +67,7 @@ class Translator:
         # What is told of engines while one is built, and what stops that; may be changed from call to call.
         self.report, self.cancel = report, cancel or threading.Event()
         self._max_tile_pixels = max_tile_pixels
+        self._has_said_parts = False
         self._backends: dict[Doors, Backend] = {}
         self._plans: dict[Doors, Plan | None] = {}
         self._lock = threading.Lock()
@@ -254,6 +255,9 @@ class Translator:
                 "use --resize to make it smaller"
             )
         machine = _for_parts(self._machine_for(doors))
+        if machine.backend is not self._machine.backend and not self._has_said_parts:
+            self._has_said_parts = True
+            _log.warning("pictures of this size are computed in parts, by ONNX Runtime on %s", machine.device)
         height, width = batch.shape[1:3]
         padded = _pad_to(batch, (_next_multiple(height, plan.align_px), _next_multiple(width, plan.align_px)))
         scale = self.card.scale
@@ -324,7 +328,6 @@ def _for_parts(machine: Machine) -> Machine:
     from . import onnxruntime_backend
 
     device = machine.device if onnxruntime_backend.why_not(machine.device) is None else "cpu"
-    _log.warning("pictures of this size are computed in parts by ONNX Runtime on %s, not by TensorRT", device)
     precision = machine.precision if device != "cpu" else PrecisionChoice.FP32
     return replace(machine, backend=BackendName.ONNXRUNTIME, device=device, precision=precision)
 
