@@ -7,6 +7,7 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TextIO
@@ -90,7 +91,11 @@ def serve(lines: Iterable[str], stream: TextIO) -> None:
     for lane in lanes.values():
         lane.cancel(None)
     for lane in lanes.values():
-        lane.thread.join(LAST_WORDS_S)
+        lane.wait_until_free(LAST_WORDS_S)
+    if "cgconv.cli.worker_looks" in sys.modules:
+        from .worker_looks import clean_up
+
+        clean_up()
 
 
 def _lane_of(request: requests.Request) -> str:
@@ -129,6 +134,12 @@ class Lane:
             for task in self._tasks.values():
                 if number is None or task.number == number:
                     task.cancel.set()
+
+    def wait_until_free(self, timeout_s: float) -> None:
+        """Wait until nothing is being done any more, but not for ever."""
+        until = time.monotonic() + timeout_s
+        while self._tasks and time.monotonic() < until:
+            time.sleep(0.02)
 
     def _work(self) -> None:
         while True:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-import os
 import secrets
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -137,11 +138,20 @@ def _original(path: Path, kind: str, time_s: float, short_side: int | None) -> l
 
 def _write(image: looks.Image) -> Path:
     """Write an image as fast as it can be read: the window deletes the file."""
-    folder = Path(tempfile.gettempdir()) / f"cgconv-previews-{os.getppid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"{secrets.token_hex(8)}.bmp"
+    path = _previews_folder() / f"{secrets.token_hex(8)}.bmp"
     looks.write_image(path, image)
     return path
+
+
+@functools.cache
+def _previews_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="cgconv-previews-"))
+
+
+def clean_up() -> None:
+    """Delete previews that nobody took."""
+    if _previews_folder.cache_info().currsize:
+        shutil.rmtree(_previews_folder(), ignore_errors=True)
 
 
 def _stop_if(task: Task) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,7 +90,6 @@ class App(QObject):
         self._keep_window()
         for worker in (self.looks, self.jobs, self.training):
             worker.close()
-        shutil.rmtree(Path(tempfile.gettempdir()) / f"cgconv-previews-{os.getpid()}", ignore_errors=True)
 
     # Connections
 
@@ -660,10 +656,12 @@ def install_language(application: QApplication, name: str) -> None:
     """Translate all texts, Qt's own too; empty: the desktop's language, English where there is no translation."""
     locale = QLocale(name) if name else QLocale.system()
     QLocale.setDefault(locale)
-    for folder, stem in ((QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath), "qtbase"),
-                         (str(TRANSLATIONS), "cgconv")):  # fmt: skip
+    qt_folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
+    wanted = [(QLocale("en"), "cgconv", str(TRANSLATIONS))]  # plurals; the others come on top of it
+    wanted += [(locale, "qtbase", qt_folder), (locale, "cgconv", str(TRANSLATIONS))]
+    for of_locale, stem, folder in wanted:
         translator = QTranslator(application)
-        if translator.load(locale, stem, "_", folder):
+        if translator.load(of_locale, stem, "_", folder):
             application.installTranslator(translator)
 
 

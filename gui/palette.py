@@ -43,7 +43,7 @@ def contrast(one: QColor, other: QColor) -> float:
 
 
 def readable(palette: QPalette) -> QPalette:
-    """Return a palette of one colour: a selection's ground, as the given palette's or so that text can be read on it."""
+    """Return a palette of one colour: the ground of a selection, darker or lighter until its text can be read on it."""
     made = QPalette()  # says nothing of other colours: they follow the desktop
     for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
         ground = palette.color(group, QPalette.ColorRole.Highlight)
