@@ -16,6 +16,7 @@ from cgconv.runtime.store import models_folder
 from .conversion import Conversion, Phase, Totals
 from .convert_page import ConvertPage
 from .dialogs import ItemDialog, ModelDialog
+from .lasting_bools import keep_bools_alive
 from .log_page import LogPage
 from .main_window import MainWindow
 from .memory import PRESET_SUFFIX, Memory, QueueWriter, read_preset, write_preset
@@ -25,6 +26,8 @@ from .queue_model import QueueModel
 from .settings_page import SettingsPage
 from .train_page import Training, TrainPage
 from .worker_process import WorkerProcess
+
+keep_bools_alive()
 
 SAVE_AFTER_MS = 700
 FIRST_SIZE = (1280, 800)

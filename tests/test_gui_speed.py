@@ -101,6 +101,20 @@ def test_ten_thousand_files_are_listed_at_once_and_scrolled_without_growing(wind
     assert grown < 80e6
 
 
+def test_ten_thousand_signals_do_not_end_python() -> None:
+    """PySide6 6.12 took a reference of True with every signal: a window of Python 3.11 died after six hundred."""
+    code = (
+        "from PySide6.QtCore import QObject, Signal\n"
+        "import cgconv.gui.app\n"
+        "class Source(QObject):\n    changed = Signal()\n"
+        "source = Source()\n"
+        "for _ in range(10_000):\n    source.changed.emit()\n"
+        "print('alive')"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout.strip()) == (0, "alive"), ran.stderr
+
+
 def test_the_window_imports_nothing_heavy() -> None:
     heavy = "torch onnxruntime openvino cv2 av onnx numpy"
     code = f"import sys, cgconv.gui.app; print([name for name in {heavy!r}.split() if name in sys.modules])"
