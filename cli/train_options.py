@@ -25,7 +25,7 @@ class Setting(NamedTuple):
 
 UP = "transposed|resize|blurred"
 DOWN = "strided|blurred"
-PAD = "reflect|replicate|zero"
+PAD = "reflect|replicate|zero|wrap"
 
 SETTINGS = (
     Setting("--direction", "direction", "a2b|b2a", "a2b", "What pix2pix and cut learn; cyclegan learns both."),
@@ -72,7 +72,7 @@ SETTINGS = (
     Setting("--r1", "loss.r1", float, "0", "Weight of the R1 penalty on real pictures."),
     Setting("--r1-every", "loss.r1_every", int, "16", "Reckon it on every N-th step only, N times as strong."),
     Setting("--grid", "loss.grid", float, "0", "Weight of the grid loss: wipes out regular patterns; 1 is a start."),
-    Setting("--color", "loss.color", float, "0", "Weight of the colour loss: right colours overall; 10 is a start."),
+    Setting("--patches", "loss.patches", float, "0", "Weight of the patch loss: colours and texture; 4 is a start."),
     Setting("--jitter", "loss.jitter", int, "0", "Shift what discriminators see by up to N pixels."),
     Setting("--history", "loss.history", int, "50", "Fakes that discriminators are shown again."),
     Setting("--contrast", "contrast.weight", float, "1", "cut: weight of the contrastive loss."),
@@ -101,6 +101,7 @@ SETTINGS = (
     Setting("--learning-rate", "optimizer.learning_rate", float, "0.0002", "Adam's rate, of both unless one is named."),
     Setting("--discriminator-learning-rate", "optimizer.discriminator_learning_rate", float, "0.0002",
             "The discriminators' rate."),
+    Setting("--last-rate", "optimizer.last_rate", float, "1", "Factor on it for each network's last convolution."),
     Setting("--beta1", "optimizer.beta1", float, "0.5", "Adam's first decay."),
     Setting("--beta2", "optimizer.beta2", float, "0.999", "Adam's second."),
     Setting("--schedule", "optimizer.schedule", "linear|step|cosine|plateau|constant", "linear",

@@ -25,7 +25,7 @@ from cgconv.trainer.choices import (  # noqa: E402
     Upsampling,
 )
 from cgconv.trainer.config import DiscriminatorConfig, GeneratorConfig, TrainConfig  # noqa: E402
-from cgconv.trainer.layers import BlurDown, Pad, ResizeConv, initialize, norm  # noqa: E402
+from cgconv.trainer.layers import BlurDown, Grain, Pad, ResizeConv, initialize, norm  # noqa: E402
 from cgconv.trainer.networks import (  # noqa: E402
     Discriminator,
     Generators,
@@ -254,19 +254,46 @@ def test_dropout_acts_in_training_only_and_halves(kind: GeneratorKind, layers: i
     assert seen[1] == 0
 
 
-def test_a_skip_lets_the_head_see_the_stems_features() -> None:
+def test_a_skip_leads_tone_grain_and_the_stems_features_past_the_norms() -> None:
     torch.manual_seed(0)
     generator = build_generator(GeneratorConfig(blocks=1, width=4, skip=True))
     x = torch.rand(1, 3, 16, 16)
-    fine = generator.stem(x)
+    padded = F.pad(x, (2,) * 4, mode="reflect")
+    mean = F.unfold(padded, 5).view(1, 3, 25, 16, 16).mean(2)
+    squares = F.pad((x - mean) ** 2, (2,) * 4, mode="reflect")
+    deviation = (F.unfold(squares, 5).view(1, 3, 25, 16, 16).mean(2) + (0.5 / 127.5) ** 2).sqrt()
+    fine = generator.stem(torch.cat([x, (x - mean) / deviation], 1))
     coarse = generator.up(generator.blocks(generator.down(fine)))
-    padded = F.pad(torch.cat([coarse, fine], 1), (3,) * 4, mode="reflect")
-    wanted = torch.tanh(F.conv2d(padded, generator.head[1].weight, generator.head[1].bias))
-    assert torch.allclose(generator(x), wanted, atol=1e-6)
-    assert list(generator.state_dict()) == [  # as the checkpoints of the bundled model have them
-        "stem.1.weight", "down.0.weight", "down.3.weight", "blocks.0.body.1.weight", "blocks.0.body.6.weight",
-        "up.0.weight", "up.3.weight", "head.1.weight", "head.1.bias",
-    ]  # fmt: skip
+    padded = F.pad(torch.cat([coarse, fine], 1) - 0.4, (3,) * 4, mode="reflect")
+    wanted = torch.tanh(F.conv2d(padded, generator.head[1].weight, generator.head[1].bias) + x)
+    assert torch.allclose(generator(x), wanted, atol=1e-5)
+
+
+def test_grain_sees_nine_pixels_and_a_generator_with_a_skip_as_much_more() -> None:
+    x = torch.rand(1, 1, 24, 24, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(Grain(Padding.REFLECT)(x)[0, 0, 12, 12], x)
+    assert gradient[0, 0].abs().sum(0).nonzero().flatten().tolist() == list(range(8, 17))
+    assert receptive_field_px(GeneratorConfig(skip=True)) == receptive_field_px(GeneratorConfig()) + 8
+
+
+def test_with_a_skip_brightness_and_tint_go_through_and_without_they_are_lost() -> None:
+    tint = torch.tensor([0.3, -0.1, -0.2]).view(1, 3, 1, 1)
+    x = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 0.2
+    for skip in (True, False):
+        torch.manual_seed(0)
+        generator = build_generator(GeneratorConfig(blocks=1, width=4, skip=skip)).eval()
+        initialize(generator)
+        moved = (torch.atanh(generator(x + tint)) - torch.atanh(generator(x))).mean((2, 3)).flatten()
+        wanted = tint.flatten() if skip else torch.zeros(3)
+        assert torch.allclose(moved, wanted, atol=0.02)
+
+
+def test_a_wrapped_generator_has_no_edges_while_it_trains_and_reflects_afterwards() -> None:
+    config = GeneratorConfig(blocks=1, width=4, padding=Padding.WRAP, upsampling=Upsampling.RESIZE, skip=True)
+    generator, x = build_generator(config), torch.rand(1, 3, 32, 32)
+    assert torch.allclose(generator(x.roll((8, 12), (2, 3))), generator(x).roll((8, 12), (2, 3)), atol=1e-5)
+    assert np.array_equal(Pad(2, Padding.WRAP)(x).numpy(), np.pad(x.numpy(), ((0, 0), (0, 0), (2, 2), (2, 2)), "wrap"))
+    assert torch.equal(Pad(2, Padding.WRAP).eval()(x), F.pad(x, (2,) * 4, mode="reflect"))
 
 
 def test_contrast_compares_the_published_layers() -> None:

@@ -51,6 +51,7 @@ class Padding(StrEnum):
     REFLECT = "reflect"
     REPLICATE = "replicate"
     ZERO = "zero"
+    WRAP = "wrap"  # ours: the other edge while training, so that there are no edges to paint along; then as REFLECT
 
 
 class Downsampling(StrEnum):

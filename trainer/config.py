@@ -71,7 +71,7 @@ class GeneratorConfig:
     downsampling: Downsampling = Downsampling.STRIDED  # of a ResNet
     upsampling: Upsampling = Upsampling.TRANSPOSED
     focus: Focus = Focus.BOTH
-    skip: bool = False  # a ResNet's head also sees the stem's features: grain that never went through a quarter size
+    skip: bool = False  # lead a ResNet's tone and finest detail past its norms and strides; ours
     dropout: bool = False  # 0.5 inside each block, or in a U-Net's inner layers, as an option of the published code
     channels_in: int = 3  # of pictures of a
     channels_out: int = 3  # of pictures of b
@@ -121,13 +121,13 @@ class LossConfig:
     r1: float = 0.0  # γ of the R1 penalty on real pictures (arXiv 1801.04406)
     r1_every: int = 16  # on every n-th step, n times as strong (arXiv 1912.04958, appendix B)
     grid: float = 0.0  # weight of the grid loss, ours: moves power off the frequencies of the generator's strides
-    color: float = 0.0  # weight of the colour loss, ours: small patches' colours against remembered real ones
+    patches: float = 0.0  # weight of the patch loss, ours: small patches of four scales against remembered real ones
     jitter: int = 0  # discriminators see crops shifted by up to this many pixels, so that no place is special
     history: int = 50  # fakes remembered for the discriminators (section 4); 0 switches it off
 
     def __post_init__(self) -> None:
         not_negative = ["gan_ab", "gan_ba", "cycle", "cycle_a", "cycle_b", "identity", "identity_a", "identity_b"]
-        not_negative += ["identity_to", "l1", "penalty", "r1", "grid", "color", "jitter", "history"]
+        not_negative += ["identity_to", "l1", "penalty", "r1", "grid", "patches", "jitter", "history"]
         for name in not_negative:
             value = getattr(self, name)
             _check(value is None or value >= 0, f"loss.{name}", value, "0 or more")
@@ -205,6 +205,7 @@ class OptimizerConfig:
 
     learning_rate: float = 2e-4
     discriminator_learning_rate: float = 2e-4
+    last_rate: float = 1.0  # factor for the last convolutions: no norm follows, so a step of theirs moves everything
     beta1: float = 0.5
     beta2: float = 0.999
     epochs: float = 200.0  # an epoch is max(pictures of a, pictures of b) pictures of each domain
@@ -220,7 +221,7 @@ class OptimizerConfig:
     ema_half_life: float = 700.0  # pictures after which a weight's share in the average has halved; 0: no average
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "discriminator_learning_rate", "step_epochs", "init_gain"):
+        for name in ("learning_rate", "discriminator_learning_rate", "last_rate", "step_epochs", "init_gain"):
             _check(getattr(self, name) > 0, f"optimizer.{name}", getattr(self, name), "more than 0")
         for name in ("step_factor", "plateau_factor"):
             _check(0 < getattr(self, name) <= 1, f"optimizer.{name}", getattr(self, name), "more than 0, up to 1")
@@ -288,7 +289,8 @@ class TrainConfig:
         _check(not sigmoid or gan is GanLoss.LEAST_SQUARES, "discriminator.sigmoid", gan, "least-squares")
         smallest = self.data.crop_from or self.data.crop
         _check(not self.loss.grid or smallest >= 64, "data.crop", smallest, "64 or more with loss.grid")
-        _check(not self.loss.color or smallest >= 64, "data.crop", smallest, "64 or more with loss.color")
+        fits = smallest >= 64 and smallest % 8 == 0
+        _check(not self.loss.patches or fits, "data.crop", smallest, "a multiple of 8 from 64 with loss.patches")
         one_sided = self.recipe is not RecipeName.CYCLEGAN
         _check(not one_sided or self.generator.focus is Focus.BOTH, "generator.focus", self.generator.focus,
                f"both with {self.recipe}: it has one generator")  # fmt: skip

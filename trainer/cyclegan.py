@@ -44,7 +44,7 @@ class CycleGan:
         self.optimizers: list[torch.optim.Optimizer] = [self.generator_optimizer, self.discriminator_optimizer]
         self.random = torch.Generator()
         self.history_a, self.history_b = History(config.loss.history), History(config.loss.history)
-        self.looks = Looks(config.loss)
+        self.looks = Looks(config.loss, config.generator.focus)
         self.memories: dict[str, Memory] = {
             "history_a": self.history_a, "history_b": self.history_b, "looks": self.looks,
         }  # fmt: skip

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from .choices import Downsampling, GeneratorKind, Norm, Padding, Upsampling
 from .config import GeneratorConfig
-from .layers import BlurDown, Pad, ResizeConv, Separable, double, norm
+from .layers import BlurDown, Grain, Pad, ResizeConv, Separable, Tone, double, norm
 
+RELU_MEAN = 0.4  # of what a norm and a ReLU leave; without it a step of the head moves detail, not a whole picture
 DEPTH = {GeneratorKind.UNET_128: 7, GeneratorKind.UNET_256: 8}  # halvings of a U-Net: down to 1×1 at its own size
 
 
@@ -20,6 +21,10 @@ class ResNetGenerator(nn.Module):
     """Translate N×C×H×W pictures in [-1, 1] into pictures of the same size and range.
 
     H and W are multiples of 4 and at least 8. Features: width at full size, 2 × width at half, 4 × width at a quarter.
+
+    With `skip` (ours) the picture's tone goes past the norms, through a convolution of its own: an instance norm takes
+    the brightness and tint of a picture away, and a generator that has to guess them learns slowly and sways. The head
+    sees the stem's features too, and the stem the picture's grain, for detail and texture of full size.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -27,8 +32,9 @@ class ResNetGenerator(nn.Module):
         width, kind, padding = config.width, config.norm, config.padding
         bias = kind is Norm.NONE
         self.stem = nn.Sequential(
-            Pad(3, padding), nn.Conv2d(config.channels_in, width, 7, bias=bias), norm(width, kind), nn.ReLU(True)
-        )
+            Pad(3, padding), nn.Conv2d((2 if config.skip else 1) * config.channels_in, width, 7, bias=bias),
+            norm(width, kind), nn.ReLU(True),
+        )  # fmt: skip
         self.down = nn.Sequential(*_halve(width, config), *_halve(2 * width, config))
         self.blocks = nn.Sequential(*(ResidualBlock(4 * width, config) for _ in range(config.blocks)))
         self.up = nn.Sequential(
@@ -41,13 +47,20 @@ class ResNetGenerator(nn.Module):
         self.head = nn.Sequential(
             Pad(3, padding), nn.Conv2d(2 * width if config.skip else width, config.channels_out, 7)
         )
+        if config.skip:
+            self.grain = Grain(padding)
+            self.tone = Tone(config.channels_in, config.channels_out, padding)
 
     def forward(self, x: Tensor) -> Tensor:
-        fine = self.stem(x)  # N, width, H, W
-        x = self.up(self.blocks(self.down(fine)))  # blocks: N, 4 width, H/4, W/4
-        if self.skip:
-            x = torch.cat([x, fine], 1)  # N, 2 width, H, W
-        return torch.tanh(self.head(x))  # N, channels_out, H, W
+        fine = self.stem(self._seen(x))  # N, width, H, W
+        features = self.up(self.blocks(self.down(fine)))  # blocks: N, 4 width, H/4, W/4
+        if not self.skip:
+            return torch.tanh(self.head(features))  # N, channels_out, H, W
+        return torch.tanh(self.head(torch.cat([features, fine], 1) - RELU_MEAN) + self.tone(x))
+
+    def _seen(self, x: Tensor) -> Tensor:
+        """Return what the stem sees."""
+        return torch.cat([x, self.grain(x)], 1) if self.skip else x
 
     def features(self, x: Tensor) -> list[Tensor]:
         """Return what CUT compares: the padded picture, both halvings' convolutions, the first and middle block.
@@ -55,7 +68,7 @@ class ResNetGenerator(nn.Module):
         With 9 blocks these are the published layers 0, 4, 8, 12 and 16. Nothing behind the middle block is run.
         """
         found = [self.stem[0](x)]
-        x = self.stem(x)
+        x = self.stem(self._seen(x))
         for layer in self.down:
             x = layer(x)
             if isinstance(layer, nn.Conv2d):
@@ -145,11 +158,11 @@ def _conv3(channels: int, config: GeneratorConfig) -> nn.Module:
 def _halve(channels: int, config: GeneratorConfig) -> list[nn.Module]:
     """Return the layers that make 2 × channels at half the size."""
     bias = config.norm is Norm.NONE
-    if config.downsampling is Downsampling.STRIDED:
-        conv = nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1, bias=bias)
-        return [conv, norm(2 * channels, config.norm), nn.ReLU(True)]
-    conv = nn.Conv2d(channels, 2 * channels, 3, padding=1, bias=bias)
-    return [conv, norm(2 * channels, config.norm), nn.ReLU(True), BlurDown(2 * channels)]
+    strided, wraps = config.downsampling is Downsampling.STRIDED, config.padding is Padding.WRAP
+    layers: list[nn.Module] = [Pad(1, config.padding)] if wraps else []  # zeros as published are an edge
+    layers.append(nn.Conv2d(channels, 2 * channels, 3, 2 if strided else 1, padding=0 if wraps else 1, bias=bias))
+    layers += [norm(2 * channels, config.norm), nn.ReLU(True)]
+    return layers if strided else [*layers, BlurDown(2 * channels)]
 
 
 def _double4(channels_in: int, channels_out: int, upsampling: Upsampling, *, bias: bool) -> nn.Module:

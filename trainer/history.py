@@ -47,50 +47,72 @@ class History:
         self.fakes = [fake.to(device) for fake in state["fakes"]]
 
 
-class ColorHistory:
-    """Small blurred patches of the last pictures, real and fake, and how far apart their colours are.
+PATCH_LEVELS = 4  # of the pyramid: three differences between a size and its half, and what remains at an eighth
+PATCH_PX = 7
 
-    Ours: the sliced Wasserstein distance (Rabin et al. 2011) between patches of 7×7 cells of 8×8 pixels. A step's
-    fakes are put among the remembered ones, so that the whole set has to match and not every picture.
+
+class PatchHistory:
+    """Small patches of the last pictures, real and fake, and how far apart the two sets are at each level of a pyramid.
+
+    The sliced Wasserstein distance of 7×7 patches (arXiv 2203.11862, there within one picture), in deviations of the
+    reals. The coarsest level is colours and brightness, the finer ones are texture. A step's fakes are put among the
+    remembered ones, so that the whole set has to match and not every picture.
     """
 
-    def __init__(self, pictures: int = 100, patches: int = 20, projections: int = 32) -> None:
+    def __init__(
+        self, levels: tuple[int, ...] = (0, 1, 2, 3), *, pictures: int = 50, patches: int = 40, projections: int = 32
+    ) -> None:
+        self.levels = levels  # finest 0
         self.pictures, self.patches, self.projections = pictures, patches, projections
-        self.reals: list[Tensor] = []  # each patches × (C × 49), of one batch
-        self.fakes: list[Tensor] = []
+        self.reals: dict[int, list[Tensor]] = {level: [] for level in levels}  # each patches × (C × 49), of one batch
+        self.fakes: dict[int, list[Tensor]] = {level: [] for level in levels}
 
     def loss(self, fakes: Tensor, reals: Tensor, random: torch.Generator) -> Tensor:
-        """Remember both N×C×H×W batches; return the distance, 0 until half of the memory is full.
+        """Remember both N×C×H×W batches; return the levels' distances' sum, 0 until half of the memory is full.
 
-        H and W at least 56. The gradient reaches `fakes` through this step's patches alone.
+        H and W are multiples of 8, at least 56. The gradient reaches `fakes` through this step's patches alone.
         """
-        new = self._patches(fakes.float(), random)
-        self.reals = [*self.reals, self._patches(reals.float(), random)][-self.pictures :]
-        before = self.fakes
-        self.fakes = [*self.fakes, new.detach()][-self.pictures :]
-        if len(self.reals) < self.pictures // 2:
-            return fakes.new_zeros((), dtype=torch.float32)
-        of_fakes = torch.cat([*before[-len(self.reals) + 1 :], new])
-        of_reals = torch.cat(self.reals)
-        directions = torch.randn(of_fakes.shape[1], self.projections, generator=random).to(fakes.device)
-        directions = directions / directions.norm(dim=0)
-        ordered, order = torch.sort(of_fakes @ directions, dim=0)
-        wanted = torch.sort(of_reals @ directions, dim=0).values
+        of_fakes, of_reals = pyramid(fakes.float()), pyramid(reals.float())
+        distances = [self._distance(level, of_fakes[level], of_reals[level], random) for level in self.levels]
+        return torch.stack(distances).sum()
+
+    def state(self) -> dict[str, list[list[Tensor]]]:
+        """Return what a checkpoint must hold."""
+        return {"reals": list(self.reals.values()), "fakes": list(self.fakes.values())}
+
+    def load_state(self, state: dict[str, list[list[Tensor]]], device: torch.device) -> None:
+        """Go on where `state` was taken."""
+        for kept, name in ((self.reals, "reals"), (self.fakes, "fakes")):
+            for level, batches in zip(self.levels, state[name], strict=True):
+                kept[level] = [patches.to(device) for patches in batches]
+
+    def _distance(self, level: int, fakes: Tensor, reals: Tensor, random: torch.Generator) -> Tensor:
+        new, before = self._patches(fakes, random), self.fakes[level]
+        self.reals[level] = [*self.reals[level], self._patches(reals, random)][-self.pictures :]
+        self.fakes[level] = [*before, new.detach()][-self.pictures :]
+        count = len(self.reals[level])
+        if count < max(2, self.pictures // 2):
+            return new.new_zeros(())
+        of_reals, of_fakes = torch.cat(self.reals[level]), torch.cat([*before[1 - count :], new])
+        directions = torch.randn(of_fakes.shape[1], self.projections, generator=random).to(new.device)
+        directions = directions / directions.norm(dim=0) / of_reals.std()
+        ordered, order = torch.sort((of_fakes @ directions).T.contiguous(), dim=1)  # projections × patches
+        wanted = torch.sort((of_reals @ directions).T.contiguous(), dim=1).values
         mine = order >= len(of_fakes) - len(new)
         return ((ordered - wanted).abs() * mine).sum() / mine.sum()
 
-    def state(self) -> dict[str, list[Tensor]]:
-        """Return what a checkpoint must hold."""
-        return {"reals": self.reals, "fakes": self.fakes}
-
-    def load_state(self, state: dict[str, list[Tensor]], device: torch.device) -> None:
-        """Go on where `state` was taken."""
-        self.reals = [patches.to(device) for patches in state["reals"]]
-        self.fakes = [patches.to(device) for patches in state["fakes"]]
-
     def _patches(self, images: Tensor, random: torch.Generator) -> Tensor:
-        small = F.avg_pool2d(images, 8)
-        patches = F.unfold(small, 7).transpose(1, 2).flatten(0, 1)  # M, C × 49
-        chosen = torch.randperm(len(patches), generator=random)
-        chosen = chosen.repeat(-(-self.patches // len(chosen)))[: self.patches]  # a small picture's patches count more
-        return patches[chosen.to(patches.device)]
+        down, across = (side - PATCH_PX + 1 for side in images.shape[2:])
+        places = torch.randint(down * across, (self.patches,), generator=random).tolist()
+        cut = [images[:, :, p // across :, p % across :][:, :, :PATCH_PX, :PATCH_PX] for p in places]
+        return torch.stack(cut).flatten(0, 1).flatten(1)  # patches × N, C × 49
+
+
+def pyramid(images: Tensor) -> list[Tensor]:
+    """Return the differences of N×C×H×W images from their halved selves, finest first, and the eighth that remains."""
+    levels = []
+    for _ in range(PATCH_LEVELS - 1):
+        half = F.avg_pool2d(images, 2)
+        levels.append(images - F.interpolate(half, scale_factor=2.0, mode="bilinear"))
+        images = half
+    return [*levels, images]

@@ -15,11 +15,16 @@ class Pad(nn.Module):
     def __init__(self, pad_px: int, padding: Padding) -> None:
         super().__init__()
         self.pad_px = pad_px
-        self.mode = "constant" if padding is Padding.ZERO else str(padding)
+        self.padding = padding
 
     def forward(self, x: Tensor) -> Tensor:
+        mode = str(self.padding)
+        if self.padding is Padding.WRAP:
+            mode = "circular" if self.training else "reflect"
+        elif self.padding is Padding.ZERO:
+            mode = "constant"
         with torch.autocast(x.device.type, enabled=False):
-            return F.pad(x, (self.pad_px,) * 4, mode=self.mode)
+            return F.pad(x, (self.pad_px,) * 4, mode=mode)
 
 
 class ResizeConv(nn.Module):
@@ -37,6 +42,43 @@ class ResizeConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):  # as in Pad
             x = F.interpolate(x, scale_factor=2.0, mode=self.mode)
+        out: Tensor = self.conv(self.pad(x))
+        return out
+
+
+class Grain(nn.Module):
+    """Bring a picture's finest structure to the same strength everywhere: N×C×H×W to N×C×H×W, in float32.
+
+    Ours. The difference from the mean of 5×5 pixels, over the deviation there (and half a grey level). Flat parts have
+    next to nothing that a generator could make brush strokes of; their noise, brought out, is enough.
+    """
+
+    def __init__(self, padding: Padding) -> None:
+        super().__init__()
+        self.pad = Pad(2, padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            x = x.float()
+            fine = x - F.avg_pool2d(self.pad(x), 5, 1)
+            power = F.avg_pool2d(self.pad(fine.square()), 5, 1)
+            return fine / (power + (0.5 / 127.5) ** 2).sqrt()
+
+
+class Tone(nn.Module):
+    """A 7×7 convolution of a picture that begins as the picture itself."""
+
+    def __init__(self, channels_in: int, channels_out: int, padding: Padding) -> None:
+        super().__init__()
+        self.pad = Pad(3, padding)
+        self.conv = nn.Conv2d(channels_in, channels_out, 7, bias=False)
+        self.begin()
+
+    def begin(self) -> None:
+        """Set the weights to hand every channel through."""
+        nn.init.dirac_(self.conv.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.conv(self.pad(x))
         return out
 
@@ -111,7 +153,7 @@ def double(channels_in: int, channels_out: int, upsampling: Upsampling, *, paddi
 def initialize(module: nn.Module, init: Init = Init.NORMAL, gain: float = 0.02) -> None:
     """Draw the weights of all convolutions and linear layers and set biases to 0, as the published code does.
 
-    BatchNorm's scales are drawn from N(1, gain). Torch's random state decides.
+    BatchNorm's scales are drawn from N(1, gain); a Tone begins as the picture. Torch's random state decides.
     """
     for part in module.modules():
         weight, bias = getattr(part, "weight", None), getattr(part, "bias", None)
@@ -122,6 +164,9 @@ def initialize(module: nn.Module, init: Init = Init.NORMAL, gain: float = 0.02) 
             _draw(parametrized.weight.original if parametrized is not None else weight, init, gain)
         if isinstance(bias, nn.Parameter):
             nn.init.zeros_(bias)
+    for part in module.modules():
+        if isinstance(part, Tone):
+            part.begin()
 
 
 def _draw(weight: Tensor, init: Init, gain: float) -> None:

@@ -1,4 +1,4 @@
-"""What any recipe may ask of its fakes beside fooling a discriminator: no grid, right colours; and shifted crops."""
+"""What any recipe may ask of its fakes beside fooling a discriminator: no grid, the right patches; shifted crops."""
 
 from __future__ import annotations
 
@@ -7,44 +7,52 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .choices import Focus
 from .config import LossConfig
-from .history import ColorHistory
+from .history import PATCH_LEVELS, PatchHistory
 from .losses import grid_loss
 
 
 class Looks:
-    """The grid loss and the colour loss of a run, with what the latter remembers of each domain."""
+    """The grid loss and the patch loss of a run, with what the latter remembers of each domain.
 
-    def __init__(self, config: LossConfig) -> None:
-        self.grid, self.color = config.grid, config.color
-        self.colors = {"a": ColorHistory(), "b": ColorHistory()}
+    Where the run is for one direction, only its fakes are held to the finer levels: the others are a means.
+    """
+
+    def __init__(self, config: LossConfig, focus: Focus = Focus.BOTH) -> None:
+        self.grid, self.patches = config.grid, config.patches
+        every, coarsest = tuple(range(PATCH_LEVELS)), (PATCH_LEVELS - 1,)
+        self.histories = {
+            "a": PatchHistory(coarsest if focus is Focus.A2B else every),
+            "b": PatchHistory(coarsest if focus is Focus.B2A else every),
+        }
 
     @property
     def wanted(self) -> bool:
         """Whether either loss has a weight."""
-        return self.grid > 0 or self.color > 0
+        return self.grid > 0 or self.patches > 0
 
     def losses(self, domain: str, fakes: Tensor, reals: Tensor, random: torch.Generator) -> dict[str, Tensor]:
         """Return the terms that have a weight, by the name that `weights` knows; `domain` is a or b."""
         terms: dict[str, Tensor] = {}
         if self.grid:
             terms[f"grid_{domain}"] = grid_loss(fakes)
-        if self.color:
-            terms[f"color_{domain}"] = self.colors[domain].loss(fakes, reals, random)
+        if self.patches:
+            terms[f"patches_{domain}"] = self.histories[domain].loss(fakes, reals, random)
         return terms
 
     def weights(self) -> dict[str, float]:
         """Return every term's weight."""
-        return {"grid_a": self.grid, "grid_b": self.grid, "color_a": self.color, "color_b": self.color}
+        return {"grid_a": self.grid, "grid_b": self.grid, "patches_a": self.patches, "patches_b": self.patches}
 
     def state(self) -> dict[str, Any]:  # Any: tensors by name
         """Return what a checkpoint must hold."""
-        return {domain: history.state() for domain, history in self.colors.items()} if self.color else {}
+        return {domain: history.state() for domain, history in self.histories.items()} if self.patches else {}
 
     def load_state(self, state: dict[str, Any], device: torch.device) -> None:  # Any: as above
         """Go on where `state` was taken."""
         for domain, kept in state.items():
-            self.colors[domain].load_state(kept, device)
+            self.histories[domain].load_state(kept, device)
 
 
 def shifted(images: Tensor, jitter_px: int, random: torch.Generator) -> Tensor:

@@ -77,13 +77,14 @@ def patch_nce_loss(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
     return F.cross_entropy(alike.flatten(0, 1), own.flatten())
 
 
-def grid_loss(fake: Tensor, period: int = 8, window_px: int = 64) -> Tensor:
+def grid_loss(fake: Tensor, period: int = 8, window_px: int = 64, natural: float = 0.15) -> Tensor:
     """How far local spectra stand out at the frequencies of a grid of `period` pixels: 0 where they do not.
 
     Ours, not published. In windows of `window_px` (Hann, overlapping by half) and at each multiple of 1/period cycles
     a pixel: log of the mean power there (3×3 bins) over the mean power in the ring around (7×7 without the 3×3); the
-    mean of what is above 0. As a ratio it moves power off the grid and does not wipe grain. `fake` is N×C×H×W, H and W
-    at least `window_px`; smaller pictures have no grid to speak of and give 0.
+    mean of what is above 0, less `natural`, which is what chance gives photographs and paintings. As a ratio it moves
+    power off the grid and does not wipe grain. `fake` is N×C×H×W, H and W at least `window_px`; smaller pictures have
+    no grid to speak of and give 0.
     """
     if min(fake.shape[2:]) < window_px:
         return fake.new_zeros((), dtype=torch.float32)
@@ -102,7 +103,7 @@ def grid_loss(fake: Tensor, period: int = 8, window_px: int = 64) -> Tensor:
     at, all_around = peak.mean((2, 4)), (ring.sum((2, 4)) - peak.sum((2, 4))) / 40  # M, period, period
     floor = (0.25 / 127.5) ** 2 * float(hann.square().sum()) ** 2  # the power of a quarter of a grey level
     ratio = (at + floor).log() - (all_around + floor).log()
-    return F.relu(ratio.flatten(1)[:, 1:]).mean()  # without frequency 0
+    return F.relu(F.relu(ratio.flatten(1)[:, 1:]).mean() - natural)  # without frequency 0
 
 
 def _gradient(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -90,6 +90,8 @@ def _seen_px(config: GeneratorConfig, place: int, depth: int | None) -> int:
             low, high = low - 1, high + 1  # the convolution before the blur
     if depth is None:
         low, high = low - 3, high + 3  # the stem
+        if config.skip:
+            low, high = low - 4, high + 4  # two means of 5×5 pixels
     return high - low + 1
 
 

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from .arithmetic import Arithmetic
 from .choices import RecipeName
 from .config import OptimizerConfig, TrainConfig
+from .discriminators import Discriminator
+from .generators import ResNetGenerator, UNetGenerator
 from .networks import Generators
 
 
@@ -64,6 +66,29 @@ def build_recipe(config: TrainConfig, arithmetic: Arithmetic) -> Recipe:
 
 
 def adam(networks: nn.Module, rate: float, options: OptimizerConfig) -> torch.optim.Adam:
-    """Return Adam over all of a module's weights, in one fused kernel where the device has one."""
-    group = {"params": list(networks.parameters()), "lr": rate, "initial_lr": rate}
-    return torch.optim.Adam([group], betas=(options.beta1, options.beta2), fused=True)
+    """Return Adam over all of a module's weights, in one fused kernel where the device has one.
+
+    The last convolution of each of its networks learns at `options.last_rate` of the rate.
+    """
+    last = {id(weight) for part in _networks(networks) for weight in _last_convolution(part)}
+    groups = []
+    for factor, is_last in ((1.0, False), (options.last_rate, True)):
+        weights = [weight for weight in networks.parameters() if (id(weight) in last) == is_last]
+        groups.append({"params": weights, "lr": rate * factor, "initial_lr": rate * factor})
+    return torch.optim.Adam(groups, betas=(options.beta1, options.beta2), fused=True)
+
+
+def _networks(networks: nn.Module) -> list[nn.Module]:
+    """Return the generators or discriminators that a module holds, or the module where it is one."""
+    kinds = (ResNetGenerator, UNetGenerator, Discriminator)
+    return [part for part in networks.modules() if isinstance(part, kinds)]
+
+
+def _last_convolution(network: nn.Module) -> list[nn.Parameter]:
+    """Return the weights of the convolution that makes the picture or the scores."""
+    if isinstance(network, ResNetGenerator):
+        network = network.head
+    elif isinstance(network, UNetGenerator):
+        network = network.up[0]
+    kinds = (nn.Conv2d, nn.ConvTranspose2d)
+    return list([part for part in network.modules() if isinstance(part, kinds)][-1].parameters())
