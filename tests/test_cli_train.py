@@ -43,9 +43,9 @@ def test_a_run_is_trained_kept_and_gone_on_with(
 
     assert main(["train", "data", "--out", "runs/tiny", "--epochs", "2", *SMALL.split()]) == 2
     assert "--resume" in capfd.readouterr().err, "a run is not overwritten by mistake"
-    assert main(["train", "--out", "runs/tiny", "--resume", "--width", "8"]) == 2
+    assert main(["train", "--resume", "runs/tiny", "--width", "8"]) == 2
     assert "--width cannot be changed" in capfd.readouterr().err
-    assert main(["train", "--out", "runs/tiny", "--resume", "--epochs", "2", "--json"]) == 0
+    assert main(["train", "--resume", "runs/tiny", "--epochs", "2", "--json"]) == 0
     events = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert events[0]["event"] == "TrainStarted"
     assert events[0]["images_seen"] == 3
@@ -89,3 +89,77 @@ def test_folders_that_are_not_there_are_one_line(tmp_path: Path, capfd: pytest.C
     assert main(["train", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "run")]) == 1
     assert len(capfd.readouterr().err.splitlines()) == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_every_setting_is_an_option_with_the_defaults_and_choices_of_the_trainer() -> None:
+    from cgconv.cli.train_options import SETTINGS
+    from cgconv.trainer.config import TrainConfig, config_as_dict
+
+    values = config_as_dict(TrainConfig())
+    there = {f"{section}.{name}" for section, fields in values.items() if isinstance(fields, dict) for name in fields}
+    named_otherwise = {"data.a", "data.b", "run.out"}  # the arguments and --out
+    assert {setting.path for setting in SETTINGS} - {"direction"} == there - named_otherwise
+    for setting in SETTINGS:
+        section, _, name = setting.path.rpartition(".")
+        owner = getattr(TrainConfig(), section) if section else TrainConfig()
+        value = getattr(owner, name)
+        shown = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+        if setting.default:
+            wanted = str(shown) if isinstance(shown, str) else f"{shown:g}"
+            assert setting.default == wanted, setting.option
+        if isinstance(setting.kind, str) and isinstance(value, str):
+            assert setting.kind.split("|") == [str(choice) for choice in type(value)], setting.option
+
+
+def shown(capfd: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    assert main(["train", *arguments, "--dry-run"]) == 0
+    return json.loads(capfd.readouterr().out)
+
+
+def test_presets_are_shown_in_full_and_options_go_before_them(capfd: pytest.CaptureFixture[str]) -> None:
+    classic = shown(capfd)
+    assert classic == shown(capfd, "--preset", "classic") == shown(capfd, "--recipe", "cyclegan")
+    assert (classic["generator"]["blocks"], classic["data"]["load"], classic["loss"]["history"]) == (9, 286, 50)
+    seed002 = shown(capfd, "--preset", "seed002")
+    assert seed002["discriminator"]["sigmoid"] is True
+    assert seed002["discriminator"]["padding"] == "reflect"
+    assert (seed002["loss"]["gan"], seed002["optimizer"]["schedule"]) == ("least-squares", "constant")
+    assert seed002["run"]["precision"] == "auto"
+    seed004 = shown(capfd, "--preset", "seed004", "--cycle-a", "3")
+    assert seed004["generator"]["upsampling"] == "resize"
+    assert seed004["discriminator"]["kind"] == "patch-94"
+    halves = {name: 2 * seed004["loss"][name] for name in ("gan_ab", "gan_ba", "cycle", "identity")}
+    assert halves == {"gan_ab": 1, "gan_ba": 1, "cycle": 10, "identity": 5}
+    assert seed004["loss"]["cycle_a"] == 3
+    pix2pix = shown(capfd, "--recipe", "pix2pix", "--no-dropout", "--learning-rate", "0.001")
+    assert (pix2pix["generator"]["kind"], pix2pix["generator"]["norm"], pix2pix["loss"]["l1"]) == (
+        "unet-256", "batch", 100,
+    )  # fmt: skip
+    assert pix2pix["generator"]["dropout"] is False
+    assert pix2pix["optimizer"]["discriminator_learning_rate"] == 0.001
+    fastcut = shown(capfd, "--preset", "fastcut")
+    assert fastcut["contrast"] | {"weight": 10, "identity": False, "flip": True} == fastcut["contrast"]
+    assert (fastcut["optimizer"]["epochs"], fastcut["optimizer"]["decay"]) == (200, 0.25)  # 150 + 50
+    cut = shown(capfd, "--recipe", "cut")
+    assert (cut["contrast"]["weight"], cut["contrast"]["identity"], cut["optimizer"]["init"]) == (1, True, "xavier")
+    for name in ("quick", "small-data", "compact"):
+        assert shown(capfd, "--preset", name) != classic
+    assert main(["train", "--preset", "list"]) == 0
+    assert capfd.readouterr().out.count("\n") == 9
+
+
+def test_what_does_not_fit_together_is_a_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for arguments, wanted in (
+        (["--preset", "magic", "--dry-run"], "classic"),
+        (["--preset", "cut", "--recipe", "pix2pix", "--dry-run"], "is for cut"),
+        (["--crop", "30", "--dry-run"], "data.crop"),
+        (["--out", str(tmp_path / "run")], "name the two folders"),
+        ([str(tmp_path), "--data", str(tmp_path), "--dry-run"], "not both"),
+        ([str(tmp_path), str(tmp_path)], "--out"),
+        (["--resume", str(tmp_path / "run"), "--preset", "quick"], "--preset cannot be changed"),
+        (["--resume", str(tmp_path / "run")], "no such checkpoint"),
+    ):
+        assert main(["train", *arguments]) == 2
+        error = capfd.readouterr().err
+        assert wanted in error
+        assert "Traceback" not in error

@@ -30,9 +30,18 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         part.replace(path)
     except (OSError, RuntimeError) as error:  # torch's zip writer turns a full disk into RuntimeError
         part.unlink(missing_ok=True)
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0][:120]
         intact = "; the one before is intact" if path.exists() else ""
-        raise OutputError(f"{path}: the checkpoint could not be written ({why}){intact}") from error
+        raise OutputError(f"{path}: the checkpoint could not be written ({_reason(error)}){intact}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return what the disk said, also where torch's writer failed in turn while it gave up."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__context__
+    return str(error).splitlines()[0][:120]
 
 
 def load_checkpoint(path: Path, *, device: str = "cpu") -> dict[str, Any]:
