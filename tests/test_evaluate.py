@@ -248,7 +248,7 @@ def test_only_the_best_states_are_kept_and_found_again(tmp_path: Path) -> None:
 def test_the_table_leaves_out_what_nobody_measured() -> None:
     text = table({"inputs": {"swd": 190.4, "checkerboard": 1.5}, "translated": {"swd": 97.0, "cycle": 12.34}})
     assert text.splitlines() == [
-        "| pictures | mean | cycle error | checkerboard |",
+        "| pictures | distance | cycle error | checkerboard |",
         "|---|---|---|---|",
         "| inputs | 190 |  | 1.50 |",
         "| translated | 97 | 12.3 |  |",

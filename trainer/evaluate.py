@@ -254,7 +254,7 @@ class BestStates:
 
 
 MEASURES = {  # heading of a column → measure and how it is printed
-    "mean": ("swd", ".0f"),
+    "distance": ("swd", ".0f"),
     "level 1": ("swd_1", ".0f"),
     "2": ("swd_2", ".0f"),
     "3": ("swd_3", ".0f"),

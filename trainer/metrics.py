@@ -172,7 +172,7 @@ def _sliced(a: NDArray[np.float32], b: NDArray[np.float32], projections: int, ra
 
 def _windows(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the Gaussian-weighted mean of every 11×11 window of H×W×3 that fits: (H - 10)×(W - 10)×3."""
-    return np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5))[5:-5, 5:-5]
+    return np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5), dtype=np.float64)[5:-5, 5:-5]
 
 
 def _coarse(image: NDArray[np.uint8]) -> NDArray[np.float32]:

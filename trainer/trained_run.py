@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cgconv.runtime.errors import DataError
+from cgconv.runtime.errors import DataError, ModelError
 
 from .checkpoint import checkpoint_config, load_checkpoint
 from .choices import Preprocess
@@ -32,16 +32,19 @@ def load_run(source: Path) -> LoadedRun:
     """Return the generators of a run's folder or checkpoint. Raises UsageError, ModelError."""
     state = load_checkpoint(source)
     config = checkpoint_config(state)
-    generators = Generators(config)
-    generators.load_state_dict(state["generators"])
-    generators.eval()
     weights = {}
-    if config.optimizer.ema_half_life:
-        average = Generators(config)
-        average.load_state_dict(state["generators"])
-        average.load_state_dict(state["average"], strict=False)
-        weights["averaged weights"] = translators_of(average.eval(), config)
-    weights["raw weights"] = translators_of(generators, config)
+    try:
+        if config.optimizer.ema_half_life:
+            average = Generators(config)
+            average.load_state_dict(state["generators"])
+            average.load_state_dict(state["average"], strict=False)
+            weights["averaged weights"] = translators_of(average.eval(), config)
+        generators = Generators(config)
+        generators.load_state_dict(state["generators"])
+        weights["raw weights"] = translators_of(generators.eval(), config)
+    except (KeyError, RuntimeError) as error:  # torch lists every key that is too many or too few
+        why = str(error).splitlines()[-1].strip()[:120]
+        raise ModelError(f"{source}: its weights do not fit its settings ({why})") from error
     return LoadedRun(config, state["images_seen"], weights)
 
 
