@@ -157,7 +157,7 @@ def _fitted(ours: Vector, negatives: Vector) -> _Statistics:
     mean, std = ours.mean(0), np.maximum(ours.std(0), 1e-3)
     ours, negatives = (ours - mean) / std, (negatives - mean) / std
     correlations = np.cov(ours[:, :FAR_LENGTH].T)
-    inverse = np.linalg.inv(0.9 * correlations + 0.1 * np.eye(FAR_LENGTH))
+    inverse = np.asarray(np.linalg.inv(0.9 * correlations + 0.1 * np.eye(FAR_LENGTH)), np.float64)
     spread = (np.cov(ours.T) + np.cov(negatives.T)) / 2
     scale = np.diag(np.maximum(np.diag(spread), 1e-6))
     weights = np.linalg.solve(0.9 * spread + 0.1 * scale, negatives.mean(0))

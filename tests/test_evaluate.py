@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from cgconv.runtime.errors import DataError, MissingError, ModelError
+from cgconv.trainer.choices import FeatureRange
 from cgconv.trainer.evaluate import (
     BestStates,
     Evaluation,
@@ -22,7 +23,6 @@ from cgconv.trainer.evaluate import (
     spread,
     table,
 )
-from cgconv.trainer.choices import FeatureRange
 from cgconv.trainer.features import Features, fid, kid, open_features
 from cgconv.trainer.metrics import mean_change, sliced_wasserstein
 
