@@ -85,7 +85,7 @@ def half_convolutions(model: onnx.ModelProto) -> int:
 
 
 def widen(model: onnx.ModelProto) -> None:
-    """Rewrite a graph in place so that what it has in float16 is float32: CPUs are many times slower in float16.
+    """Rewrite a graph in place so that what it has in float16 is float32, as CPUs compute it anyway.
 
     Input and output too. Casts that do nothing any more are taken out.
     """

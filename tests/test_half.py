@@ -386,6 +386,9 @@ def test_runtimes_compute_the_file_in_full_on_a_cpu_and_in_halves_when_asked(mod
         with open_translator("paint.fp16", backend="onnxruntime", device="cpu", precision=precision) as translator:
             assert translator.describe().precision == really
             assert decibels(translator.translate(image), wanted) > 45
+    in_parts = {"precision": "fp16", "max_tile_pixels": 40 * 40}
+    with open_translator("paint.fp16", backend="onnxruntime", device="cpu", **in_parts) as translator:
+        assert decibels(translator.translate(image), wanted) > 45
 
 
 def test_a_network_that_overflows_is_refused_with_the_layer_that_does(models: Path, pictures: Path) -> None:
