@@ -281,12 +281,13 @@ def test_a_wrong_hash_is_refused_and_the_file_is_there_for_who_wants_that_hash(s
     assert site.asked == []
 
 
-def test_a_refused_file_is_fetched_anew_where_the_right_one_is_still_wanted(site: Site, tmp_path: Path) -> None:
+@pytest.mark.parametrize("wanted", [HASH, None])
+def test_a_refused_file_is_fetched_anew_by_all_others(site: Site, tmp_path: Path, wanted: str | None) -> None:
     url, target = site.serves("/a.bin", OTHER), tmp_path / "a.bin"
     with pytest.raises(DownloadError):
         get(url, target, sha256=HASH)
     site.serves("/a.bin", BODY)
-    get(url, target, sha256=HASH)
+    get(url, target, sha256=wanted)
     assert target.read_bytes() == BODY
 
 
