@@ -152,8 +152,7 @@ class TensorrtBackend:
         """Build an engine for a shape that is met for the first time, and check it on what is to be translated."""
         count, height, width = shape
         building = self._building
-        images = next(value for value in self._graph.graph.input if value.name == IMAGES)
-        fixed = [bool(dim.dim_value) for dim in images.type.tensor_type.shape.dim]
+        fixed = self._graph_edges()
         others = self._sizes_built - {(height, width)}
         if len(others) < _SIZES_WITH_OWN_ENGINE or fixed[1] or fixed[2]:
             profiles = for_one_size((height, width), (count if fixed[0] else 1, count))
@@ -224,7 +223,7 @@ class TensorrtBackend:
         runner = self._runner(built.engine)
         try:
             tell("comparing it with the ONNX model", 0, 0)
-            decibels = self._check(runner, frames, batch=profiles[0].smallest[0])
+            decibels = self._check(runner, frames, profiles)
         except BaseException:
             runner.close()
             raise
@@ -247,10 +246,10 @@ class TensorrtBackend:
         building.report(EngineBuilt(building.model, size, round(seconds, 1), len(built.engine), round(decibels, 1)))
         self._keep_open(profiles, runner)
 
-    def _check(self, runner: EngineRunner, frames: Sequence[Mapping[str, Array]], *, batch: int) -> float:
-        """Return the PSNR of the engine against the ONNX model in float32, in dB: the worst of the frames.
+    def _check(self, runner: EngineRunner, frames: Sequence[Mapping[str, Array]], profiles: Profiles) -> float:
+        """Return the PSNR of the engine against the ONNX model in float32, in dB: the worst of frames and profiles.
 
-        Each frame is one image; it is repeated where the engine takes no single ones.
+        Each frame is one image; it is repeated to fill a profile's largest batch, for each profile has its own kernels.
         """
         from .precision_check import natural_picture
 
@@ -259,20 +258,27 @@ class TensorrtBackend:
             height, width = frames[0][IMAGES].shape[1:3]
             picture = natural_picture((height, width))[None]
             frames.append({**frames[0], IMAGES: _like(picture, frames[0][IMAGES])})
+        fixed = self._graph_edges()[0]
         reference = self._reference()
         try:
             worst = 99.0
             for frame in frames:
-                feeds = {**frame, IMAGES: np.repeat(frame[IMAGES], batch, axis=0)}
-                wanted = reference.run(feeds)[TRANSLATED].astype(np.float32)
-                found = runner.start(feeds)()[TRANSLATED].astype(np.float32)
-                error = float(np.mean((wanted - found) ** 2))
-                if not np.isfinite(error):
-                    return 0.0
-                worst = min(worst, 99.0 if error == 0 else float(10 * np.log10(_peak(feeds) ** 2 / error)))
+                wanted = reference.run(_repeated(frame, fixed or 1))[TRANSLATED][:1].astype(np.float32)
+                for profile in profiles:
+                    found = runner.start(_repeated(frame, profile.largest[0]))()[TRANSLATED]
+                    for image in found:
+                        error = float(np.mean((wanted[0] - image.astype(np.float32)) ** 2))
+                        if not np.isfinite(error):
+                            return 0.0
+                        worst = min(worst, 99.0 if error == 0 else float(10 * np.log10(_peak(frame) ** 2 / error)))
             return worst
         finally:
             reference.close()
+
+    def _graph_edges(self) -> list[int]:
+        """Return images, height, width and channels of what the graph takes, 0 where they are free."""
+        images = next(value for value in self._graph.graph.input if value.name == IMAGES)
+        return [dim.dim_value for dim in images.type.tensor_type.shape.dim]
 
     def _reference(self) -> Backend:
         graph = self._building.reference() if self._building.reference is not None else self._graph
@@ -326,6 +332,10 @@ def _refused(size: str, decibels: float) -> ModelError:
         f"the TensorRT engine for {size} is only {decibels:.1f} dB from the ONNX model, {CLOSE_ENOUGH_DB:.0f} are "
         "wanted: it is not used"
     )
+
+
+def _repeated(frame: Mapping[str, Array], count: int) -> dict[str, Array]:
+    return {**frame, IMAGES: np.repeat(frame[IMAGES], count, axis=0)}
 
 
 def _peak(feeds: Mapping[str, Array]) -> float:

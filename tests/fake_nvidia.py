@@ -117,6 +117,7 @@ class FakeGpu:
     error: float = 0.0  # standard deviation of what engines get wrong, in values of the output
     half_error: float = 0.0  # the same, of engines with float16 in them only
     detail_error: float = 0.0  # the same, in proportion to what there is to see in a picture
+    batch_error: float = 0.0  # the same, of batches of several images
     unsupported: frozenset[str] = frozenset()  # operators
     build_fails: str = ""  # what TensorRT logs instead of building
     step_s: float = 0.0
@@ -595,6 +596,7 @@ def tensorrt_module(gpu: FakeGpu) -> ModuleType:
                 "timings": bool(config.cache and config.cache.data.count(b"kernel")),
                 "error": gpu.error + (gpu.half_error if has_halves else 0.0),
                 "detail_error": gpu.detail_error,
+                "batch_error": gpu.batch_error,
                 "has_halves": has_halves,
             }
             gpu.builds.append(facts)
@@ -746,6 +748,8 @@ def tensorrt_module(gpu: FakeGpu) -> ModuleType:
                 for name, result in zip(outputs, session.run(outputs, feeds), strict=True):
                     detail = max(float(feed.std()) for feed in feeds.values()) / 64
                     error = engine.facts["error"] + engine.facts["detail_error"] * detail
+                    if len(result) > 1:
+                        error += engine.facts["batch_error"]
                     if error:
                         wrong = np.random.default_rng(0).normal(0, error, result.shape)
                         whole = result.dtype == np.uint8

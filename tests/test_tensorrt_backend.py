@@ -426,6 +426,15 @@ def test_an_engine_that_is_right_on_flat_frames_only_is_still_refused(gpu: FakeG
         translator.translate(flat)
 
 
+def test_an_engine_that_is_right_for_single_images_only_is_still_refused(gpu: FakeGpu, model: Path) -> None:
+    # each optimization profile has kernels of its own
+    gpu.batch_error = 12.0
+    with open_translator(model, backend="tensorrt", precision="fp16") as translator:
+        translator.translate(photo(SIZE))
+        with pytest.raises(ModelError, match="batch 1–3 is only"):
+            translator.translate(np.concatenate(pictures(3)))
+
+
 def test_a_model_that_tensorrt_cannot_take_is_named_node_by_node(gpu: FakeGpu, model: Path) -> None:
     gpu.unsupported = frozenset({"Tanh", "Resize"})
     with (
