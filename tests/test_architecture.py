@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "runtime": "numpy cv2 av PIL pillow_heif onnx google onnxruntime openvino platformdirs tensorrt cuda",
     "trainer": "torch lightning numpy cv2 tensorboard torchmetrics onnxruntime "
     "cgconv.runtime.errors cgconv.runtime.events cgconv.runtime.images",
-    "exporter": "torch onnx onnxscript onnxruntime numpy cgconv.runtime.* cgconv.trainer.*",
+    "exporter": "torch onnx onnxscript onnxruntime safetensors numpy cgconv.runtime.* cgconv.trainer.*",
     "cli": "click rich numpy cgconv.runtime.* cgconv.trainer.* cgconv.exporter.* cgconv.gui.app",
     "gui": "PySide6 pyqtgraph platformdirs cgconv.runtime.events cgconv.runtime.requests cgconv.runtime.card "
     "cgconv.runtime.store cgconv.runtime.protocol cgconv.runtime.errors",
