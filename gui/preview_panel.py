@@ -220,6 +220,7 @@ class PreviewPanel(QWidget):
 
     def _toggle_loop(self, on: bool) -> None:
         if on and self._item is not None:
+            self._ask.stop()  # a still picture would take the loop's place
             self.status.setText(self.tr("Loop is being made …"))
             self.loop_wanted.emit(self._item, self.scrubber.value() / 10)
         else:
