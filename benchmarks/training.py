@@ -16,7 +16,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -46,10 +48,11 @@ class PlainStep:
     """CycleGAN's step as github.com/junyanz/pytorch-CycleGAN-and-pix2pix takes it: eager, float32, unfused Adam."""
 
     def __init__(self, recipe: CycleGan) -> None:
-        self.generators = published_layers(copy.deepcopy(recipe.generators))
-        self.judges = published_layers(copy.deepcopy(recipe.discriminators))
-        options = {"lr": 2e-4, "betas": (0.5, 0.999)}
-        self.optimizers = [torch.optim.Adam(n.parameters(), **options) for n in (self.generators, self.judges)]  # type: ignore[arg-type]
+        self.generators: Any = published_layers(copy.deepcopy(recipe.generators))  # Any: modules by attribute
+        self.judges: Any = published_layers(copy.deepcopy(recipe.discriminators))
+        self.optimizers = [
+            torch.optim.Adam(n.parameters(), lr=2e-4, betas=(0.5, 0.999)) for n in (self.generators, self.judges)
+        ]
         self.histories = History(50), History(50)
         self.random = torch.Generator().manual_seed(0)
         self.mse, self.l1 = nn.MSELoss(), nn.L1Loss()
@@ -136,19 +139,23 @@ def compare(config: TrainConfig, steps: int) -> None:
         real_a, real_b = (batch.to(arithmetic.device) for batch in next(batches))
         waits.append(time.perf_counter() - asked)
         moment = Moment(number, 0.0)
-        took, value = timed(arithmetic, lambda a=real_a, b=real_b: plain.step(a, b))  # type: ignore[misc]
+        took, value = timed(arithmetic, partial(plain.step, real_a, real_b))
         seconds["plain"].append(took)
         objectives["plain"].append(value)
-        took, value = timed(arithmetic, lambda a=real_a, b=real_b, m=moment: float(recipe.step(a, b, m)["objective"]))  # type: ignore[misc]
+        took, value = timed(arithmetic, partial(objective, recipe, real_a, real_b, moment))
         seconds["ours"].append(took)
         objectives["ours"].append(value)
     recipe.config = replace(config, loss=replace(config.loss, identity=0.0))
     for number in range(steps + 1):
-        moment = Moment(number, 0.0)
-        took, _ = timed(arithmetic, lambda m=moment: float(recipe.step(real_a, real_b, m)["objective"]))  # type: ignore[misc]
+        took, _ = timed(arithmetic, partial(objective, recipe, real_a, real_b, Moment(number, 0.0)))
         seconds["without identity"].append(took)
     batches.close()
     report(config, arithmetic, pairs, seconds, objectives, waits)
+
+
+def objective(recipe: CycleGan, real_a: Tensor, real_b: Tensor, moment: Moment) -> float:
+    """Take one of our steps; return the generators' objective."""
+    return float(recipe.step(real_a, real_b, moment)["objective"])
 
 
 def timed(arithmetic: Arithmetic, step: Callable[[], float]) -> tuple[float, float]:
