@@ -3,8 +3,40 @@
 from __future__ import annotations
 
 import json
+import re
+import threading
+from dataclasses import replace
+from pathlib import Path
 
+import cv2
+import numpy as np
+import pytest
+
+from cgconv.runtime.events import TrainWarned
 from cgconv.trainer.watch import LOOKS, REPORTS, Watch
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+from cgconv.trainer import judge  # noqa: E402
+from cgconv.trainer.config import (  # noqa: E402
+    DataConfig,
+    DiscriminatorConfig,
+    DiscriminatorNorm,
+    EvaluationConfig,
+    GanLoss,
+    GeneratorConfig,
+    Init,
+    LossConfig,
+    Norm,
+    OptimizerConfig,
+    Precision,
+    Preprocess,
+    RecipeName,
+    RunConfig,
+    TrainConfig,
+    Upsampling,
+)
+from cgconv.trainer.train import train  # noqa: E402
 
 SOUND = {
     "inputs.ab.swd": 190.0, "raw.ab.swd": 110.0, "raw.ab.change": 30.0, "raw.ab.color_agreement": 0.85,
@@ -72,3 +104,98 @@ def test_what_was_said_is_not_said_again_after_resuming() -> None:
     resumed = Watch(guessing_loss=0.25)
     resumed.load_state(json.loads(json.dumps(watch.state())))
     assert looks(resumed, 5, {}, metrics) == []
+
+
+# Short real runs, each with one fault: tiny networks, 32-pixel crops, a few hundred pictures.
+
+
+def clouds(random: np.random.Generator, *, noise: float = 0.0) -> np.ndarray:
+    """A smooth picture of 64×64 around a colour of its own."""
+    low = random.uniform(-60, 60, (4, 4, 3)).astype(np.float32)
+    image = cv2.resize(low, (64, 64), interpolation=cv2.INTER_CUBIC) + random.uniform(-30, 30, 3) + 125
+    return np.clip(image + random.normal(0, noise, image.shape), 0, 255).astype(np.uint8)
+
+
+def faulty(folder: Path, a: list[np.ndarray], b: list[np.ndarray]) -> TrainConfig:
+    """Write the pictures and return settings that learn fast; each test adds its fault."""
+    for name, images in (("trainA", a), ("trainB", b)):
+        (folder / name).mkdir()
+        for number, image in enumerate(images):
+            cv2.imwrite(str(folder / name / f"{number}.png"), image)
+    return TrainConfig(
+        generator=GeneratorConfig(blocks=1, width=8, norm=Norm.NONE, upsampling=Upsampling.RESIZE),
+        discriminator=DiscriminatorConfig(layers=1, width=8, norm=DiscriminatorNorm.NONE),
+        data=DataConfig(a=folder / "trainA", b=folder / "trainB", preprocess=Preprocess.CROP, load=0, crop=32, batch=2),
+        optimizer=OptimizerConfig(
+            images=400, learning_rate=3e-3, beta1=0.9, init=Init.KAIMING, decay=0.7, ema_half_life=20
+        ),
+        evaluation=EvaluationConfig(every=100, held_out=4, keep_best=0),
+        run=RunConfig(
+            out=folder / "run", device="cpu", precision=Precision.FP32, threads=1, report_every=10, sample_every=9999,
+            checkpoint_every=9999,
+        ),
+    )  # fmt: skip
+
+
+def first_warning(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Train until something is said, and return it; empty where the run ends in silence."""
+    monkeypatch.setattr(judge, "FIRST_WARNING_IMAGES", 100)  # tiny networks are past their first weights by then
+    events = train(config, threading.Event())
+    warning = next((event for event in events if isinstance(event, TrainWarned)), None)
+    events.close()  # type: ignore[attr-defined]  # a generator
+    if warning is not None:
+        lines = [json.loads(line) for line in (config.run.out / "metrics.jsonl").read_text().splitlines()]
+        assert lines[-1] == {"event": "TrainWarned", "images_seen": warning.images_seen, "message": warning.message}
+        assert warning.message in (config.run.out / "report.html").read_text(encoding="utf-8")
+    return warning.message if warning is not None else ""
+
+
+PAIRED = LossConfig(gan_ab=0, gan_ba=0, cycle=0, identity=0, history=0)
+
+
+def test_pairs_whose_targets_are_negatives_invert_colors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    a = [clouds(random) for _ in range(40)]
+    config = replace(faulty(tmp_path, a, [255 - image for image in a]), recipe=RecipeName.PIX2PIX, loss=PAIRED)
+    assert "a → b inverts colours" in first_warning(config, monkeypatch)
+
+
+def test_pairs_that_do_not_belong_together_give_the_same_picture_always(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(0)
+    a, b = ([clouds(random) for _ in range(40)] for _ in range(2))
+    config = replace(faulty(tmp_path, a, b), recipe=RecipeName.PIX2PIX, loss=PAIRED)
+    assert "a → b makes much the same picture of everything" in first_warning(config, monkeypatch)
+
+
+def test_without_the_adversarial_loss_pictures_are_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    a = [clouds(random) for _ in range(40)]
+    stripes = 25 * np.sin(1.5 * np.arange(64))[:, None, None]
+    b = [np.clip(clouds(random) + stripes, 0, 255).astype(np.uint8) for _ in range(40)]
+    config = faulty(tmp_path, a, b)
+    config = replace(
+        config,
+        generator=replace(config.generator, skip=True),
+        loss=LossConfig(gan_ab=0, gan_ba=0, cycle=0),
+        optimizer=replace(config.optimizer, images=700),
+    )
+    assert "gives its pictures back" in first_warning(config, monkeypatch)
+
+
+def test_a_generator_that_hardly_learns_lets_the_discriminators_win(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(0)
+    a, b = ([clouds(random, noise=40) for _ in range(40)] for _ in range(2))
+    config = faulty(tmp_path, a, b)
+    config = replace(
+        config,
+        loss=LossConfig(gan=GanLoss.CROSS_ENTROPY, history=0, identity=0),
+        optimizer=replace(config.optimizer, learning_rate=1e-9, discriminator_learning_rate=2e-3, decay=0.0),
+        evaluation=EvaluationConfig(every=0),
+    )
+    warning = first_warning(config, monkeypatch)
+    assert re.search("discriminator [ab] wins outright", warning)
+    assert "guessing costs 0.693" in warning

@@ -27,13 +27,13 @@ class Board:
         """Add values as `group/name`; a dot in a name begins a new part of the path."""
         if self.writer is not None:
             for name, value in values.items():
-                self.writer.add_scalar(f"{group}/{name.replace('.', '/')}", value, images_seen)  # type: ignore[no-untyped-call]
+                self.writer.add_scalar(f"{group}/{name.replace('.', '/')}", value, images_seen)
 
     def picture(self, name: str, path: Path, images_seen: int) -> None:
         """Add a picture file."""
         if self.writer is not None:
             image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR_RGB)
-            self.writer.add_image(name, np.asarray(image), images_seen, dataformats="HWC")  # type: ignore[no-untyped-call]
+            self.writer.add_image(name, np.asarray(image), images_seen, dataformats="HWC")
 
 
 @contextmanager
@@ -44,9 +44,9 @@ def open_board(out: Path, *, images_seen: int) -> Iterator[Board]:
         return
     from torch.utils.tensorboard import SummaryWriter
 
-    writer = SummaryWriter(str(out / FOLDER), purge_step=images_seen + 1 if images_seen else None)  # type: ignore[no-untyped-call]
+    writer = SummaryWriter(str(out / FOLDER), purge_step=images_seen + 1 if images_seen else None)
     try:
         yield Board(writer)
     finally:
         with suppress(OSError):  # policy: a full disk has been said by what matters more
-            writer.close()  # type: ignore[no-untyped-call]
+            writer.close()

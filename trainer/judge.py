@@ -140,7 +140,7 @@ def _open_evaluation(config: TrainConfig, pairs: Pairs) -> Evaluation | None:
 def judged_side_px(images: Sequence[Image], config: TrainConfig) -> int:
     """Return the side of the squares that a run is judged by: what all pictures have, at most twice its crop."""
     multiple = size_multiple(config.generator)
-    shortest = min(min(image.shape[:2]) for image in images)
+    shortest = min(int(min(image.shape[:2])) for image in images)
     wanted = max(min(shortest, 2 * config.data.crop), config.data.crop, SMALLEST_SIDE_PX)
     return max(multiple, wanted // multiple * multiple)
 
