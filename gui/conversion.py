@@ -295,9 +295,9 @@ class Conversion(QObject):
             case events.BatchPlanned() | events.BatchFinished():
                 pass
             case _:
-                item = self._queue.item(getattr(event, "index", 0))
-                if item is not None:
-                    self._show_item(item, event)
+                found = self._queue.item(getattr(event, "index", 0))
+                if found is not None:
+                    self._show_item(found, event)
 
     def _show_item(self, item: QueueItem, event: object) -> None:
         match event:

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from cgconv.runtime.events import BackendOpened
 
+from .buttons import tool_button
 from .conversion import Phase, Totals
 from .gallery import GalleryView
 from .options_panel import OptionsPanel
@@ -152,7 +153,7 @@ class ConvertPage(QWidget):
         self.presets.setAccessibleName(self.tr("Preset"))
         self.presets.setMinimumContentsLength(12)
         self.presets.activated.connect(lambda: self.preset_picked.emit(self.presets.currentData() or ""))
-        self.preset_menu = QToolButton(text=self.tr("Presets"))
+        self.preset_menu = tool_button(self.tr("Presets"))
         self.preset_menu.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.preset_menu)
         menu.addAction(self.tr("Save as preset …"), self.preset_saving_wanted.emit)

@@ -88,7 +88,7 @@ class _Card(QStyledItemDelegate):
     """Paints a model."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:  # noqa: N802
-        height = PICTURE_H + 4 * option.fontMetrics.lineSpacing() + 18  # type: ignore[attr-defined]
+        height = PICTURE_H + 4 * option.fontMetrics.lineSpacing() + 18
         return QSize(CARD_WH[0], height)
 
     def paint(
@@ -98,8 +98,8 @@ class _Card(QStyledItemDelegate):
         gallery = index.model()
         if not isinstance(model, ModelInfo) or not isinstance(gallery, GalleryModel):
             return
-        rect: QRect = option.rect.adjusted(4, 2, -4, -2)  # type: ignore[attr-defined]
-        state, palette = option.state, option.palette  # type: ignore[attr-defined]
+        rect: QRect = option.rect.adjusted(4, 2, -4, -2)
+        state, palette = option.state, option.palette
         is_chosen = bool(state & QStyle.StateFlag.State_Selected)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -112,7 +112,7 @@ class _Card(QStyledItemDelegate):
         self._paint_picture(painter, index.data(Qt.ItemDataRole.DecorationRole), picture, palette)
         text = palette.color(QPalette.ColorRole.HighlightedText if is_chosen else QPalette.ColorRole.Text)
         faint = text if is_chosen else secondary(palette)
-        line = option.fontMetrics.lineSpacing()  # type: ignore[attr-defined]
+        line = option.fontMetrics.lineSpacing()
         box = QRect(rect.x() + 7, picture.bottom() + 4, rect.width() - 14, line)
         font = painter.font()
         font.setBold(True)

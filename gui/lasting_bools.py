@@ -1,8 +1,8 @@
 """Keep True alive: PySide6 6.12 gives a reference to it away with every signal that is emitted.
 
 `Signal.emit()` returns True without having taken a reference. From Python 3.12 on that does no harm (bool is immortal,
-PEP 683); before, some six hundred signals use all references up and Python ends the process: "bool_dealloc: deallocating
-True or False". Measured with 6.12.0: sys.getrefcount(True) falls by one with each emit.
+PEP 683); before, some six hundred signals use all references up and Python ends the process ("bool_dealloc:
+deallocating True or False"). Measured with 6.12.0: sys.getrefcount(True) falls by one with each emit.
 """
 
 from __future__ import annotations

@@ -17,12 +17,13 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QSlider,
     QSpinBox,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from cgconv.runtime.requests import ConvertOptions
+
+from .buttons import tool_button
 
 
 class OptionsPanel(QWidget):
@@ -64,7 +65,7 @@ class OptionsPanel(QWidget):
             (self.tr("Threads"), self.threads),
             (self.tr("Largest picture"), self.max_pixels),
         )
-        self.more = QToolButton(text=self.tr("Advanced"), checkable=True)
+        self.more = tool_button(self.tr("Advanced"), checkable=True)
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.more.setArrowType(Qt.ArrowType.RightArrow)
         self.more.setAutoRaise(True)
@@ -88,7 +89,7 @@ class OptionsPanel(QWidget):
         self.keep_colors = QCheckBox(self.tr("Keep the original's colours"))
         self.out = QLineEdit(placeholderText=self.tr("Beside the originals"), clearButtonEnabled=True)
         self.out.setAcceptDrops(False)
-        self.browse = QToolButton(text="…")
+        self.browse = tool_button("…")
         self.browse.setToolTip(self.tr("Choose the folder for results"))
         self.browse.setAccessibleName(self.tr("Choose the folder for results"))
         self.name = QLineEdit(placeholderText="{name}.{model}", clearButtonEnabled=True)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, QTimer, Signal
 from PySide6.QtGui import QImageReader
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from cgconv.runtime.events import LoopFrameReady, PreviewReady
 
+from .buttons import tool_button
 from .compare_view import CompareView, Pyramid
 from .queue_item import FILM, QueueItem
 from .texts import duration
@@ -63,16 +64,16 @@ class PreviewPanel(QWidget):
         self.scrubber.setAccessibleName(self.tr("Place in the film"))
         self.scrubber.setToolTip(self.tr("Place in the film"))
         self.time = QLabel()
-        self.loop = QToolButton(text=self.tr("Play 3 seconds"), checkable=True)
+        self.loop = tool_button(self.tr("Play 3 seconds"), checkable=True)
         self.loop.setToolTip(self.tr("Translate three seconds from here, small, and play them over and over"))
-        self.fit = QToolButton(text=self.tr("Fit"))
+        self.fit = tool_button(self.tr("Fit"))
         self.fit.setToolTip(self.tr("Show the whole picture (0)"))
-        self.pixels = QToolButton(text=self.tr("1:1"))
+        self.pixels = tool_button(self.tr("1:1"))
         self.pixels.setToolTip(self.tr("Show every pixel (1)"))
-        self.closer = QToolButton(text="+")
+        self.closer = tool_button("+")
         self.closer.setAccessibleName(self.tr("Zoom in"))
         self.closer.setToolTip(self.tr("Zoom in (+)"))
-        self.farther = QToolButton(text="−")
+        self.farther = tool_button("−")
         self.farther.setAccessibleName(self.tr("Zoom out"))
         self.farther.setToolTip(self.tr("Zoom out (-)"))
         self.status = QLabel()

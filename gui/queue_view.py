@@ -32,16 +32,16 @@ class _StateCell(QStyledItemDelegate):
     ) -> None:
         item = index.data(ITEM_ROLE)
         if isinstance(item, QueueItem) and item.state is State.RUNNING and item.kind == FILM:
-            super().paint(painter, self._without_text(option), QModelIndex())
+            QApplication.style().drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, option, painter)
             bar = QStyleOptionProgressBar()
-            rect: QRect = option.rect  # type: ignore[attr-defined]
-            bar.rect = rect.adjusted(6, (rect.height() - 20) // 2, -6, -(rect.height() - 20) // 2)  # type: ignore[attr-defined]
-            bar.minimum, bar.maximum = 0, 1000  # type: ignore[attr-defined]
-            bar.progress = round(item.progress * 1000)  # type: ignore[attr-defined]
-            bar.text, bar.textVisible = f"{item.progress:.0%}", True  # type: ignore[attr-defined]
-            bar.textAlignment = Qt.AlignmentFlag.AlignCenter  # type: ignore[attr-defined]
-            bar.palette = option.palette  # type: ignore[attr-defined]
-            bar.state = QStyle.StateFlag.State_Enabled | QStyle.StateFlag.State_Horizontal  # type: ignore[attr-defined]
+            rect: QRect = option.rect
+            bar.rect = rect.adjusted(6, (rect.height() - 20) // 2, -6, -(rect.height() - 20) // 2)
+            bar.minimum, bar.maximum = 0, 1000
+            bar.progress = round(item.progress * 1000)
+            bar.text, bar.textVisible = f"{item.progress:.0%}", True
+            bar.textAlignment = Qt.AlignmentFlag.AlignCenter
+            bar.palette = option.palette
+            bar.state = QStyle.StateFlag.State_Enabled | QStyle.StateFlag.State_Horizontal
             QApplication.style().drawControl(QStyle.ControlElement.CE_ProgressBar, bar, painter)
             return
         super().paint(painter, option, index)
@@ -51,17 +51,12 @@ class _StateCell(QStyledItemDelegate):
         item = index.data(ITEM_ROLE)
         if not isinstance(item, QueueItem):
             return
-        palette: QPalette = option.palette  # type: ignore[attr-defined]
+        palette: QPalette = option.palette
         color = {State.DONE: good(palette), State.FAILED: bad(palette)}.get(item.state)
         if item.state is State.WAITING and item.reason:
             color = bad(palette)
         if color is not None:
             palette.setColor(QPalette.ColorRole.Text, color)
-
-    def _without_text(self, option: QStyleOptionViewItem) -> QStyleOptionViewItem:
-        bare = QStyleOptionViewItem(option)
-        bare.text = ""  # type: ignore[attr-defined]
-        return bare
 
 
 class _NameCell(QStyledItemDelegate):
@@ -69,9 +64,9 @@ class _NameCell(QStyledItemDelegate):
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:  # noqa: N802
         super().initStyleOption(option, index)
-        option.decorationSize = QSize(*THUMBNAIL_WH)  # type: ignore[attr-defined]
-        option.features |= QStyleOptionViewItem.ViewItemFeature.HasDecoration  # type: ignore[attr-defined]
-        option.textElideMode = Qt.TextElideMode.ElideMiddle  # type: ignore[attr-defined]
+        option.decorationSize = QSize(*THUMBNAIL_WH)
+        option.features |= QStyleOptionViewItem.ViewItemFeature.HasDecoration
+        option.textElideMode = Qt.TextElideMode.ElideMiddle
 
 
 class QueueView(QTableView):

@@ -23,13 +23,13 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QSplitter,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from cgconv.runtime.events import DataSetChecked, FilesProgressed, SamplesSaved, TrainProgressed, TrainStarted
 
+from .buttons import tool_button
 from .palette import secondary
 from .texts import duration
 
@@ -70,7 +70,7 @@ class FolderBox(QFrame):
         self.path = QLineEdit(placeholderText=hint)
         self.path.setAcceptDrops(False)
         self.path.setAccessibleName(title)
-        self.browse = QToolButton(text="…")
+        self.browse = tool_button("…")
         self.browse.setAccessibleName(self.tr("Choose the folder: {title}").format(title=title))
         self.name = QLineEdit()
         self.name.setAccessibleName(self.tr("What these pictures are: {title}").format(title=title))

@@ -1,6 +1,6 @@
 """Take pictures of the window's pages, light and dark, in both languages and at twice the scale, into a folder.
 
-Everything shown is made here or by the program: photographs are those of `make demo`, if it has run, else made up.
+The photographs are those of docs/images/monet.jpg (README.md names who took them); losses are made up.
 """
 
 from __future__ import annotations
@@ -48,26 +48,18 @@ def make_media(folder: Path) -> Path:
     import cv2
     import numpy as np
 
-    from cgconv.runtime.precision_check import natural_picture
-
     folder.mkdir(parents=True)
-    demo = sorted((Path(__file__).parent.parent / "demo").rglob("*.jpg"))
-    photographs = [path for path in demo if "monet" not in path.name and "-monet" not in str(path.parent)][:5]
-    for number, path in enumerate(photographs):
-        (folder / f"photo-{number + 1}.jpg").write_bytes(path.read_bytes())
-    if not photographs:
-        sample = cv2.imread(str(Path(__file__).parent.parent / "gui" / "images" / "sample.jpg"))
-        larger = cv2.resize(sample, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(folder / "cat.jpg"), larger)
-        for number in range(3):
-            cv2.imwrite(str(folder / f"clouds-{number + 1}.jpg"), natural_picture((480, 720), number)[..., ::-1])
-    picture = cv2.cvtColor(cv2.imread(str(sorted(folder.iterdir())[0])), cv2.COLOR_BGR2RGB)
+    sheet = cv2.imread(str(Path(__file__).parent.parent / "docs" / "images" / "monet.jpg"))
+    names = {"cat": (0, 0), "palace": (0, 788), "coffee": (268, 0), "dahlia": (268, 788), "rocket": (536, 0)}
+    for name, (top, left) in names.items():  # each 256×384, with its translation to the right of it
+        cv2.imwrite(str(folder / f"{name}.jpg"), sheet[top : top + 256, left : left + 384])
+    picture = cv2.cvtColor(sheet[:256, 788:1172], cv2.COLOR_BGR2RGB)
     with av.open(str(folder / "walk.mp4"), "w") as film:
         stream = film.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 480, 270, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
         for number in range(250):
-            left = number * max(0, picture.shape[1] - 480) // 250
-            part = np.ascontiguousarray(cv2.resize(picture[:, left : left + 480], (480, 270)))
+            left, top = number * 64 // 250, number * 76 // 250
+            part = np.ascontiguousarray(picture[top : top + 180, left : left + 320])
             film.mux(stream.encode(av.VideoFrame.from_ndarray(part, format="rgb24")))
         film.mux(stream.encode(None))
     return folder
