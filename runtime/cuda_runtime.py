@@ -1,4 +1,4 @@
-"""Call CUDA's runtime through cuda-python: memory, streams, events, graphs; its errors become ours."""
+"""Call CUDA's runtime through cuda-bindings: memory, streams, events, graphs; its errors become ours."""
 
 from __future__ import annotations
 

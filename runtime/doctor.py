@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 PACKAGES = (
     *("numpy", "opencv-python-headless", "av", "pillow", "pillow-heif", "onnx"),
-    *("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "openvino", "tensorrt", "cuda-python"),
+    *("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "openvino", "tensorrt", "cuda-bindings"),
     *("click", "rich", "torch", "lightning"),
 )
 EXTRAS = {  # extra → the packages it brings
     "train": ("torch", "lightning", "tensorboard", "onnxscript"),
     "cuda": ("nvidia-cudnn-cu13",),
-    "tensorrt": ("tensorrt", "cuda-python"),
+    "tensorrt": ("tensorrt", "cuda-bindings"),
 }
 TRIALS = (  # backend, device, precision
     ("openvino", "cpu", "fp32"),

@@ -295,7 +295,7 @@ def why_not(device: str = "cuda") -> str | None:
     number, count = gpu_number(device), cuda_devices()
     if count == 0:
         return f"TensorRT needs an NVIDIA GPU with its driver, of which none works on this machine, and {INSTALL}"
-    for module, package in (("tensorrt", "TensorRT"), ("cuda.bindings", "cuda-python")):
+    for module, package in (("tensorrt", "TensorRT"), ("cuda.bindings", "cuda-bindings")):
         if not _is_installed(module):
             return f"TensorRT cannot be used: {package} is not installed: {INSTALL}"
     if number >= count:

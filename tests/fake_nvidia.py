@@ -765,7 +765,7 @@ def tensorrt_module(gpu: FakeGpu) -> ModuleType:
 
 @contextmanager
 def installed(gpu: FakeGpu) -> Iterator[FakeGpu]:
-    """Put the fake in the place of tensorrt and cuda-python, and one GPU into the machine."""
+    """Put the fake in the place of tensorrt and cuda-bindings, and one GPU into the machine."""
     patch = pytest.MonkeyPatch()
     _forget_modules()
     modules = {"cuda": ModuleType("cuda"), "cuda.bindings": ModuleType("cuda.bindings")}

@@ -1,4 +1,4 @@
-"""What cgconv uses of TensorRT and of cuda-python is what their real bindings offer, name by name.
+"""What cgconv uses of TensorRT and of cuda-bindings is what their real bindings offer, name by name.
 
 PyPI has TensorRT's binding without its libraries, which it needs only to be there when it is imported: three small ones
 are compiled here. What is used is found in our source with the typing stubs as the map (mypy holds the code to the
@@ -101,9 +101,9 @@ def binding(tmp_path_factory: pytest.TempPathFactory) -> Api:
 
 @pytest.fixture(scope="session")
 def cuda_binding() -> Api:
-    """cuda-python's real binding: importing it needs neither a GPU nor a driver."""
+    """cuda-bindings's real binding: importing it needs neither a GPU nor a driver."""
     if importlib.util.find_spec("cuda") is None or importlib.util.find_spec("cuda.bindings") is None:
-        pytest.skip("cuda-python is not installed: pip install 'cgconv[tensorrt]' or cuda-python")
+        pytest.skip("cuda-bindings is not installed: pip install 'cgconv[tensorrt]' or cuda-bindings")
     from cuda.bindings import runtime
 
     api = Api()
@@ -196,7 +196,7 @@ def _fits(said: Function, real: Function) -> bool:
 
 
 def _same_result(said: str, real: str) -> bool:
-    if real.isdecimal():  # cuda-python: only the number of results is written down; 0 where not even that
+    if real.isdecimal():  # cuda-bindings: only the number of results is written down; 0 where not even that
         return int(real) in (0, said.count(",") + 1)
     return _same_type(said, real)
 

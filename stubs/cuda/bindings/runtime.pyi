@@ -1,4 +1,4 @@
-# The part of cuda-python's cuda.bindings.runtime that cgconv uses. Every call returns its error first.
+# The part of cuda-bindings's cuda.bindings.runtime that cgconv uses. Every call returns its error first.
 import enum
 from typing import SupportsInt
 
