@@ -20,7 +20,7 @@ from .lasting_bools import keep_bools_alive
 from .log_page import LogPage
 from .main_window import MainWindow
 from .memory import PRESET_SUFFIX, Memory, QueueWriter, read_preset, write_preset
-from .palette import icon, readable
+from .palette import icon, is_dark, plain, readable
 from .queue_item import ENDED, QueueItem, State
 from .queue_model import QueueModel
 from .settings_page import SettingsPage
@@ -652,7 +652,11 @@ def show_appearance(name: str) -> None:
     schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
     QGuiApplication.setPalette(QPalette())
     QGuiApplication.styleHints().setColorScheme(schemes.get(name, Qt.ColorScheme.Unknown))
-    QGuiApplication.setPalette(readable(QGuiApplication.palette()))
+    palette = QGuiApplication.palette()
+    if name and is_dark(palette) is not (name == "dark"):  # a desktop that cannot be asked
+        QGuiApplication.setPalette(plain(name == "dark"))
+    else:
+        QGuiApplication.setPalette(readable(palette))
 
 
 def install_language(application: QApplication, name: str) -> None:

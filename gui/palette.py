@@ -14,6 +14,33 @@ def is_dark(palette: QPalette) -> bool:
     return palette.color(QPalette.ColorRole.Window).lightness() < 128
 
 
+def plain(dark: bool) -> QPalette:
+    """Return a dark or light palette, for desktops that cannot be asked for one."""
+    text, window, base, button = (
+        ("#f2f2f2", "#2b2b2b", "#1f1f1f", "#3a3a3a") if dark else ("#000000", "#efefef", "#ffffff", "#efefef")
+    )
+    made = QPalette(QColor(button), QColor(window))
+    roles = QPalette.ColorRole
+    for role, color in (
+        (roles.WindowText, text), (roles.Text, text), (roles.ButtonText, text), (roles.ToolTipText, text),
+        (roles.BrightText, text), (roles.Base, base), (roles.ToolTipBase, window), (roles.Highlight, "#2a6fa8"),
+        (roles.HighlightedText, "#ffffff"), (roles.Link, "#8ab8ff" if dark else "#1a5fb4"),
+    ):  # fmt: skip
+        made.setColor(role, QColor(color))
+    made.setColor(roles.AlternateBase, _mixed(QColor(text), QColor(base), 0.06))
+    made.setColor(roles.PlaceholderText, _mixed(QColor(text), QColor(base), 0.62))
+    for role in (roles.WindowText, roles.Text, roles.ButtonText):
+        made.setColor(QPalette.ColorGroup.Disabled, role, _mixed(QColor(text), QColor(window), 0.45))
+    return made
+
+
+def curve_colors(palette: QPalette) -> list[str]:
+    """Return colours for curves that can be told from the ground and from each other."""
+    if is_dark(palette):
+        return ["#6cb6ff", "#ff9e64", "#7bd88f", "#d2a8ff", "#ffd866", "#66d9d9", "#ff8fa3", "#c0c0c0"]
+    return ["#1f6fb2", "#b2431f", "#2b7a2b", "#7a3fa0", "#806000", "#00706f", "#b02050", "#555555"]
+
+
 def secondary(palette: QPalette) -> QColor:
     """Return a colour for what is said beside: fainter than text, over 4.5 : 1 on the palette's grounds."""
     text, ground = palette.color(QPalette.ColorRole.Text), palette.color(QPalette.ColorRole.Base)

@@ -22,6 +22,7 @@ from .queue_item import ENDED, FILM, QueueItem, State
 from .queue_model import ITEM_ROLE, THUMBNAIL_WH, Column, QueueModel
 
 ROW_PX = 52
+BAR_PX = 104  # what a film's progress needs
 
 
 class _StateCell(QStyledItemDelegate):
@@ -138,7 +139,8 @@ class QueueView(QTableView):
             Column.LEFT: ["0:00:00", self.queue.tr("Time left")],
         }
         for column, words in widest.items():
-            self.setColumnWidth(column, max(metrics.horizontalAdvance(word) for word in words) + 14)
+            width = max(metrics.horizontalAdvance(word) for word in words) + 14
+            self.setColumnWidth(column, max(width, BAR_PX) if column is Column.STATE else width)
 
     def _make_actions(self) -> None:
         self.remove_action = self._action(self.tr("Remove"), QKeySequence.StandardKey.Delete)

@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
 from cgconv.runtime.events import DataSetChecked, FilesProgressed, SamplesSaved, TrainProgressed, TrainStarted
 
 from .buttons import tool_button
-from .palette import secondary
+from .palette import curve_colors, secondary
 from .texts import duration
 
 CHECK_AFTER_MS = 400
@@ -373,11 +373,11 @@ class TrainPage(QWidget):
         if a is None or b is None or not out:
             return
         is_paused = self._run is not None and str(self._run) == out
-        epochs = (("optimizer.epochs", str(self.epochs.value())),)
-        settings: Settings = (*self.preset.currentData(), *epochs)
-        self._begin(
-            Training(a, b, self.a.name.text() or "a", self.b.name.text() or "b", Path(out), settings, is_paused)
-        )
+        settings = WATCHING
+        if self.epochs.value() > 0:
+            settings = (*settings, ("optimizer.epochs", str(self.epochs.value())), ("optimizer.images", "0"))
+        names = self.a.name.text() or "a", self.b.name.text() or "b"
+        self._begin(Training(a, b, *names, Path(out), self.preset.currentData() or "", settings, is_paused))
 
     def _resume_other(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, self.tr("The run's folder"), str(self._runs))
@@ -418,7 +418,8 @@ class TrainPage(QWidget):
             if name not in self._curves:
                 import pyqtgraph
 
-                pen = pyqtgraph.mkPen(pyqtgraph.intColor(len(self._curves), 9, values=1), width=2)
+                colors = curve_colors(self.palette())
+                pen = pyqtgraph.mkPen(colors[len(self._curves) % len(colors)], width=2)
                 self._curves[name] = ([], [], self._plot.plot(name=name, pen=pen))
             xs, ys, line = self._curves[name]
             xs.append(float(images_seen))

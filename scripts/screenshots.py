@@ -98,7 +98,6 @@ def take(folder: Path, language: str, appearance: str, scale: int, media: Path) 
         wait(lambda: all(item.size_wh for item in app.queue.items))
         wait(lambda: all(model.megapixels_per_second for model in page.gallery.gallery.models))
         wait(lambda: page.preview.view._translated is not None)
-        page.options.out.setText(str(Path(home) / "results"))
         page.start.click()
         film = app.queue.items[-1]
         wait(lambda: film.progress > 0.05)
@@ -107,9 +106,14 @@ def take(folder: Path, language: str, appearance: str, scale: int, media: Path) 
         page.cancel.click()
         app.window.show_page(app.train)
         train = app.train
-        train.a.path.setText(str(media))
-        train.b.path.setText(str(media.parent / "paintings"))
+        train.a.path.setText("~/Pictures/holiday")
+        train.b.path.setText("~/Pictures/monet")
+        train.out.setText("~/cgconv-runs/monet")
+        train._check.stop()
+        folders = tuple({"split": "train", "pictures": count} for count in (420, 380))
+        train.show_check(events.DataSetChecked(True, folders, (), {}, "quick", "there is no NVIDIA GPU here"))
         shown = [
+            events.SamplesSaved(Path(__file__).parent.parent / "docs" / "images" / "monet.jpg"),
             events.TrainStarted(Path(home), 10_000, 0, 420, 380, "cpu", "bf16"),
             *(events.TrainProgressed(step, step, 10_000, losses(step), 3.4, (10_000 - step) / 3.4, 0.02, 2e-4)
               for step in range(50, 4000, 50)),

@@ -37,7 +37,7 @@ def test_two_folders_become_a_model_in_the_gallery(
     window.wait(lambda: "6 and 5" in page.findings.text(), "for the data check")
     assert "small-data" in page.preset.currentText()
     window.click(page.start)
-    window.wait(lambda: len(page._curves) > 0, "for the curves")
+    window.wait(lambda: len(page._curves) > 0, f"for the curves; {page.status.text()}")
     window.wait(lambda: not page.samples._pixmap.isNull(), "for samples")
     window.click(page.pause)
     window.wait(lambda: page.start.isEnabled(), "for the pause")
