@@ -49,12 +49,13 @@ _HARMLESS = re.compile(
     r"|torch\.(Size|device|\w*Tensor|\w*Storage|storage\.\w+Storage|b?float\d+|u?int\d+|bool|nn\.parameter\.Parameter)"
     r"|torch\._utils\._rebuild_(tensor|tensor_v2|parameter|parameter_with_state)|torch\._tensor\._rebuild_from_type_v2"
 )
+_NUMPY_SCALAR: Any = np.float64(0).__reduce__()[0]  # Any: NumPy does not type what makes its numbers again
 # Settings and losses that training scripts keep beside the weights; their classes do nothing when they are made.
 _ALSO_SAFE: list[Any] = [  # Any: torch takes classes, functions and pairs with a name
     argparse.Namespace,
     np.dtype,
-    (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),
-    (np._core.multiarray.scalar, "numpy._core.multiarray.scalar"),
+    (_NUMPY_SCALAR, "numpy.core.multiarray.scalar"),  # as NumPy 1 calls it
+    (_NUMPY_SCALAR, "numpy._core.multiarray.scalar"),
     *(type(np.dtype(code)) for code in ("f2", "f4", "f8", "i4", "i8", "?")),
 ]
 

@@ -338,9 +338,9 @@ def test_the_card_says_what_the_model_takes_and_where_it_comes_from(tmp_path: Pa
 def test_import_has_options_for_parts_and_norms(
     tmp_path: Path, models: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    state = seeded(lambda: junyanz_resnet(1, norm=nn.BatchNorm2d)).state_dict()
+    one, other = (seeded(lambda: junyanz_resnet(1, norm=nn.BatchNorm2d), seed=seed) for seed in (1, 2))
     file = tmp_path / "both.pth"
-    torch.save({"G_A": state, "G_B": state}, file)
+    torch.save({"G_A": one.state_dict(), "G_B": other.state_dict()}, file)
     assert main(["models", "import", str(file)]) == 2
     (line,) = capfd.readouterr().err.splitlines()
     assert "G_A, G_B; say which with --part" in line
