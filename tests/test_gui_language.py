@@ -90,3 +90,12 @@ def test_english_counts_one_file_and_two_files(qapp: QApplication) -> None:
     finally:
         for translator in set(qapp.findChildren(QTranslator)) - before:
             QCoreApplication.removeTranslator(translator)
+
+
+def test_every_event_of_the_worker_is_described() -> None:
+    from typing import get_args
+
+    from cgconv.runtime import events
+
+    formats = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    assert [kind.__name__ for kind in get_args(events.WorkerEvent) if f"`{kind.__name__}`" not in formats] == []
