@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from cgconv.trainer.config import TrainConfig
 
 F = TypeVar("F", bound=Callable[..., Any])  # Any: commands take what their options give
 Kind = type[int] | type[float] | type[bool] | type[str] | str  # a text lists choices: "a|b"
@@ -157,7 +160,7 @@ def settings_options(command: F) -> F:
     return command
 
 
-def with_settings(config: Any, given: dict[str, Any]) -> Any:  # Any: a TrainConfig; option values
+def with_settings(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:  # Any: option values
     """Return a config with what was given on the command line. Raises UsageError where it does not fit."""
     from cgconv.trainer.config import config_as_dict, config_from_dict
 
@@ -170,10 +173,11 @@ def with_settings(config: Any, given: dict[str, Any]) -> Any:  # Any: a TrainCon
         (values[section] if section else values)[name] = value
         if setting.option == "--learning-rate" and given["discriminator_learning_rate"] is None:
             values[section]["discriminator_learning_rate"] = value
-    return config_from_dict(values)
+    made: TrainConfig = config_from_dict(values)
+    return made
 
 
-def with_folders(config: Any, a: Path | None, b: Path | None) -> Any:  # Any: a TrainConfig
+def with_folders(config: TrainConfig, a: Path | None, b: Path | None) -> TrainConfig:
     """Return a config with the folders that hold its pictures. Raises DataError where they are not there."""
     from cgconv.trainer.choices import RecipeName
     from cgconv.trainer.folders import find_domains

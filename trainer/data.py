@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,7 +139,7 @@ class Pairs:
         self.images_total = max(self.images_a_step, wanted)
         self._orders: dict[tuple[int, int], NDArray[np.int64]] = {}
 
-    def batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, first: int) -> Generator[tuple[Tensor, Tensor], None, None]:
         """Yield float32 N×C×H×W batches in [-1, 1] of a and b from picture number `first` on, without end."""
         with ThreadPoolExecutor(2) as pool:
             numbers = (first + step * self.images_a_step for step in range(2**62))
@@ -318,7 +318,7 @@ def images_to_tensor(images: NDArray[np.uint8], *, channels: int = 3) -> Tensor:
     """
     if channels == 1:
         grays = [cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY) for image in images]
-        images = np.stack(grays)[..., None]
+        images = np.asarray(grays, dtype=np.uint8)[..., None]
     values = np.ascontiguousarray(images.transpose(0, 3, 1, 2)).astype(np.float32)
     return torch.from_numpy(values / np.float32(127.5) - np.float32(1))
 

@@ -74,8 +74,8 @@ class ResNetGenerator(nn.Module):
             if isinstance(layer, nn.Conv2d):
                 found.append(x)
         middle = len(self.blocks) // 2
-        for index, block in enumerate(self.blocks[: middle + 1]):
-            x = block(x)
+        for index in range(middle + 1):
+            x = self.blocks[index](x)
             if index in (0, middle):
                 found.append(x)
         return found

@@ -156,12 +156,12 @@ def initialize(module: nn.Module, init: Init = Init.NORMAL, gain: float = 0.02) 
     BatchNorm's scales are drawn from N(1, gain); a Tone begins as the picture. Torch's random state decides.
     """
     for part in module.modules():
-        weight, bias = getattr(part, "weight", None), getattr(part, "bias", None)
+        bias = getattr(part, "bias", None)
         if isinstance(part, nn.BatchNorm2d):
             nn.init.normal_(part.weight, 1.0, gain)
         elif isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             parametrized = getattr(part, "parametrizations", None)  # spectral norm keeps the weight it divides here
-            _draw(parametrized.weight.original if parametrized is not None else weight, init, gain)
+            _draw(part.weight if parametrized is None else parametrized.weight.original, init, gain)
         if isinstance(bias, nn.Parameter):
             nn.init.zeros_(bias)
     for part in module.modules():

@@ -48,7 +48,8 @@ def gradient_penalty(
     share = torch.rand(len(reals), 1, 1, 1, generator=random).to(reals.device)
     between = share * reals.float() + (1 - share) * fakes.detach().float()
     gradient = _gradient(discriminator, between)
-    return ((gradient.flatten(1).norm(dim=1) - 1) ** 2).mean()
+    lengths: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+    return (lengths - 1).square().mean()
 
 
 def r1_penalty(discriminator: Callable[[Tensor], Tensor], reals: Tensor) -> Tensor:
