@@ -76,7 +76,7 @@ class BatchOptions:
 
     def __post_init__(self) -> None:
         if self.name and ("{name}" not in self.name or re.search(r'[\\/:*?"<>|]', self.name)):
-            raise UsageError(f"the name {self.name!r} must hold {{name}}, and none of \\ / : * ? \" < > |")
+            raise UsageError(f'the name {self.name!r} must hold {{name}}, and none of \\ / : * ? " < > |')
         if not 1 <= self.batch <= 256:
             raise UsageError(f"batch is {self.batch}, expected 1 to 256")
         if self.workers is not None and not 1 <= self.workers <= 256:
