@@ -61,6 +61,7 @@ def make_media(folder: Path) -> Path:
 
     folder.mkdir(parents=True)
     sheet = cv2.imread(str(Path(__file__).parent.parent / "docs" / "images" / "monet.jpg"))
+    assert sheet is not None, "docs/images/monet.jpg is missing"
     names = {"cat": (0, 0), "palace": (0, 788), "coffee": (268, 0), "dahlia": (268, 788), "rocket": (536, 0)}
     for name, (top, left) in names.items():  # each 256×384, with its translation to the right of it
         cv2.imwrite(str(folder / f"{name}.jpg"), sheet[top : top + 256, left : left + 384])
