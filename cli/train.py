@@ -63,7 +63,16 @@ def train(**given: Any) -> int:  # Any: the options above
     with open_train_show(as_json=given["as_json"]) as show, cancel_on_interrupt() as cancel:
         for event in run_training(config, cancel, resume=given["resume"] is not None):
             show.show(event)
+    _leave_group()
     return 0
+
+
+def _leave_group() -> None:
+    """Leave the other processes of `torchrun` in order: gloo's threads may abort one that just ends."""
+    import torch.distributed
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _list_presets() -> int:

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import click
+import cv2
+import numpy as np
 import pytest
 
 from cgconv.cli import main as main_module
@@ -53,6 +55,9 @@ def test_every_command_is_listed_and_its_help_ends_with_a_line_to_paste(capsys: 
     assert main(["--help"]) == 0
     listing = capsys.readouterr().out
     for name in COMMANDS:
+        if name == "worker":  # the window's, and hidden
+            assert f"  {name} " not in listing
+            continue
         assert f"  {name} " in listing
         assert main([name, "--help"]) == 0
         text = capsys.readouterr().out
@@ -134,9 +139,23 @@ def test_a_missing_extra_is_a_sentence_with_the_pip_command() -> None:
         import surely_not_there  # type: ignore[import-not-found]  # noqa: F401
 
 
-def test_training_without_torch_exits_with_3() -> None:
+def test_training_without_torch_exits_with_3(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        for number in range(3):
+            picture = np.full((40, 40, 3), 80 + number, np.uint8)
+            (tmp_path / folder / f"{number}.png").write_bytes(cv2.imencode(".png", picture)[1].tobytes())
     script = "import sys; sys.modules['torch'] = None; from cgconv.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", script, "train", "a", "b", "--out", "c"]
+    command = [
+        sys.executable,
+        "-c",
+        script,
+        "train",
+        str(tmp_path / "a"),
+        str(tmp_path / "b"),
+        "--out",
+        str(tmp_path / "c"),
+    ]
     shown = subprocess.run(command, capture_output=True, text=True, check=False)
     assert shown.returncode == 3
     assert shown.stderr.splitlines() == [

