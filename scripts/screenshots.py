@@ -71,7 +71,7 @@ def make_media(folder: Path) -> Path:
         stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
         for number in range(250):
             left, top = number * 64 // 250, number * 76 // 250
-            part = np.ascontiguousarray(picture[top : top + 180, left : left + 320])
+            part = np.ascontiguousarray(picture[top : top + 180, left : left + 320], dtype=np.uint8)
             film.mux(stream.encode(av.VideoFrame.from_ndarray(part, format="rgb24")))
         film.mux(stream.encode(None))
     return folder
