@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from cgconv.trainer.arithmetic import Arithmetic, open_arithmetic
-from cgconv.trainer.choices import Precision
+from cgconv.trainer.choices import Padding, Precision
 from cgconv.trainer.config import (
     DataConfig,
     DiscriminatorConfig,
@@ -80,13 +80,13 @@ class PlainStep:
             loss = 0.5 * (self.mse(of_real, torch.ones_like(of_real)) + self.mse(of_fake, torch.zeros_like(of_fake)))
             loss.backward()
         self.optimizers[1].step()
-        return float(objective)
+        return float(objective.detach())
 
 
 def published_layers(network: nn.Module) -> nn.Module:
     """Put torch's own padding and InstanceNorm in the place of ours; weights stay."""
     for name, part in network.named_children():
-        if isinstance(part, Pad) and part.mode == "reflect":
+        if isinstance(part, Pad) and part.padding is Padding.REFLECT:
             setattr(network, name, nn.ReflectionPad2d(part.pad_px))
         elif isinstance(part, InstanceNorm):
             setattr(network, name, nn.InstanceNorm2d(len(part.ones)))
