@@ -360,6 +360,7 @@ def test_a_config_survives_its_file_and_refuses_what_does_not_fit(folders: Folde
         ({"loss": {"gan": "hinge"}, "discriminator": {"sigmoid": True}}, r"discriminator\.sigmoid"),
         ({"recipe": "cut", "generator": {"focus": "a2b"}}, r"generator\.focus"),
         ({"loss": {"grid": 1}, "data": {"crop": 32}}, r"data\.crop"),
+        ({"recipe": "cut", "generator": {"channels_in": 1}}, r"generator\.channels_out"),
         ({"data": {"preprocess": "none", "batch": 2}}, r"data\.batch"),
     ):
         with pytest.raises(UsageError, match=named):

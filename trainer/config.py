@@ -291,6 +291,9 @@ class TrainConfig:
         _check(not self.loss.grid or smallest >= 64, "data.crop", smallest, "64 or more with loss.grid")
         fits = smallest >= 64 and smallest % 8 == 0
         _check(not self.loss.patches or fits, "data.crop", smallest, "a multiple of 8 from 64 with loss.patches")
+        a, b = self.generator.channels_in, self.generator.channels_out
+        comparable = self.recipe is not RecipeName.CUT or a == b  # its generator reads its own translations
+        _check(comparable, "generator.channels_out", b, f"{a}, as many as channels_in, with cut")
         one_sided = self.recipe is not RecipeName.CYCLEGAN
         _check(not one_sided or self.generator.focus is Focus.BOTH, "generator.focus", self.generator.focus,
                f"both with {self.recipe}: it has one generator")  # fmt: skip

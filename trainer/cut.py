@@ -50,12 +50,11 @@ class Cut:
         options, contrast = config.optimizer, config.contrast
         self.generators = Generators(config)
         self.generator = self.generators.of(config.direction)
-        source, target = config.generator.channels_in, config.generator.channels_out
-        if config.direction is Direction.B2A:
-            source, target = target, source
-        self.discriminator = Discriminator(config.discriminator, target)
+        channels_in = config.generator.channels_in  # of both domains
+        self.discriminator = Discriminator(config.discriminator, channels_in)
         with torch.no_grad():
-            channels = [layer.shape[1] for layer in self.generator.features(torch.zeros(1, source, 256, 256))]
+            seen = self.generator.features(torch.zeros(1, channels_in, 256, 256))
+        channels = [layer.shape[1] for layer in seen]
         self.heads = Heads(channels, contrast.features)
         self.networks: dict[str, nn.Module] = {
             "generators": self.generators, "discriminator": self.discriminator, "heads": self.heads,
@@ -80,8 +79,7 @@ class Cut:
         source, target, there = (real_a, real_b, "b") if forth else (real_b, real_a, "a")
         adversarial, weight = ("gan_ab", loss.gan_ab) if forth else ("gan_ba", loss.gan_ba)
         mirrored = contrast.flip and torch.rand((), generator=self.random).item() < 0.5
-        same_channels = source.shape[1] == target.shape[1]
-        with_identity = contrast.weight > 0 and contrast.identity and same_channels
+        with_identity = contrast.weight > 0 and contrast.identity
 
         with self.arithmetic.autocast():
             fake = self.generator(source.flip(3) if mirrored else source)
