@@ -55,6 +55,7 @@ def train(**given: Any) -> int:  # Any: the options above
         click.echo(json.dumps(config_as_dict(config), indent=2))
         return 0
     with needs_extra("train", "training"):
+        from cgconv.trainer.train import leave_group
         from cgconv.trainer.train import train as run_training
 
     from .batch import cancel_on_interrupt
@@ -63,16 +64,8 @@ def train(**given: Any) -> int:  # Any: the options above
     with open_train_show(as_json=given["as_json"]) as show, cancel_on_interrupt() as cancel:
         for event in run_training(config, cancel, resume=given["resume"] is not None):
             show.show(event)
-    _leave_group()
+    leave_group()
     return 0
-
-
-def _leave_group() -> None:
-    """Leave the other processes of `torchrun` in order: gloo's threads may abort one that just ends."""
-    import torch.distributed
-
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
 
 
 def _list_presets() -> int:

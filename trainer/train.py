@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+import torch.distributed
 from torch import Tensor
 
 from cgconv.runtime.errors import Cancelled, CgconvError, OutputError, UsageError
@@ -113,6 +114,12 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
                 raise Cancelled(f"stopped; `cgconv train --resume {out}` goes on")
     if writes:
         yield TrainFinished(out=out, images_seen=run.images_seen)
+
+
+def leave_group() -> None:
+    """Leave the other processes of `torchrun` in order: gloo's threads may abort one that just ends."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 class _Meter:
