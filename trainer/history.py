@@ -1,4 +1,4 @@
-"""Remember earlier pictures: fakes for the discriminators, small patches for the colour loss."""
+"""Remember earlier pictures: fakes for the discriminators, small patches for the patch loss."""
 
 from __future__ import annotations
 
