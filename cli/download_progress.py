@@ -7,9 +7,7 @@ import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
-
-import click
+from typing import TypeVar
 
 from cgconv.runtime.errors import CgconvError
 from cgconv.runtime.events import (
@@ -22,10 +20,7 @@ from cgconv.runtime.events import (
     FilesProgressed,
 )
 
-from .progress import JsonShow, Show, duration
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+from .progress import JsonShow, LineShow, Show, duration
 
 T = TypeVar("T")
 
@@ -64,19 +59,11 @@ def show_all(events: Generator[Event, None, T], show: Show) -> T:
             return returned
 
 
-class FileShow:
+class FileShow(LineShow):
     """Bytes and files on their way; with `live`, the last line is a bar that moves."""
 
     def __init__(self, *, live: bool) -> None:
-        self._progress: Progress | None = None
-        if live:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn
-
-            columns = (BarColumn(bar_width=24), TextColumn("{task.fields[numbers]}", markup=False))
-            console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-            self._progress = Progress(*columns, console=console, transient=True)
-        self._task: TaskID | None = None
+        super().__init__(live=live, transient=True, soft_wrap=True)
         self._last_line = time.monotonic()  # what takes less than a moment needs no line
 
     def show(self, event: Event) -> None:
@@ -100,16 +87,6 @@ class FileShow:
                     self._end_bar()
             case _:
                 pass
-
-    def note(self, sentence: str) -> None:
-        if self._progress is not None:
-            self._progress.console.print(sentence)
-        else:
-            click.echo(sentence, err=True)
-
-    def wait(self, sentence: str) -> None:
-        if self._progress is not None:
-            self.note(sentence)
 
     def close(self) -> None:
         """Take the bar off the terminal."""

@@ -86,6 +86,31 @@ class JsonShow:
         pass
 
 
+class LineShow:
+    """Notes as lines on standard error; with `live`, above a bar that moves. What the bar shows is a subclass's."""
+
+    def __init__(self, *, live: bool, transient: bool = False, soft_wrap: bool = False) -> None:
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        if live:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            columns = (BarColumn(bar_width=24), TextColumn("{task.fields[numbers]}", markup=False))
+            console = Console(stderr=True, highlight=False, markup=False, soft_wrap=soft_wrap)
+            self._progress = Progress(*columns, console=console, transient=transient)
+
+    def note(self, sentence: str) -> None:
+        if self._progress is not None:
+            self._progress.console.print(sentence)
+        else:
+            click.echo(sentence, err=True)
+
+    def wait(self, sentence: str) -> None:
+        if self._progress is not None:
+            self.note(sentence)
+
+
 class Summary:
     """What all events of a batch come to."""
 

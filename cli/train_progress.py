@@ -7,9 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-import click
 
 from cgconv.runtime.events import (
     CheckpointSaved,
@@ -22,10 +19,7 @@ from cgconv.runtime.events import (
     TrainWarned,
 )
 
-from .progress import JsonShow, Show, duration
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+from .progress import JsonShow, LineShow, Show, duration
 
 LINE_EVERY_S = 5.0
 
@@ -46,18 +40,11 @@ def open_train_show(*, as_json: bool) -> Iterator[Show]:
         show.close()
 
 
-class TrainShow:
+class TrainShow(LineShow):
     """A training in lines; with `live`, the last line is a bar that moves."""
 
     def __init__(self, *, live: bool) -> None:
-        self._progress: Progress | None = None
-        if live:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn
-
-            columns = (BarColumn(bar_width=24), TextColumn("{task.fields[numbers]}", markup=False))
-            self._progress = Progress(*columns, console=Console(stderr=True, highlight=False, markup=False))
-        self._task: TaskID | None = None
+        super().__init__(live=live)
         self._last_line = float("-inf")
 
     def show(self, event: Event) -> None:
@@ -92,16 +79,6 @@ class TrainShow:
                 self.note(f"trained on {event.images_seen:,} images; export it: cgconv export {event.out}")
             case _:
                 pass
-
-    def note(self, sentence: str) -> None:
-        if self._progress is not None:
-            self._progress.console.print(sentence)
-        else:
-            click.echo(sentence, err=True)
-
-    def wait(self, sentence: str) -> None:
-        if self._progress is not None:
-            self.note(sentence)
 
     def close(self) -> None:
         """Take the bar off the terminal."""

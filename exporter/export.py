@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
-import platform
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-
-import onnx
-import onnxruntime
-import torch
 
 from cgconv.runtime.card import ModelCard, Normalization, write_card
 from cgconv.runtime.errors import OutputError, UsageError
@@ -186,12 +180,5 @@ def _card(
         licence=text.licence,
         data=text.data,
         source=source,
-        verification={
-            "largest_difference_real": verification.real,
-            "largest_difference_random": verification.random,
-            "sizes_hw": [list(size_hw) for size_hw in verification.sizes_hw],
-            "against": f"torch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}, onnx {onnx.__version__}, "
-            f"{platform.system()} {platform.machine()}",
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        },
+        verification=verification.for_card(),
     )

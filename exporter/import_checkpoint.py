@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import math
-import platform
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import onnx
-import onnxruntime
-import torch
 
 from cgconv.runtime.card import ModelCard, write_card
 from cgconv.runtime.errors import UsageError
@@ -97,11 +93,5 @@ def _card(
         licence=text.licence,
         data=text.data,
         source={"family": recognised.family, "part": recognised.part, "file": path.name, "sha256": digest},
-        verification={
-            "largest_difference_random": verification.random,
-            "sizes_hw": [list(size_hw) for size_hw in verification.sizes_hw],
-            "against": f"torch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}, onnx {onnx.__version__}, "
-            f"{platform.system()} {platform.machine()}",
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        },
+        verification=verification.for_card(),
     )

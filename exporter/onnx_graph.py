@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import io
 import logging
+import platform
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -36,6 +39,18 @@ class Verification:
     def worst(self) -> float:
         """The larger of the two."""
         return max(self.random, self.real or 0.0)
+
+    def for_card(self) -> dict[str, Any]:  # Any: JSON values
+        """Return what docs/formats.md lists under `verification`."""
+        real = {} if self.real is None else {"largest_difference_real": self.real}
+        return {
+            **real,
+            "largest_difference_random": self.random,
+            "sizes_hw": [list(size_hw) for size_hw in self.sizes_hw],
+            "against": f"torch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}, onnx {onnx.__version__}, "
+            f"{platform.system()} {platform.machine()}",
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        }
 
 
 def generator_to_onnx(

@@ -313,8 +313,8 @@ def test_a_file_over_the_limit_is_refused_before_it_comes(site: Site, tmp_path: 
     sent = []
 
     def answer(visit: Visit) -> None:
-        visit.head(200, Content_Length=10**12)
         sent.append(visit.number)
+        visit.head(200, Content_Length=10**12)
 
     with pytest.raises(DownloadError, match=r"1000.00 GB, more than the 2.0 MB that are taken"):
         get(site.serves("/a.bin", answer), tmp_path / "a.bin")
