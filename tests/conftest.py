@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from fake_nvidia import FakeGpu, installed
+from small_models import small_resnet
+
+from cgconv.runtime.model_file import write_model
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -14,6 +20,28 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["CGCONV_MODELS"] = str(home / "models")
     for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
         os.environ[name] = str(home / name.lower())
+
+
+@pytest.fixture
+def own_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin without engines, and without the secret that they are sealed with."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def gpu() -> Iterator[FakeGpu]:
+    """Put a GPU and TensorRT into place that are not there (see fake_nvidia.py)."""
+    with installed(FakeGpu()) as gpu:
+        yield gpu
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a small ResNet with random weights, without a card."""
+    path = tmp_path_factory.mktemp("models") / "small.onnx"
+    write_model(small_resnet(), path)
+    return path
 
 
 def pytest_configure() -> None:

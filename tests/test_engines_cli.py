@@ -7,13 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import pytest
-from fake_nvidia import FakeGpu, installed
-from small_models import identity_model, photo, small_resnet, with_card
+from fake_nvidia import FakeGpu
+from small_models import identity_model, photo, with_card
 
 from cgconv.cli.main import main
 from cgconv.runtime.engine_cache import EngineCache
@@ -22,24 +21,7 @@ from cgconv.runtime.translator import open_translator
 
 ROOT = Path(__file__).parent.parent
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-
-
-@pytest.fixture
-def gpu() -> Iterator[FakeGpu]:
-    with installed(FakeGpu()) as gpu:
-        yield gpu
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("models") / "small.onnx"
-    write_model(small_resnet(), path)
-    return path
+pytestmark = pytest.mark.usefixtures("own_engines")
 
 
 def test_engines_built_ahead_are_what_the_runtime_uses(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_nvidia import FakeGpu, installed
-from small_models import decibels, identity_model, photo, small_resnet, with_card
+from small_models import decibels, identity_model, photo, with_card
 
 from cgconv.runtime.engine_cache import EngineCache
 from cgconv.runtime.errors import Cancelled, MissingError, ModelError, ResourceError, UsageError
@@ -25,24 +25,7 @@ from cgconv.runtime.translator import Translator, open_translator
 
 SIZE = (40, 56)
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-
-
-@pytest.fixture
-def gpu() -> Iterator[FakeGpu]:
-    with installed(FakeGpu()) as gpu:
-        yield gpu
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("models") / "small.onnx"
-    write_model(small_resnet(), path)
-    return path
+pytestmark = pytest.mark.usefixtures("own_engines")
 
 
 @pytest.fixture(scope="module")
