@@ -6,7 +6,7 @@ what one that has it will give.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -301,8 +301,8 @@ def _fold_batch_norms(graph: onnx.GraphProto) -> None:
     """Make the batch norms that follow a convolution, and nothing else reads it, part of its weights and bias."""
     weights = {tensor.name: tensor for tensor in graph.initializer}
     makers = {name: node for node in graph.node for name in node.output}
-    uses = _count(name for node in graph.node for name in [*node.input, *captured_names(node)])
-    uses |= {value.name: 2 for value in graph.output}
+    uses = Counter(name for node in graph.node for name in [*node.input, *captured_names(node)])
+    uses.update(value.name for value in graph.output)
     folded = []
     for count, norm in enumerate(node for node in graph.node if node.op_type == "BatchNormalization"):
         convolution = makers.get(norm.input[0])
@@ -337,10 +337,3 @@ def _folded(
         by_group = kernel.reshape(groups, -1, *kernel.shape[1:])
         scaled = by_group * factor.reshape(groups, 1, -1, *[1] * (kernel.ndim - 2))
     return scaled.reshape(kernel.shape), (bias - mean) * factor + offset
-
-
-def _count(names: Iterable[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-    return counts
