@@ -11,7 +11,7 @@ import click
 
 from .extras import needs_extra
 from .options import PathType, debug_option
-from .train_options import SETTINGS, parameter, settings_options, with_folders, with_settings
+from .train_options import SETTINGS, parameter, refuse_idle, settings_options, with_folders, with_settings
 
 if TYPE_CHECKING:
     from cgconv.trainer.config import TrainConfig
@@ -89,6 +89,7 @@ def _new_config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
     if given["recipe"] and config.recipe != given["recipe"]:
         raise click.UsageError(f"--preset {name} is for {config.recipe}, not for {given['recipe']}; leave out --recipe")
     config = with_settings(config, given)
+    refuse_idle(config, given)
     a, b = _folders(given)
     if a is None and not given["dry_run"]:
         raise click.UsageError("name the two folders of pictures, or one that holds trainA and trainB")

@@ -136,6 +136,22 @@ SETTINGS = (
     Setting("--checkpoint-every", "run.checkpoint_every", int, "500", "Steps between two checkpoints."),
 )  # fmt: skip
 
+ONLY_WITH: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    # options that do nothing but where a setting has one of these values
+    ("--l1", "recipe", ("pix2pix",)),
+    ("--contrast --contrast-identity --contrast-flip --contrast-patches --contrast-features --contrast-temperature",
+     "recipe", ("cut",)),
+    ("--cycle --cycle-a --cycle-b --identity --identity-a --identity-b --identity-every --identity-to --identity-over",
+     "recipe", ("cyclegan",)),
+    ("--direction", "recipe", ("pix2pix", "cut")),
+    ("--blocks --padding --downsampling --skip", "generator.kind", ("resnet", "mobile")),
+    ("--discriminator-layers --discriminator-downsampling", "discriminator.kind", ("patch",)),
+    ("--penalty", "loss.gan", ("wgan-gp",)),
+    ("--decay", "optimizer.schedule", ("linear",)),
+    ("--step-epochs --step-factor", "optimizer.schedule", ("step",)),
+    ("--plateau-patience --plateau-factor", "optimizer.schedule", ("plateau",)),
+)  # fmt: skip
+
 
 def parameter(setting: Setting) -> str:
     """Return the name of the parameter that a command gets an option's value by."""
@@ -175,6 +191,17 @@ def with_settings(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:  #
             values[section]["discriminator_learning_rate"] = value
     made: TrainConfig = config_from_dict(values)
     return made
+
+
+def refuse_idle(config: TrainConfig, given: dict[str, Any]) -> None:  # Any: option values
+    """Raise click.UsageError where an option was given that would do nothing."""
+    there = {setting.option for setting in SETTINGS if given[parameter(setting)] is not None}
+    for options, path, values in ONLY_WITH:
+        section, _, name = path.rpartition(".")
+        value = str(getattr(getattr(config, section) if section else config, name))
+        idle = sorted(there & set(options.split()))
+        if idle and value not in values:
+            raise click.UsageError(f"{', '.join(idle)}: no effect with {name} {value}, only with {' or '.join(values)}")
 
 
 def with_folders(config: TrainConfig, a: Path | None, b: Path | None) -> TrainConfig:

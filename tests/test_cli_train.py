@@ -156,6 +156,13 @@ def test_what_does_not_fit_together_is_a_sentence(tmp_path: Path, capfd: pytest.
         (["--out", str(tmp_path / "run")], "name the two folders"),
         ([str(tmp_path), "--data", str(tmp_path), "--dry-run"], "not both"),
         ([str(tmp_path), str(tmp_path)], "--out"),
+        (["--l1", "5", "--dry-run"], "--l1: no effect with recipe cyclegan, only with pix2pix"),
+        (["--preset", "fastcut", "--identity", "0", "--dry-run"], "--identity: no effect with recipe cut"),
+        (
+            ["--recipe", "pix2pix", "--blocks", "6", "--no-skip", "--dry-run"],
+            "--blocks, --skip: no effect with kind unet",
+        ),
+        (["--decay", "0.1", "--schedule", "step", "--dry-run"], "--decay: no effect with schedule step"),
         (["--resume", str(tmp_path / "run"), "--preset", "quick"], "--preset cannot be changed"),
         (["--resume", str(tmp_path / "run")], "no such checkpoint"),
     ):

@@ -126,6 +126,25 @@ def reach(network: torch.nn.Module, channels: int, *, side: int, places: Iterabl
     return widest
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        *(DiscriminatorConfig(layers=layers, width=4) for layers in (1, 2, 3, 4)),
+        DiscriminatorConfig(layers=3, width=4, padding=Padding.REFLECT),
+        DiscriminatorConfig(layers=3, width=4, downsampling=Downsampling.BLURRED),
+        DiscriminatorConfig(layers=3, width=4, norm=DiscriminatorNorm.SPECTRAL),
+        DiscriminatorConfig(kind=DiscriminatorKind.PATCH_94, width=4),
+        DiscriminatorConfig(kind=DiscriminatorKind.PIXEL, width=4),
+    ],
+)
+def test_a_discriminator_judges_its_smallest_picture_and_none_smaller(config: DiscriminatorConfig) -> None:
+    judge = Discriminator(config, 3)
+    side_px = config.smallest_px
+    assert judge(torch.zeros(1, 3, side_px, side_px)).numel() >= 1
+    with pytest.raises((ValueError, RuntimeError)):
+        judge(torch.zeros(1, 3, side_px - 1, side_px - 1))
+
+
 @pytest.mark.parametrize(("padding", "mode"), [
     (Padding.REFLECT, "reflect"), (Padding.REPLICATE, "edge"), (Padding.ZERO, "constant"),
 ])  # fmt: skip

@@ -15,7 +15,14 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 from cgconv.runtime.errors import DataError, UsageError  # noqa: E402
 from cgconv.trainer.choices import GeneratorKind, Preprocess, RecipeName  # noqa: E402
-from cgconv.trainer.config import DataConfig, GeneratorConfig, OptimizerConfig, TrainConfig  # noqa: E402
+from cgconv.trainer.config import (  # noqa: E402
+    DataConfig,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    LossConfig,
+    OptimizerConfig,
+    TrainConfig,
+)
 from cgconv.trainer.data import Pairs, images_to_tensor, open_pairs, resized, tensor_to_images  # noqa: E402
 from cgconv.trainer.folders import find_domains  # noqa: E402
 
@@ -167,6 +174,16 @@ def test_whole_pictures_fit_a_u_net(folders: tuple[Path, Path]) -> None:
         data=DataConfig(a=folders[0], b=folders[1], preprocess=Preprocess.NONE, crop=128, load=0),
     )
     assert open_pairs(config).batch(0)[0].shape == (1, 3, 128, 128)
+
+
+def test_whole_pictures_too_small_for_the_discriminator_are_enlarged(folders: tuple[Path, Path]) -> None:
+    """Eight pixels a side went through a PatchGAN until a norm had a single value left."""
+    paint(folders[0] / "0.png", 10, height=8, width=20)
+    data = DataConfig(a=folders[0], b=folders[1], preprocess=Preprocess.NONE, serial=True, flip=False)
+    config = TrainConfig(data=data, discriminator=DiscriminatorConfig(layers=3), loss=LossConfig(jitter=2))
+    a, b = open_pairs(config).batch(0)
+    assert a.shape == (1, 3, 28, 72)  # 3 · 2³ + 2 pixels at least, both sides by 3.5, rounded to multiples of 4
+    assert b.shape == open_pairs(replace(config, loss=LossConfig())).batch(0)[1].shape, "large enough as it is"
 
 
 def test_greyscale_is_luma(folders: tuple[Path, Path]) -> None:

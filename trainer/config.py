@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,9 @@ class GeneratorConfig:
 
     def __post_init__(self) -> None:
         _check(1 <= self.blocks <= 32, "generator.blocks", self.blocks, "1 to 32")
-        _check(4 <= self.width <= 512, "generator.width", self.width, "4 to 512")
+        focused = self.focus is not Focus.BOTH  # then the other generator is half as wide
+        wanted = f"8 to 512 with generator.focus {self.focus}" if focused else "4 to 512"
+        _check((8 if focused else 4) <= self.width <= 512, "generator.width", self.width, wanted)
         _check(self.channels_in in (1, 3), "generator.channels_in", self.channels_in, "1 or 3")
         _check(self.channels_out in (1, 3), "generator.channels_out", self.channels_out, "1 or 3")
 
@@ -98,6 +101,17 @@ class DiscriminatorConfig:
     def __post_init__(self) -> None:
         _check(1 <= self.layers <= 6, "discriminator.layers", self.layers, "1 to 6")
         _check(4 <= self.width <= 512, "discriminator.width", self.width, "4 to 512")
+
+    @property
+    def smallest_px(self) -> int:
+        """Side of the smallest pictures that it can judge: a PatchGAN's last two layers need 3×3 features."""
+        match self.kind:
+            case DiscriminatorKind.PATCH:
+                return 3 * 2**self.layers
+            case DiscriminatorKind.PATCH_94:
+                return 32  # 2×2 features in its last norm
+            case DiscriminatorKind.PIXEL:
+                return 2
 
 
 @dataclass(frozen=True)
@@ -167,6 +181,9 @@ class ContrastConfig:
         _check(self.temperature > 0, "contrast.temperature", self.temperature, "more than 0")
 
 
+WHOLE = (Preprocess.SCALE_WIDTH, Preprocess.NONE)  # the networks see whole pictures, of any size
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """Where the pictures are and what a network sees of them."""
@@ -190,7 +207,7 @@ class DataConfig:
         fits = not self.crop_from or (32 <= self.crop_from <= self.crop and self.crop_from % 4 == 0)
         _check(fits, "data.crop_from", self.crop_from, "0, or a multiple of 4 from 32 to data.crop")
         _check(0 < self.crop_over <= 1, "data.crop_over", self.crop_over, "more than 0, up to 1")
-        whole = self.preprocess in (Preprocess.SCALE_WIDTH, Preprocess.NONE)
+        whole = self.preprocess in WHOLE
         _check(self.load == 0 or whole or self.load >= self.crop, "data.load", self.load, "0, or at least data.crop")
         _check(self.shrink >= 1, "data.shrink", self.shrink, "1 or more")
         _check(self.largest >= 0, "data.largest", self.largest, "0 or more")
@@ -225,6 +242,8 @@ class OptimizerConfig:
             _check(getattr(self, name) > 0, f"optimizer.{name}", getattr(self, name), "more than 0")
         for name in ("step_factor", "plateau_factor"):
             _check(0 < getattr(self, name) <= 1, f"optimizer.{name}", getattr(self, name), "more than 0, up to 1")
+        for name in ("beta1", "beta2"):
+            _check(0 <= getattr(self, name) < 1, f"optimizer.{name}", getattr(self, name), "0 or more, under 1")
         _check(self.epochs > 0, "optimizer.epochs", self.epochs, "more than 0")
         _check(self.images >= 0, "optimizer.images", self.images, "0 or more")
         _check(0 <= self.decay <= 1, "optimizer.decay", self.decay, "0 to 1")
@@ -264,6 +283,7 @@ class RunConfig:
     checkpoint_every: int = 500  # steps
 
     def __post_init__(self) -> None:
+        _check(0 <= self.seed < 2**63, "run.seed", self.seed, "0 or more, under 2^63")
         _check(self.threads >= 0, "run.threads", self.threads, "0 or more")
         for name in ("report_every", "sample_every", "checkpoint_every"):
             _check(getattr(self, name) >= 1, f"run.{name}", getattr(self, name), "1 or more")
@@ -288,6 +308,15 @@ class TrainConfig:
         sigmoid, gan = self.discriminator.sigmoid, self.loss.gan
         _check(not sigmoid or gan is GanLoss.LEAST_SQUARES, "discriminator.sigmoid", gan, "least-squares")
         smallest = self.data.crop_from or self.data.crop
+        judged, jitter = self.discriminator.smallest_px, self.loss.jitter
+        kind, layers = self.discriminator.kind, self.discriminator.layers
+        beside = f" with discriminator.kind {kind}"
+        beside += f" of {layers} layers" if kind is DiscriminatorKind.PATCH else ""
+        beside += f" and loss.jitter {jitter}" if jitter else ""
+        _check(self.data.preprocess in WHOLE or smallest - jitter >= judged,
+               "data.crop_from" if self.data.crop_from else "data.crop", smallest,
+               f"{judged + jitter} or more{beside}")  # fmt: skip
+        _check(any(self._weights), "loss", "no term with a weight", "one at least, or there is nothing to learn")
         _check(not self.loss.grid or smallest >= 64, "data.crop", smallest, "64 or more with loss.grid")
         fits = smallest >= 64 and smallest % 8 == 0
         _check(not self.loss.patches or fits, "data.crop", smallest, "a multiple of 8 from 64 with loss.patches")
@@ -297,6 +326,22 @@ class TrainConfig:
         one_sided = self.recipe is not RecipeName.CYCLEGAN
         _check(not one_sided or self.generator.focus is Focus.BOTH, "generator.focus", self.generator.focus,
                f"both with {self.recipe}: it has one generator")  # fmt: skip
+
+    @property
+    def _weights(self) -> tuple[float, ...]:
+        """The weights of all that the generators may learn from."""
+        loss = self.loss
+        adversarial = loss.gan_ab if self.direction is Direction.A2B else loss.gan_ba
+        match self.recipe:
+            case RecipeName.CYCLEGAN:
+                comparable = self.generator.channels_in == self.generator.channels_out
+                identity = (*loss.identity_weights(0.0), *loss.identity_weights(1.0)) if comparable else ()
+                own: tuple[float, ...] = (loss.gan_ab, loss.gan_ba, *loss.cycle_weights, *identity)
+            case RecipeName.PIX2PIX:
+                own = (adversarial, loss.l1)
+            case RecipeName.CUT:
+                own = (adversarial, self.contrast.weight)
+        return (*own, loss.grid, loss.patches)
 
     @property
     def directions(self) -> tuple[Direction, ...]:
@@ -340,5 +385,7 @@ def _sides(both: float, of_a: float | None, of_b: float | None) -> tuple[float, 
 
 
 def _check(fits: bool, name: str, found: object, wanted: str) -> None:
+    if isinstance(found, float) and not math.isfinite(found):
+        fits, wanted = False, "a finite number"
     if not fits:
         raise UsageError(f"{name}: found {found}, wanted {wanted}")

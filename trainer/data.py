@@ -53,9 +53,12 @@ class Cut:
 class Domain:
     """The pictures of one kind: uint8 H×W×3 RGB, decoded and resized once and kept while they fit."""
 
-    def __init__(self, sources: Sequence[Source], config: DataConfig, *, multiple: int = 4) -> None:
+    def __init__(
+        self, sources: Sequence[Source], config: DataConfig, *, multiple: int = 4, smallest_px: int = 0
+    ) -> None:
         self.config = config
         self.multiple = multiple
+        self.smallest_px = smallest_px  # of a side of whole pictures; smaller ones are enlarged
         self.sources: list[Source] = []
         self._kept: dict[Source, Image] = {}
         room = int(config.memory_gb * 1024**3) // 2
@@ -110,7 +113,7 @@ class Domain:
         if source.half:
             middle = image.shape[1] // 2
             image = image[:, :middle] if source.half == "left" else image[:, middle : 2 * middle]
-        return resized(image, self.config, multiple=self.multiple)
+        return resized(image, self.config, multiple=self.multiple, smallest_px=self.smallest_px)
 
 
 class Pairs:
@@ -216,6 +219,7 @@ def open_pairs(config: TrainConfig, *, rank: int = 0, processes: int = 1) -> Pai
     Files that cannot be read are left out with one line of warning each, of pairs both.
     """
     data, multiple = config.data, size_multiple(config.generator)
+    smallest_px = config.discriminator.smallest_px + config.loss.jitter
     paired = config.recipe is RecipeName.PIX2PIX
     if not paired:
         paths_of = [pictures_in(folder, largest=data.largest) for folder in (data.a, data.b)]
@@ -239,7 +243,7 @@ def open_pairs(config: TrainConfig, *, rank: int = 0, processes: int = 1) -> Pai
             [one for index, one in enumerate(of_kind) if (index in held) is is_held]
             for of_kind, held in zip(sources, held_of, strict=True)
         ]
-        a, b = (Domain(one, data, multiple=multiple) for one in chosen)
+        a, b = (Domain(one, data, multiple=multiple, smallest_px=smallest_px) for one in chosen)
         if paired:
             _keep_whole_pairs(a, b, *chosen)
         sets.append((a, b))
@@ -274,8 +278,11 @@ def read_image(path: Path) -> Image:
     return np.asarray(pixels if pixels.dtype == np.uint8 else (pixels / 257.0).round(), dtype=np.uint8)
 
 
-def resized(image: Image, config: DataConfig, *, multiple: int = 4) -> Image:
-    """Bring a picture to the size that `config.preprocess` says, and to at least `crop` where it will be cropped."""
+def resized(image: Image, config: DataConfig, *, multiple: int = 4, smallest_px: int = 0) -> Image:
+    """Bring a picture to the size that `config.preprocess` says, and to at least `crop` where it will be cropped.
+
+    Where it will be seen whole its sides become multiples of `multiple`, and both are at least `smallest_px`.
+    """
     height, width = image.shape[:2]
     load = config.load
     match config.preprocess:
@@ -291,7 +298,9 @@ def resized(image: Image, config: DataConfig, *, multiple: int = 4) -> Image:
         case Preprocess.SCALE_WIDTH | Preprocess.NONE:
             if load and config.preprocess is Preprocess.SCALE_WIDTH:
                 height, width = round(height * load / width), load
-            rounded = (max(multiple, round(side / multiple) * multiple) for side in (height, width))
+            least = max(1, -(-smallest_px // multiple)) * multiple
+            grow = max(1.0, least / min(height, width))
+            rounded = (max(least, round(grow * side / multiple) * multiple) for side in (height, width))
             size_hw = (next(rounded), next(rounded))
     return scaled(image, size_hw)
 

@@ -48,8 +48,10 @@ def generator_config(config: GeneratorConfig, direction: Direction) -> Generator
     """Return what builds the generator of `direction`: half as wide where the run is for the other one."""
     width = config.width if config.focus in (Focus.BOTH, Focus(str(direction))) else config.width // 2
     if direction is Direction.A2B:
-        return replace(config, width=width)
-    return replace(config, width=width, channels_in=config.channels_out, channels_out=config.channels_in)
+        return replace(config, width=width, focus=Focus.BOTH)
+    return replace(
+        config, width=width, focus=Focus.BOTH, channels_in=config.channels_out, channels_out=config.channels_in
+    )
 
 
 def build_generator(config: GeneratorConfig) -> Generator:
