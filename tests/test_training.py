@@ -28,7 +28,13 @@ from cgconv.runtime.errors import (  # noqa: E402
     OutputError,
     UsageError,
 )
-from cgconv.runtime.events import CheckpointSaved, TrainFinished, TrainProgressed, TrainStarted  # noqa: E402
+from cgconv.runtime.events import (  # noqa: E402
+    CheckpointSaved,
+    TrainFinished,
+    TrainProgressed,
+    TrainStarted,
+    TrainWarned,
+)
 from cgconv.trainer.arithmetic import open_arithmetic  # noqa: E402
 from cgconv.trainer.checkpoint import checkpoint_config, load_checkpoint, save_checkpoint  # noqa: E402
 from cgconv.trainer.choices import GeneratorKind, Init, Precision, RecipeName, Schedule, Upsampling  # noqa: E402
@@ -36,6 +42,7 @@ from cgconv.trainer.config import (  # noqa: E402
     ContrastConfig,
     DataConfig,
     DiscriminatorConfig,
+    EvaluationConfig,
     GeneratorConfig,
     LossConfig,
     OptimizerConfig,
@@ -188,6 +195,50 @@ def test_a_second_run_never_writes_over_the_first(folders: Folders, tmp_path: Pa
     list(train(tiny(folders, tmp_path / "run", epochs=1.0), threading.Event()))
     with pytest.raises(UsageError, match="--resume"):
         next(iter(train(tiny(folders, tmp_path / "run"), threading.Event())))
+
+
+def test_one_process_at_a_time_trains_into_a_folder(folders: Folders, tmp_path: Path) -> None:
+    """Two that wrote the same checkpoint and metrics ended with neither's run."""
+    config = tiny(folders, tmp_path / "run", epochs=1.0)
+    first = train(config, threading.Event())
+    next(first)
+    other = replace(config, run=replace(config.run, seed=1))
+    with pytest.raises(UsageError, match="run: another process trains into this folder"):
+        next(train(other, threading.Event()))
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["run"]["seed"] == 0
+    list(first)
+    assert not (tmp_path / "run" / "training.lock").exists()
+    list(train(replace(config, optimizer=replace(config.optimizer, epochs=2.0)), threading.Event(), resume=True))
+    assert load_checkpoint(tmp_path / "run")["steps"] == 12
+
+
+def test_folders_within_each_other_are_refused(folders: Folders, tmp_path: Path) -> None:
+    """A run whose folder lay in a folder of pictures took its own samples for pictures when it went on."""
+    root, (a, b) = folders[0].parent, folders
+    for data_a, data_b, out, wanted in (
+        (a, b, a, "--out .*lies within .*trainA"),
+        (a, b, b / "runs" / "new", "--out .*lies within .*trainB"),
+        (a, a, tmp_path / "run", "one holds the other"),
+        (root, b, tmp_path / "run", "one holds the other"),
+    ):
+        with pytest.raises(UsageError, match=wanted):
+            next(train(tiny((data_a, data_b), out), threading.Event()))
+        assert out == a or not out.exists()
+
+
+def test_a_run_that_cannot_be_judged_says_so_once(folders: Folders, tmp_path: Path) -> None:
+    """Too few pictures to hold any out: neither the missing curves nor features that are not there went noticed."""
+    config = tiny(folders, tmp_path / "run", epochs=1.0)
+    (warned,) = [event for event in train(config, threading.Event()) if isinstance(event, TrainWarned)]
+    assert (warned.images_seen, "is not judged" in warned.message) == (0, True)
+    assert "is not judged" in (tmp_path / "run" / "report.html").read_text()
+    longer = replace(config, optimizer=replace(config.optimizer, epochs=2.0))
+    assert not any(isinstance(e, TrainWarned) for e in train(longer, threading.Event(), resume=True))
+    off = replace(config, evaluation=EvaluationConfig(every=0), run=replace(config.run, out=tmp_path / "off"))
+    assert not any(isinstance(e, TrainWarned) for e in train(off, threading.Event()))
+    wanted = replace(config, evaluation=EvaluationConfig(features="no.onnx"))
+    with pytest.raises(ModelError, match=r"no\.onnx: there is no such model file"):
+        next(train(replace(wanted, run=replace(config.run, out=tmp_path / "features")), threading.Event()))
 
 
 @pytest.mark.parametrize(("name", "term"), [("generators", r"cycle_a"), ("discriminators", r"gan_ab")])
@@ -362,6 +413,15 @@ def test_a_config_survives_its_file_and_refuses_what_does_not_fit(folders: Folde
         ({"loss": {"grid": 1}, "data": {"crop": 32}}, r"data\.crop"),
         ({"recipe": "cut", "generator": {"channels_in": 1}}, r"generator\.channels_out"),
         ({"data": {"preprocess": "none", "batch": 2}}, r"data\.batch"),
+        ({"discriminator": {"layers": 4}, "data": {"crop": 32}}, r"data\.crop: found 32, wanted 48 or more"),
+        ({"loss": {"jitter": 9}, "data": {"crop": 64, "crop_from": 32}}, r"data\.crop_from: found 32, wanted 33"),
+        ({"loss": dict.fromkeys(("gan_ab", "gan_ba", "cycle", "identity"), 0)}, "nothing to learn"),
+        ({"recipe": "cut", "loss": {"gan_ab": 0}, "contrast": {"weight": 0}}, "nothing to learn"),
+        ({"recipe": "pix2pix", "direction": "b2a", "loss": {"gan_ba": 0, "l1": 0}}, "nothing to learn"),
+        ({"generator": {"width": 4, "focus": "a2b"}}, r"generator\.width: found 4, wanted 8 to 512"),
+        ({"optimizer": {"beta2": 1}}, r"optimizer\.beta2"),
+        ({"optimizer": {"epochs": "inf"}}, r"optimizer\.epochs: found inf, wanted a finite number"),
+        ({"run": {"seed": -1}}, r"run\.seed"),
     ):
         with pytest.raises(UsageError, match=named):
             config_from_dict(wrong)

@@ -19,7 +19,16 @@ from cgconv.runtime.events import Evaluated, TrainWarned
 from .choices import GanLoss
 from .config import TrainConfig
 from .data import Image, Pairs, images_to_tensor, tensor_to_images
-from .evaluate import FEWEST, SMALLEST_SIDE_PX, BestStates, Evaluation, Translate, Translators, middle_squares
+from .evaluate import (
+    FEWEST,
+    HELD_OUT_SHARE,
+    SMALLEST_SIDE_PX,
+    BestStates,
+    Evaluation,
+    Translate,
+    Translators,
+    middle_squares,
+)
 from .features import open_features
 from .metrics import Images
 from .networks import Generators, size_multiple, smallest_size
@@ -76,6 +85,16 @@ class Judge:
             return []
         return [TrainWarned(images_seen, message) for message in self.watch.look(losses or {}, metrics or {})]
 
+    def warnings_at_start(self, pairs: Pairs) -> list[TrainWarned]:
+        """Return what is to be said before the first step: that the run is not judged, where it was to be."""
+        if not self.config.evaluation.every or self.evaluation is not None:
+            return []
+        a, b = (len(domain) for domain in pairs.held) if pairs.held is not None else (0, 0)
+        return [TrainWarned(0, (
+            f"this run is not judged while it trains: {a} and {b} pictures could be held out, wanted {FEWEST} of each"
+            f" kind. Folders of {FEWEST * HELD_OUT_SHARE} pictures or more, and --held-out {FEWEST} or more, have them."
+        ))]  # fmt: skip
+
     def keep(self, evaluated: Evaluated, write: Callable[[Path], None]) -> None:
         """Have `write` keep a state that is among the best."""
         self.best.keep(evaluated.metrics["score"], evaluated.images_seen, write)
@@ -123,6 +142,10 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 def _open_evaluation(config: TrainConfig, pairs: Pairs) -> Evaluation | None:
     """Return the evaluation on the pictures that were held out of a run; None where there are too few of a kind."""
+    features, wanted = None, config.evaluation.features
+    if wanted:  # opened first: what is wrong with it should be said even where nothing is held out
+        path = None if wanted == "inception" else Path(wanted)
+        features = open_features(path, values=config.evaluation.feature_range)
     if pairs.held is None or min(len(domain) for domain in pairs.held) < FEWEST:
         return None
     images = [[domain.image(index) for index in range(len(domain))] for domain in pairs.held]
@@ -130,10 +153,6 @@ def _open_evaluation(config: TrainConfig, pairs: Pairs) -> Evaluation | None:
     real_a, real_b = (
         squares_of(domain, side_px, channels=count) for domain, count in zip(images, pairs.channels, strict=True)
     )
-    features, wanted = None, config.evaluation.features
-    if wanted:
-        path = None if wanted == "inception" else Path(wanted)
-        features = open_features(path, values=config.evaluation.feature_range)
     return Evaluation(real_a, real_b, paired=pairs.paired, features=features)
 
 

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cgconv.runtime.errors import CgconvError
+from cgconv.runtime.errors import CgconvError, UsageError
 from cgconv.runtime.events import Evaluated, SamplesSaved, TrainProgressed, TrainWarned, event_as_json
+from cgconv.runtime.lock import Lock
 
 from .board import Board, open_board
 from .config import TrainConfig, config_as_dict
 from .report import CONFIG, METRICS, write_environment, write_report
 
+LOCK = "training.lock"  # is there while a process trains into the folder
 REPORT_EVERY_S = 30.0  # report.html is not written more often
 
 
@@ -56,22 +58,41 @@ class RunLog:
 def open_run_log(out: Path, config: TrainConfig, *, images_seen: int) -> Iterator[RunLog]:
     """Begin or go on with a run's folder: config, environment, metrics; and write its page at the end, however it ends.
 
-    Lines that a run wrote after the checkpoint it goes on from are taken out. Raises OSError.
+    Lines that a run wrote after the checkpoint it goes on from are taken out. Raises OSError; UsageError where another
+    process trains into the folder.
     """
     out.mkdir(parents=True, exist_ok=True)
+    with _alone(out):
+        _write_settings(out, config, images_seen)
+        with open_board(out, images_seen=images_seen) as board:
+            log = RunLog(out, board)
+            try:
+                yield log
+            finally:
+                with suppress(CgconvError):  # policy: a page that cannot be written hides no other error
+                    write_report(out)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep other processes from training into the folder until the end of the block."""
+    lock = Lock(out / LOCK)
+    if not lock.take():
+        raise UsageError(f"{out}: another process trains into this folder; stop it first, or name another --out")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _write_settings(out: Path, config: TrainConfig, images_seen: int) -> None:
+    """Write config and environment, and leave of the metrics what came before the checkpoint."""
     (out / CONFIG).write_text(json.dumps(config_as_dict(config), indent=2) + "\n", encoding="utf-8")
     write_environment(out, sys.argv)
     metrics = out / METRICS
     if metrics.exists():
         lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
         metrics.write_text("".join(line for line in lines if _images_seen(line) <= images_seen), encoding="utf-8")
-    with open_board(out, images_seen=images_seen) as board:
-        log = RunLog(out, board)
-        try:
-            yield log
-        finally:
-            with suppress(CgconvError):  # policy: a page that cannot be written hides no other error
-                write_report(out)
 
 
 def _images_seen(line: str) -> float:

@@ -27,6 +27,7 @@ from cgconv.runtime.events import (
 
 from .arithmetic import open_arithmetic
 from .checkpoint import NAME, load_checkpoint, save_checkpoint
+from .choices import RecipeName
 from .config import TrainConfig
 from .data import open_pairs
 from .judge import Judge
@@ -47,14 +48,16 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
     checkpoint, to the bit on a CPU. Setting `cancel` saves a checkpoint after the current step and raises Cancelled.
     Under torchrun each process calls this; process 0 alone yields events and writes files.
 
-    Raises DataError, UsageError, MissingError; OutputError where the disk is full, and CgconvError when a loss or a
-    weight is no longer finite, in both cases with the last checkpoint intact.
+    Raises DataError, UsageError (also where another process trains into that folder), MissingError; OutputError where
+    the disk is full, and CgconvError when a loss or a weight is no longer finite, in both cases with the last
+    checkpoint intact.
     """
     out = config.run.out
     kept = load_checkpoint(out) if resume else None
     if kept is None and (out / NAME).exists():
         raise UsageError(f"{out}: holds a run already; go on with it by --resume {out}, or name another --out")
     _check_sizes(config)
+    _check_folders(config)
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     arithmetic = open_arithmetic(config.run.device, config.run.precision)
@@ -65,18 +68,20 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
         run.load_state(kept)
         judge.load_state(kept.get("judge") or judge.state())
     del kept
-    if writes:
-        yield TrainStarted(
-            out=out, images_total=pairs.images_total, images_seen=run.images_seen, pictures_a=len(pairs.domains[0]),
-            pictures_b=len(pairs.domains[1]), device=str(arithmetic.device), precision=str(arithmetic.precision),
-        )  # fmt: skip
-    colors = {"a": pairs.domains[0].colors(), "b": pairs.domains[1].colors()}
 
-    meter = _Meter(run)
     with ExitStack() as stack:
-        batches = stack.enter_context(closing(pairs.batches(run.images_seen)))
         with _disk(out):
             log = stack.enter_context(open_run_log(out, config, images_seen=run.images_seen)) if writes else None
+        if log is not None:
+            yield TrainStarted(
+                out=out, images_total=pairs.images_total, images_seen=run.images_seen, pictures_a=len(pairs.domains[0]),
+                pictures_b=len(pairs.domains[1]), device=str(arithmetic.device), precision=str(arithmetic.precision),
+            )  # fmt: skip
+            if not resume:
+                yield from _logged(log, judge.warnings_at_start(pairs))
+        colors = {"a": pairs.domains[0].colors(), "b": pairs.domains[1].colors()}
+        meter = _Meter(run)
+        batches = stack.enter_context(closing(pairs.batches(run.images_seen)))
         while run.images_seen < pairs.images_total:
             with meter.waiting():
                 real_a, real_b = (batch.to(arithmetic.device, non_blocking=True) for batch in next(batches))
@@ -182,6 +187,19 @@ def _check_sizes(config: TrainConfig) -> None:
                 f"data.{name}: found {getattr(config.data, name)}, wanted a multiple of {multiple}"
                 f" with generator.kind {config.generator.kind}"
             )
+
+
+def _check_folders(config: TrainConfig) -> None:
+    """Refuse folders within each other: a run would learn from its own samples, or each kind from the other."""
+    out, a, b = (path.resolve() for path in (config.run.out, config.data.a, config.data.b))
+    for folder in (a, b):
+        if out.is_relative_to(folder):
+            raise UsageError(
+                f"--out {config.run.out}: lies within {folder}, whose pictures are trained on; name another"
+            )
+    side_by_side = config.recipe is RecipeName.PIX2PIX and a == b
+    if not side_by_side and (a.is_relative_to(b) or b.is_relative_to(a)):
+        raise UsageError(f"{config.data.a} and {config.data.b}: one holds the other, wanted two folders apart")
 
 
 def _refuse_not_finite(losses: dict[str, float], run: Run | None, out: Path) -> None:
