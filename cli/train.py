@@ -104,6 +104,12 @@ def _new_config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
 def _resumed_config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
     """Return the config of the run that is to go on, with what may change in a run as it is given now."""
     run: Path = given["resume"]
+    if run.name == "checkpoint.pt" and run.is_file():
+        run = run.parent
+    if run.is_file():
+        raise click.UsageError(
+            f"--resume {run}: wanted a run's folder; to go on from a state that was kept, copy it to its checkpoint.pt"
+        )
     fixed = [s.option for s in SETTINGS if given[parameter(s)] is not None and parameter(s) not in MAY_CHANGE]
     fixed += [f"--{name}" for name in ("recipe", "preset", "out") if given[name] is not None]
     if fixed:

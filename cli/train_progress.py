@@ -54,7 +54,9 @@ class TrainShow(LineShow):
                     f"training on {event.pictures_a} and {event.pictures_b} pictures, {event.device}, {event.precision}"
                     f" → {event.out}"
                 )
-                if event.images_seen:
+                if event.images_seen >= event.images_total:
+                    self.note(f"all of its {event.images_total:,} images are seen; a larger --images goes on")
+                elif event.images_seen:
                     self.note(f"going on after {event.images_seen:,} images")
                 if self._progress is not None:
                     self._progress.start()
@@ -101,7 +103,9 @@ def train_line(event: TrainProgressed) -> str:
 def evaluated_line(event: Evaluated) -> str:
     """Return an evaluation's score, and the distances that it came from."""
     weights = "average" if any(name.startswith("average.") for name in event.metrics) else "raw"
-    parts = [f"evaluated after {event.images_seen:,} images: score {event.metrics['score']:.3g}"]
+    score = event.metrics["score"]
+    shown = f"{score:,.0f}" if abs(score) >= 100 else f"{score:.3g}"
+    parts = [f"evaluated after {event.images_seen:,} images: score {shown}"]
     for direction, side in (("ab", "a → b"), ("ba", "b → a")):
         if (distance := event.metrics.get(f"{weights}.{direction}.swd")) is not None:
             parts.append(f"{side} {distance:.0f} (not translated {event.metrics[f'inputs.{direction}.swd']:.0f})")

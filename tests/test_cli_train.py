@@ -51,6 +51,13 @@ def test_a_run_is_trained_kept_and_gone_on_with(
     assert events[0]["images_seen"] == 3
     assert events[-1] == {"event": "TrainFinished", "out": str(Path("runs/tiny")), "images_seen": 6}
 
+    best = tmp_path / "runs" / "tiny" / "best-00000006.pt"
+    best.write_bytes((tmp_path / "runs" / "tiny" / "checkpoint.pt").read_bytes())
+    assert main(["train", "--resume", str(best), "--epochs", "3"]) == 2
+    assert "wanted a run's folder" in capfd.readouterr().err
+    assert main(["train", "--resume", "runs/tiny/checkpoint.pt"]) == 0, "meant the run"
+    assert "all of its 6 images are seen; a larger --images goes on" in capfd.readouterr().err
+
 
 def test_export_hands_its_options_on_and_says_what_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from cgconv.runtime.model_file import write_model
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from cgconv.trainer.checkpoint import load_checkpoint  # noqa: E402
+from cgconv.trainer.comparison import compare_model, compare_run  # noqa: E402
 from cgconv.trainer.config import (  # noqa: E402
     DataConfig,
     DiscriminatorConfig,
@@ -34,6 +36,7 @@ from cgconv.trainer.config import (  # noqa: E402
     TrainConfig,
 )
 from cgconv.trainer.data import Source, open_pairs  # noqa: E402
+from cgconv.trainer.metrics import sliced_wasserstein  # noqa: E402
 from cgconv.trainer.report import read_metrics  # noqa: E402
 from cgconv.trainer.train import train  # noqa: E402
 
@@ -180,6 +183,36 @@ def test_evaluate_prints_one_table_for_runs_and_models(
     assert measures["same"]["swd"] == measures["not translated"]["swd"]
     header = next(line for line in of_run.splitlines() if line.startswith("| pictures"))
     assert "| structure |" in header
+
+
+def test_the_floor_is_taken_at_the_scale_of_the_test_pictures(data: Path, tmp_path: Path) -> None:
+    """Test pictures came down to the run's crop, the training pictures beside them did not."""
+    for folder in ("A", "B"):
+        paint(tmp_path / f"test{folder}", 4, seed=7, color=(90, 90, 90), size_wh=(200, 200))
+        shutil.copytree(tmp_path / f"test{folder}", tmp_path / f"train{folder}")
+    config = tiny(data, tmp_path / "run", evaluation=EvaluationConfig(every=0), optimizer=OptimizerConfig(images=1))
+    list(train(replace(config, data=replace(config.data, preprocess=Preprocess.SHORT_SIDE_AND_CROP, load=72)),
+               threading.Event()))  # fmt: skip
+    run, model = (
+        compare_run(tmp_path / "run", tmp_path, direction="a2b", paired=False, count=None, features=None),
+        compare_model(lambda x: x, "x", tmp_path, direction="a2b", paired=False, count=None, features=None),
+    )
+    paths = sorted((tmp_path / "testB").iterdir())
+    for comparison, side_px in ((run, 64), (model, 200)):  # a crop of 32 is too small for measures
+        assert f"{side_px}×{side_px}" in comparison.protocol
+        images = np.stack([
+            cv2.resize(cv2.imread(str(path))[..., ::-1], (side_px, side_px), interpolation=cv2.INTER_AREA)
+            for path in paths
+        ])  # fmt: skip
+        wanted = np.mean([sliced_wasserstein(images, images, seed=seed) for seed in range(3)])
+        assert comparison.measures["ab"]["other real pictures"]["swd"] == pytest.approx(wanted), "the same pictures"
+
+
+def test_a_test_of_too_few_pictures_says_so(
+    run: tuple[Path, list[Any]], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["test", str(run[0]), "--data", str(data), "--count", "2", "--out", str(tmp_path / "page")]) == 0
+    assert "no measures of 2 and 2 pictures: they take 4 of each kind" in capsys.readouterr().out
 
 
 def test_the_test_page_shows_all_pictures_in_their_shape(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,7 +38,7 @@ from cgconv.runtime.events import (  # noqa: E402
 )
 from cgconv.trainer.arithmetic import open_arithmetic  # noqa: E402
 from cgconv.trainer.checkpoint import checkpoint_config, load_checkpoint, save_checkpoint  # noqa: E402
-from cgconv.trainer.choices import GeneratorKind, Init, Precision, RecipeName, Schedule, Upsampling  # noqa: E402
+from cgconv.trainer.choices import GanLoss, GeneratorKind, Init, Precision, RecipeName, Schedule, Upsampling  # noqa: E402
 from cgconv.trainer.config import (  # noqa: E402
     ContrastConfig,
     DataConfig,
@@ -324,6 +325,48 @@ def test_checkpoints_of_the_first_format_export_and_go_on(folders: Folders, tmp_
     list(train(longer, threading.Event(), resume=True))
     assert load_checkpoint(config.run.out)["steps"] == 12
     assert len(load_checkpoint(config.run.out)["processes"][0]["memories"]["history_a"]["fakes"]) == 3
+
+
+@pytest.mark.skipif(
+    shutil.which(os.environ.get("CXX", "g++")) is None, reason="no C++ compiler: install g++ to compile networks"
+)
+def test_compiled_networks_have_the_losses_of_those_that_are_not(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With WGAN-GP: its penalty takes a gradient of a gradient, which compiled networks do not have."""
+    from torch._dynamo.utils import counters
+
+    monkeypatch.setenv("TORCHINDUCTOR_COMPILE_THREADS", "1")  # more would each import torch anew
+    found = {}
+    for name, compiled in (("as they are", False), ("compiled", True)):
+        config = replace(
+            tiny(folders, tmp_path / name, images=2), recipe=RecipeName.PIX2PIX,
+            discriminator=DiscriminatorConfig(layers=1, width=4), evaluation=EvaluationConfig(every=0),
+            loss=LossConfig(gan=GanLoss.WGAN_GP, history=0),
+        )  # fmt: skip
+        before = counters["frames"]["ok"]
+        run = replace(config.run, compile=compiled, report_every=1)
+        list(train(replace(config, run=run), threading.Event()))
+        assert (counters["frames"]["ok"] > before) is compiled
+        found[name] = losses_of(run.out)
+    for step, losses in found["as they are"].items():
+        assert found["compiled"][step] == pytest.approx(losses, rel=1e-3, abs=1e-5)
+
+
+def test_without_a_compiler_compiling_is_a_sentence_that_names_it() -> None:
+    import torch._dynamo
+    import torch._inductor.config
+
+    from cgconv.trainer.run import _compiling
+
+    nothing = {"cpp.cxx": ("no-such-compiler",), "force_disable_caches": True}
+    with (
+        torch._inductor.config.patch(nothing),  # type: ignore[no-untyped-call]
+        pytest.raises(MissingError, match=r"--compile: .*no-such-compiler.*--no-compile trains without") as caught,
+        _compiling(),
+    ):
+        torch.compile(lambda x: torch.sin(x) + 1)(torch.ones(8))
+    assert "\n" not in str(caught.value)
 
 
 def test_averaged_weights_follow_their_half_life(folders: Folders, tmp_path: Path) -> None:

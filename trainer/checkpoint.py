@@ -55,7 +55,9 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> dict[str, Any]:
         raise UsageError(f"{path}: no such checkpoint")
     try:
         state = torch.load(path, map_location=device, weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except pickle.UnpicklingError as error:  # its text is torch's advice to programmers
+        raise ModelError(f"{path}: not a checkpoint, or it holds more than tensors and plain values") from error
+    except (OSError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: not a checkpoint, or a damaged one ({str(error).splitlines()[0][:120]})") from error
     if not isinstance(state, dict) or "cgconv" not in state:
         raise ModelError(f"{path}: not a checkpoint of cgconv; `cgconv models import` reads those of other projects")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,7 +11,16 @@ from cgconv.runtime.errors import DataError, UsageError
 
 from .choices import Direction, RecipeName
 from .data import Image, Source, read_image
-from .evaluate import SMALLEST_SIDE_PX, Evaluation, Translate, Translators, middle_squares, spread, table
+from .evaluate import (
+    FEWEST,
+    SMALLEST_SIDE_PX,
+    Evaluation,
+    Translate,
+    Translators,
+    middle_squares,
+    spread,
+    table,
+)
 from .features import Features
 from .folders import pictures_in
 from .judge import judged_side_px, squares_of
@@ -55,7 +65,8 @@ def compare_run(
     channels = (run.config.generator.channels_in, run.config.generator.channels_out)
     real_a, real_b = (squares_of(kind, side_px, channels=n) for kind, n in zip(images, channels, strict=True))
     evaluation = Evaluation(real_a, real_b, paired=paired, features=features, draws=DRAWS, split=_split(data))
-    others = _others(data, side_px)
+    train = _train_pictures(data, lambda path: read_source(Source(path), run.config))
+    others = {kind: squares_of(found, side_px, channels=channels["ab".index(kind)]) for kind, found in train.items()}
     rows = {_short(one): _baselines(evaluation, _short(one), others) for one in wanted}
     for name, translators in run.weights.items():
         found = evaluation.measure(translators)
@@ -89,7 +100,8 @@ def compare_model(
         return middle_squares(translated, side_px)
 
     short = _short(Direction(direction))
-    rows = _baselines(evaluation, short, _others(data, side_px))
+    others = {kind: middle_squares(found, side_px) for kind, found in _train_pictures(data, read_image).items()}
+    rows = _baselines(evaluation, short, others)
     translators = Translators(one_by_one) if short == "ab" else Translators(None, one_by_one)
     rows[name] = {k.removeprefix(f"{short}."): v for k, v in evaluation.measure(translators).items()}
     return Comparison(evaluation.protocol(), {short: _floor_last(rows)})
@@ -113,14 +125,14 @@ def _baselines(evaluation: Evaluation, direction: str, others: dict[str, Image])
     return rows
 
 
-def _others(data: Path, side_px: int) -> dict[str, Image]:
-    """Return as many training pictures of each kind, where they lie beside the test pictures: the measures' floor."""
+def _train_pictures(data: Path, read: Callable[[Path], Image]) -> dict[str, list[Image]]:
+    """Return training pictures of each kind where they lie beside the test pictures, read as those: for the floor."""
     found = {}
     for kind, names in (("a", ("trainA", "train/A")), ("b", ("trainB", "train/B"))):
         for name in names:
             paths = pictures_in(data / name) if (data / name).is_dir() else []
-            if len(paths) >= 4:
-                found[kind] = middle_squares([read_image(paths[i]) for i in spread(len(paths), 40)], side_px)
+            if len(paths) >= FEWEST:
+                found[kind] = [read(paths[index]) for index in spread(len(paths), 40)]
     return found
 
 

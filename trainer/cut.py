@@ -130,9 +130,9 @@ class Cut:
             real_scores = self.discriminator(shifted(target, loss.jitter, self.random))
         terms = {"discriminator": discriminator_loss(real_scores, fake_scores, loss.gan)}
         if loss.gan is GanLoss.WGAN_GP:
-            terms["penalty"] = gradient_penalty(self.discriminator, target, old, self.random)
+            terms["penalty"] = gradient_penalty(self.discriminator.forward, target, old, self.random)
         if loss.r1 and moment.step % loss.r1_every == 0:
-            terms["r1"] = r1_penalty(self.discriminator, target)
+            terms["r1"] = r1_penalty(self.discriminator.forward, target)
         weights = {"discriminator": 1.0, "penalty": loss.penalty, "r1": loss.r1 * loss.r1_every}
         self.arithmetic.update([self.discriminator_optimizer], weighted_sum(terms, weights))
         return terms

@@ -118,10 +118,10 @@ class CycleGan:
             terms[f"discriminator_{domain}"] = discriminator_loss(real_scores, fake_scores, loss.gan)
             weights[f"discriminator_{domain}"] = 1.0
             if loss.gan is GanLoss.WGAN_GP:
-                terms[f"penalty_{domain}"] = gradient_penalty(judge, real, old, self.random)
+                terms[f"penalty_{domain}"] = gradient_penalty(judge.forward, real, old, self.random)
                 weights[f"penalty_{domain}"] = loss.penalty
             if loss.r1 and moment.step % loss.r1_every == 0:
-                terms[f"r1_{domain}"] = r1_penalty(judge, real)
+                terms[f"r1_{domain}"] = r1_penalty(judge.forward, real)
                 weights[f"r1_{domain}"] = loss.r1 * loss.r1_every
         self.arithmetic.update([self.discriminator_optimizer], weighted_sum(terms, weights))
         return terms

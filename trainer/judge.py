@@ -190,8 +190,9 @@ def _translate(
         out = []
         with weights():
             for at in range(0, len(padded), at_once):
+                # forward: to compile for this size takes longer than to do without
                 batch = images_to_tensor(padded[at : at + at_once], channels=channels).to(device)
-                out.append(tensor_to_images(network(batch))[:, :height, :width])
+                out.append(tensor_to_images(network.forward(batch))[:, :height, :width])
         return np.concatenate(out)
 
     return translate

@@ -108,7 +108,10 @@ def grid_loss(fake: Tensor, period: int = 8, window_px: int = 64, natural: float
 
 
 def _gradient(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Return the gradient of the sum of all scores, differentiable itself, in float32."""
+    """Return the gradient of the sum of all scores, differentiable itself, in float32.
+
+    `discriminator` is the module's forward, not the module: what torch.compile makes cannot be derived twice.
+    """
     with torch.autocast(x.device.type, enabled=False):
         x = x.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)

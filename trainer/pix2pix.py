@@ -79,9 +79,9 @@ class Pix2Pix:
             real_scores = self.discriminator(shifted(real_pair, loss.jitter, self.random))
         terms = {"discriminator": discriminator_loss(real_scores, fake_scores, loss.gan)}
         if loss.gan is GanLoss.WGAN_GP:
-            terms["penalty"] = gradient_penalty(self.discriminator, real_pair, fake_pair, self.random)
+            terms["penalty"] = gradient_penalty(self.discriminator.forward, real_pair, fake_pair, self.random)
         if loss.r1 and moment.step % loss.r1_every == 0:
-            terms["r1"] = r1_penalty(self.discriminator, real_pair)
+            terms["r1"] = r1_penalty(self.discriminator.forward, real_pair)
         weights = {"discriminator": 1.0, "penalty": loss.penalty, "r1": loss.r1 * loss.r1_every}
         self.arithmetic.update([self.discriminator_optimizer], weighted_sum(terms, weights))
         return terms

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from cgconv.runtime.errors import MissingError
 
 from .arithmetic import Arithmetic
 from .choices import Schedule
@@ -58,7 +62,8 @@ class Run:
     def step(self, real_a: Tensor, real_b: Tensor) -> dict[str, Tensor]:
         """Train on one batch; return its loss terms."""
         self._set_rates()
-        losses = self.recipe.step(real_a, real_b, Moment(step=self.steps, progress=self.progress))
+        with _compiling() if self.config.run.compile else nullcontext():
+            losses = self.recipe.step(real_a, real_b, Moment(step=self.steps, progress=self.progress))
         epoch = int(self.epochs)
         self.steps += 1
         self.images_seen += self.pairs.images_a_step
@@ -144,3 +149,19 @@ class Run:
             if device.type == "cuda" and mine["random"]["cuda"]:
                 torch.cuda.set_rng_state_all(mine["random"]["cuda"])
             recipe.random.set_state(mine["random"]["recipe"])
+
+
+@contextmanager
+def _compiling() -> Iterator[None]:
+    """Turn what torch.compile says, in the first step or where pictures change their size, into a sentence."""
+    from torch._dynamo.exc import TorchDynamoException  # takes seconds to import
+
+    try:
+        yield
+    except TorchDynamoException as error:
+        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        needs = "a C++ compiler (g++, or what CXX names) and Python's headers on a processor, Triton on a GPU"
+        raise MissingError(
+            f"--compile: PyTorch could not compile the networks ({said[:160]}); it needs {needs};"
+            " --no-compile trains without"
+        ) from error

@@ -31,7 +31,7 @@ def write_samples(generators: Generators, average_of: dict[str, Tensor], pairs: 
     device = next(generators.parameters()).device
     rows = []
     with averaged(generators, average_of):
-        for index in range(ROWS):
+        for index in range(ROWS):  # forward below: to compile for this size takes longer than to do without
             row = []
             for side, direction in enumerate(Direction):
                 there = generators.ab if direction is Direction.A2B else generators.ba
@@ -41,10 +41,10 @@ def write_samples(generators: Generators, average_of: dict[str, Tensor], pairs: 
                 domain = pairs.domains[side]
                 place = index * len(domain) // ROWS
                 image = middle_square(domain.image(place), side_px)
-                fake = there(images_to_tensor(image[None], channels=pairs.channels[side]).to(device))
+                fake = there.forward(images_to_tensor(image[None], channels=pairs.channels[side]).to(device))
                 row += [image, tensor_to_images(fake)[0]]
                 if back is not None:
-                    row.append(tensor_to_images(back(fake))[0])
+                    row.append(tensor_to_images(back.forward(fake))[0])
                 elif pairs.paired:
                     row.append(middle_square(pairs.domains[1 - side].image(place), side_px))
             rows.append(np.concatenate(row, axis=1))

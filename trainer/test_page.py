@@ -18,7 +18,7 @@ from cgconv.runtime.images import write_atomically
 
 from .choices import RecipeName
 from .data import Image, Source, scaled
-from .evaluate import MEASURES, SMALLEST_SIDE_PX, Evaluation, middle_squares, spread, table
+from .evaluate import FEWEST, MEASURES, SMALLEST_SIDE_PX, Evaluation, middle_squares, spread, table
 from .features import Features
 from .judge import squares_of
 from .metrics import Images, mean_change
@@ -107,7 +107,7 @@ def run_test(
             progress(done, total)
 
     evaluation, tables, measures = _judged(rows, chosen, run, paired, features, split=f"the test pictures of {data}")
-    protocol = evaluation.protocol() if evaluation is not None else "too few or too small pictures for measures"
+    protocol = evaluation.protocol() if evaluation is not None else _unmeasured(chosen)
     listing = {"images_seen": run.images_seen, "protocol": protocol, "measures": measures}
     write_atomically(out / "metrics.json", (json.dumps(listing, indent=1) + "\n").encode())
     page = _page(out, folder.resolve().name, run.images_seen, names, rows, measures, protocol)
@@ -130,7 +130,7 @@ def _judged(
         else:
             reals[kind] = [_square(read_source(chosen[side][place], config)) for place in places]
     side_px = min(min(image.shape[:2]) for images in reals.values() for image in images)
-    if side_px < SMALLEST_SIDE_PX or min(len(images) for images in reals.values()) < 4:
+    if side_px < SMALLEST_SIDE_PX or min(len(images) for images in reals.values()) < FEWEST:
         return None, {}, {}
     channels = {"a": config.generator.channels_in, "b": config.generator.channels_out}
     squares = {kind: squares_of(images, side_px, channels=channels[kind]) for kind, images in reals.items()}
@@ -155,6 +155,11 @@ def _judged(
             found["translated"]["cycle"] = mean_change(cut(f"back {direction[0]}"), squares[direction[0]])
         tables[direction], measures[direction] = table(found), found
     return evaluation, tables, measures
+
+
+def _unmeasured(chosen: Sequence[Sequence[Source]]) -> str:
+    a, b = (len(of_kind) for of_kind in chosen)
+    return f"no measures of {a} and {b} pictures: they take {FEWEST} of each kind, of {SMALLEST_SIDE_PX} pixels or more"
 
 
 def _square(image: Image) -> Image:

@@ -11,7 +11,7 @@ from .checkpoint import checkpoint_config, load_checkpoint
 from .choices import Preprocess
 from .config import TrainConfig
 from .data import Image, Source, read_image, scaled
-from .evaluate import Translators, find_test_domains
+from .evaluate import SMALLEST_SIDE_PX, Translators, find_test_domains
 from .folders import is_picture, pairs_by_name, pictures_in
 from .judge import translators_of
 from .networks import Generators
@@ -71,7 +71,8 @@ def find_test_sources(data: Path, *, paired: bool) -> tuple[list[Source], list[S
 def read_source(source: Source, config: TrainConfig) -> Image:
     """Return a test picture at the scale that the run learned from, its shape kept.
 
-    Where the run resized its pictures, the short side comes to its crop; else it is left, up to 512 pixels.
+    Where the run resized its pictures, the short side comes to its crop, or to the 64 pixels that measures need; else
+    it is left, up to 512 pixels.
     """
     image = read_image(source.path)
     if source.half:
@@ -80,6 +81,6 @@ def read_source(source: Source, config: TrainConfig) -> Image:
     data = config.data
     short = min(image.shape[:2])
     resizes = data.load > 0 and data.preprocess not in (Preprocess.CROP, Preprocess.NONE)
-    wanted = data.crop if resizes else min(short, LARGEST_SHORT_SIDE_PX)
+    wanted = max(data.crop, SMALLEST_SIDE_PX) if resizes else min(short, LARGEST_SHORT_SIDE_PX)
     height, width = (max(wanted, round(side * wanted / short)) for side in image.shape[:2])
     return scaled(image, (height, width))
