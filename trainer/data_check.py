@@ -300,7 +300,8 @@ def choose_preset(facts: DataFacts) -> tuple[str, str]:
     """Return the name of the preset to begin with, and why."""
     fewest = min(facts.pictures_a, facts.pictures_b)
     if fewest < SMALL_DATA:
-        return "small-data", f"there are only {_count(fewest, "picture")} of one kind, which a discriminator soon knows by heart"
+        only = f"only {_count(fewest, 'picture')} of one kind"
+        return "small-data", f"there {'is' if fewest == 1 else 'are'} {only}, which a discriminator soon knows by heart"
     if facts.short_side_px < QUICK_PX:
         return "quick", f"the pictures are small (median short side {facts.short_side_px} px), and so are its crops"
     if not facts.has_gpu:
