@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def convert(task: Task, say: Say) -> None:
     options = batch_options(Kind(request.kind), request.model, request.options)
     jobs = [Job(job.key, job.path, job.output, options) for job in request.jobs]
     translator = translator_for(request.model, request.options)
+    translator.report, translator.cancel = say, task.cancel  # building an engine takes minutes
     for event in run_jobs(jobs, HeldTranslator(translator, task.going, task.cancel), task.cancel):
         say(event)
 
@@ -114,11 +116,24 @@ class HeldTranslator:
         """Return what really runs."""
         return self._translator.describe()
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether `start` gains anything."""
+        return self._translator.overlaps
+
     def translate(self, batch: Any) -> Any:  # Any: as of the translator
         """Translate once it goes on."""
+        self._wait()
+        return self._translator.translate(batch)
+
+    def start(self, batch: Any) -> Callable[[], Any]:  # Any: as of the translator
+        """Begin to translate once it goes on."""
+        self._wait()
+        return self._translator.start(batch)
+
+    def _wait(self) -> None:
         while not self._going.wait(_CANCEL_POLL_S) and not self._cancel.is_set():
             pass
-        return self._translator.translate(batch)
 
 
 _open: dict[tuple[Any, ...], Translator] = {}  # Any: what a translator was opened with; one at a time

@@ -86,7 +86,7 @@ def import_model(task: Task, say: Say) -> None:
     """Bring a model in."""
     request = task.request
     assert isinstance(request, ImportModel)
-    bring_in(request.path, request.name or None, request.value_range or None, request.bgr)
+    bring_in(request.path, request.name or None, request.value_range or None, request.bgr, part=request.part or None)
     list_all(task, say)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QLibraryInfo, QLocale, QLockFile, QObject, Qt, QTimer, QTranslator, QUrl
+from PySide6.QtCore import QLibraryInfo, QLocale, QLockFile, QObject, QProcess, Qt, QTimer, QTranslator, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox, QSystemTrayIcon
 
@@ -15,22 +17,24 @@ from cgconv.runtime.store import models_folder
 
 from .conversion import Conversion, Phase, Totals
 from .convert_page import ConvertPage
-from .dialogs import ItemDialog, ModelDialog
-from .lasting_bools import keep_bools_alive
+from .dialogs import ImportDialog, ItemDialog, ModelDialog
+from .lasting_singletons import keep_singletons_alive
 from .log_page import LogPage
 from .main_window import MainWindow
 from .memory import PRESET_SUFFIX, Memory, QueueWriter, read_preset, write_preset
 from .palette import icon, is_dark, plain, readable
 from .queue_item import ENDED, QueueItem, State
 from .queue_model import QueueModel
+from .reasons import in_words
 from .settings_page import SettingsPage
 from .train_page import Training, TrainPage
-from .worker_process import WorkerProcess
+from .worker_process import LAST_WORDS_S, WorkerProcess
 
-keep_bools_alive()
+keep_singletons_alive()
 
 SAVE_AFTER_MS = 700
 FIRST_SIZE = (1280, 800)
+MISUSE = 2  # the exit code where something has to be said that cannot be found out
 SAMPLE = Path(__file__).parent / "images" / "sample.jpg"
 TRANSLATIONS = Path(__file__).parent / "translations"
 
@@ -66,7 +70,7 @@ class App(QObject):
         self._scans: set[int] = set()
         self._already_there = 0
         self._train_number = self._check_number = self._step_number = 0
-        self._import_numbers: set[int] = set()
+        self._imports: dict[int, Path | None] = {}  # number of a request → the file; None: a model is removed
         self._extras: dict[str, bool] = {}
         self._save = QTimer(self, singleShot=True, interval=SAVE_AFTER_MS)
         self._connect_queue()
@@ -91,8 +95,13 @@ class App(QObject):
         self._save.stop()
         self.writer.finish(self.queue.items)
         self._keep_window()
-        for worker in (self.looks, self.jobs, self.training):
-            worker.close()
+        self.window.hide()  # the workers may need a moment
+        workers = (self.looks, self.jobs, self.training)
+        for worker in workers:
+            worker.stop()
+        until = time.monotonic() + LAST_WORDS_S
+        for worker in workers:
+            worker.wait(until)
 
     # Connections
 
@@ -109,7 +118,7 @@ class App(QObject):
         view.folder_wanted.connect(self._show_in_folder)
         view.options_wanted.connect(self._ask_options)
         view.shared_options_wanted.connect(self._share_options)
-        view.reason_wanted.connect(lambda item: QGuiApplication.clipboard().setText(item.reason))
+        view.reason_wanted.connect(lambda item: QGuiApplication.clipboard().setText(in_words(item.reason)))
         view.selection_changed.connect(page.show_reason)
         self.queue.looks_wanted.connect(self._examine)
         self.queue.changed.connect(self._save_soon)
@@ -153,7 +162,9 @@ class App(QObject):
         conversion.phase_changed.connect(page.show_phase)
         conversion.progressed.connect(self._show_totals)
         conversion.backend_opened.connect(page.show_backend)
+        conversion.engine_progressed.connect(page.show_engine)
         conversion.item_changed.connect(self._show_item)
+        conversion.items_changed.connect(self._show_items)
         conversion.warned.connect(self.log.add)
         conversion.finished.connect(self._show_end)
         conversion.refused.connect(self._say)
@@ -249,10 +260,10 @@ class App(QObject):
             view.scrollTo(self.queue.index(self.queue.row_of(items[0]), 0))
 
     def _retry(self, items: list[QueueItem]) -> None:
-        for item in items:
-            if item.state in ENDED:
-                item.reset()
-                self._show_item(item)
+        ended = [item for item in items if item.state in ENDED]
+        for item in ended:
+            item.reset()
+        self._show_items(ended)
 
     def _ask_options(self, items: list[QueueItem]) -> None:
         items = [item for item in items if item.state is not State.RUNNING]
@@ -268,7 +279,7 @@ class App(QObject):
         def take() -> None:
             for item in items:
                 item.model, item.options = dialog.model.currentData() or "", dialog.options.options()
-                self._show_item(item)
+            self._show_items(items)
             self.convert.preview.refresh()
 
         dialog.accepted.connect(take)
@@ -277,7 +288,7 @@ class App(QObject):
     def _share_options(self, items: list[QueueItem]) -> None:
         for item in items:
             item.model, item.options = "", None
-            self._show_item(item)
+        self._show_items(items)
         self.convert.preview.refresh()
 
     def _examine(self, items: list[QueueItem]) -> None:
@@ -297,6 +308,11 @@ class App(QObject):
         if self.convert.queue_view.is_selected(item):
             self.convert.show_reason(self.convert.queue_view.selected())
             self.convert.queue_view.refresh_actions()
+
+    def _show_items(self, items: list[QueueItem]) -> None:
+        self.queue.show_changes(items)
+        self.convert.show_reason(self.convert.queue_view.selected())
+        self.convert.queue_view.refresh_actions()
 
     def _show_count(self) -> None:
         self.convert.show_count(len(self.queue.items))
@@ -359,7 +375,17 @@ class App(QObject):
         """Bring model files in."""
         for path in paths:
             self._say(self.tr("Looking at {name} …").format(name=path.name))
-            self._import_numbers.add(self.ask_looks(requests.ImportModel(path)))
+            self._import(requests.ImportModel(path))
+
+    def _import(self, request: requests.ImportModel) -> None:
+        self._imports[self.ask_looks(request)] = request.path
+
+    def _ask_import(self, path: Path, reason: str) -> None:
+        """Ask for what cannot be found out of a model, or for another name, and try again."""
+        dialog = ImportDialog(path, reason, [model.name for model in self._models], self.window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self._import(dialog.request()))
+        dialog.open()
 
     def _choose_models(self) -> None:
         chosen, _ = QFileDialog.getOpenFileNames(
@@ -382,7 +408,7 @@ class App(QObject):
         box = QMessageBox(QMessageBox.Icon.Question, "cgconv", self.tr("Delete the model {name}?").format(
             name=model.name), QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No, self.window)  # fmt: skip
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.accepted.connect(lambda: self._import_numbers.add(self.ask_looks(requests.RemoveModel(model.name))))
+        box.accepted.connect(lambda: self._imports.update({self.ask_looks(requests.RemoveModel(model.name)): None}))
         box.open()
 
     # Options and presets
@@ -459,12 +485,21 @@ class App(QObject):
     def _show_end(self, totals: Totals) -> None:
         self.convert.show_end(totals)
         self.window.setWindowTitle("cgconv")
+        if totals.count:
+            self._notify(self.convert.summary.text())
+
+    def _notify(self, sentence: str) -> None:
+        """Say it on the desktop, unless the window is being looked at."""
         QApplication.alert(self.window)
-        if totals.count and not self.window.isActiveWindow() and QSystemTrayIcon.isSystemTrayAvailable():
+        if self.window.isActiveWindow():
+            return
+        if QSystemTrayIcon.isSystemTrayAvailable():
             tray = QSystemTrayIcon(icon("convert", self.window.palette()), self)
             tray.show()
-            tray.showMessage("cgconv", self.convert.summary.text())
+            tray.showMessage("cgconv", sentence)
             QTimer.singleShot(10_000, tray, tray.deleteLater)
+        elif program := shutil.which("notify-send"):  # GNOME has no tray
+            QProcess.startDetached(program, ["--app-name=cgconv", "cgconv", sentence])
 
     # Training
 
@@ -491,7 +526,8 @@ class App(QObject):
                 self.train.show_note(self.tr("{name} is in the gallery now.").format(name=event.name))
                 self.ask_looks(requests.ListModels())
             case events.TrainFinished():
-                self.train.show_end(self.tr("The training is through. Use this model now?"))
+                self.train.show_through(self.tr("The training is through. Use this model now?"))
+                self._notify(self.tr("The training is through. Use this model now?"))
             case events.TrainWarned():
                 self.log.add(event.message)
                 self.train.show_note(event.message)
@@ -506,7 +542,7 @@ class App(QObject):
                     self.train.show_note(event.reason)
             case events.RequestFinished() if number == self._train_number:
                 self._train_number = 0
-                if not self.train.start.isEnabled():
+                if self.train.is_running:
                     self.train.show_end(self.tr("Paused. Go on when you like; the checkpoint is saved."))
             case _ if number == self._train_number:
                 self.train.show_event(event)
@@ -514,9 +550,13 @@ class App(QObject):
     def _training_died(self, numbers: list[int]) -> None:
         if self._train_number in numbers:
             self._train_number = 0
-            self.train.show_end(
+            sentence = (
                 self.tr("The training stopped unexpectedly. Go on from its last checkpoint; the log says more.")
+                if self.train.has_checkpoint
+                else self.tr("The training stopped unexpectedly before its first checkpoint; the log says more.")
             )
+            self.train.show_end(sentence)
+            self._notify(sentence)
         elif numbers:
             self._say(self.tr("The worker stopped unexpectedly; the log says more."))
 
@@ -558,15 +598,17 @@ class App(QObject):
                 self.settings.show_caches(event)
             case events.WorkerReady():
                 self._show_extras(event.extras)
-            case events.RequestFinished() if number in self._import_numbers:
-                self._import_numbers.discard(number)
+            case events.RequestFinished() if number in self._imports:
+                del self._imports[number]
                 self._say(self.tr("The gallery is up to date."))
-            case events.CommandFailed() if number in self._import_numbers:
-                self._import_numbers.discard(number)
-                self._say(event.reason)
+            case events.CommandFailed() if number in self._imports:
+                path = self._imports.pop(number)
+                self._say(in_words(event.reason))
+                if path is not None and event.exit_code == MISUSE:
+                    self._ask_import(path, in_words(event.reason))
             case events.CommandFailed() if number != self._step_number:
                 self.log.add(event.reason)
-                self.convert.preview.show_failure(number, event.reason)
+                self.convert.preview.show_failure(number, in_words(event.reason))
             case _ if number == self._step_number:
                 self._show_step(event)
 
@@ -605,6 +647,9 @@ class App(QObject):
             self._step_number = 0
             self.settings.show_step(self.tr("The worker stopped unexpectedly; the log says more."), None,
                                     is_running=False)  # fmt: skip
+        if self._imports.keys() & set(numbers):
+            self._imports.clear()
+            self._say(self.tr("The worker stopped unexpectedly; the log says more."))
         for number in numbers:
             self.convert.preview.show_failure(number, self.tr("The preview failed; the log says more."))
 

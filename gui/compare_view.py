@@ -55,7 +55,7 @@ class CompareView(QWidget):
     While Space is held down only the original is shown.
 
     Signals:
-        zoomed(float): screen pixels a picture pixel, 0 where it fits the window.
+        zoomed(float): to so many screen pixels a picture pixel; 0 where there is no picture.
     """
 
     zoomed = Signal(float)
@@ -91,6 +91,7 @@ class CompareView(QWidget):
             if abs(full[0] * self._full_wh[1] - full[1] * self._full_wh[0]) > 0.02 * full[0] * max(1, full[1]):
                 self._zoom, self._center = 0.0, QPointF(0.5, 0.5)
             self._full_wh = full
+        self._tell_zoom()
         self.update()
 
     def show_message(self, text: str) -> None:
@@ -107,6 +108,7 @@ class CompareView(QWidget):
         """Show nothing."""
         self._original = self._translated = None
         self._full_wh = (0, 0)
+        self._tell_zoom()
         self.update()
 
     def fit(self) -> None:
@@ -139,8 +141,11 @@ class CompareView(QWidget):
 
     def _after_zoom(self) -> None:
         self._keep_inside()
-        self.zoomed.emit(self._zoom)
+        self._tell_zoom()
         self.update()
+
+    def _tell_zoom(self) -> None:
+        self.zoomed.emit((self._zoom or self._fit_zoom()) if self._original is not None else 0.0)
 
     def _fit_zoom(self) -> float:
         width, height = self._full_wh
@@ -320,6 +325,7 @@ class CompareView(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         self._keep_inside()
+        self._tell_zoom()
         super().resizeEvent(event)
 
     def _move_divider(self, x: float) -> None:

@@ -53,6 +53,8 @@ class Conversion(QObject):
         progressed(Totals): an entry has come further.
         backend_opened(BackendOpened): what really runs.
         item_changed(QueueItem): an entry's state or numbers are new.
+        items_changed(list): those of many entries are.
+        engine_progressed(EngineBuilding): the model is being compiled for a GPU.
         warned(str): something for the log.
         finished(Totals): all entries that were waiting have ended, or everything was stopped.
         refused(str): nothing could be started, and why.
@@ -62,6 +64,8 @@ class Conversion(QObject):
     progressed = Signal(object)
     backend_opened = Signal(object)
     item_changed = Signal(object)
+    items_changed = Signal(list)
+    engine_progressed = Signal(object)
     warned = Signal(str)
     finished = Signal(object)
     refused = Signal(str)
@@ -276,6 +280,8 @@ class Conversion(QObject):
         match event:
             case events.BackendOpened():
                 self.backend_opened.emit(event)
+            case events.EngineBuilding():
+                self.engine_progressed.emit(event)
             case events.RequestFinished():
                 self._convert_number = 0
                 for item in self._sent:
@@ -330,10 +336,10 @@ class Conversion(QObject):
         self.phase_changed.emit(phase)
 
     def _end(self) -> None:
-        for item in self._queue.items:
-            if item.state is State.PLANNED:
-                item.reset()
-                self.item_changed.emit(item)
+        planned = [item for item in self._queue.items if item.state is State.PLANNED]
+        for item in planned:
+            item.reset()
+        self.items_changed.emit(planned)
         self._tell.stop()
         totals = self.totals()
         self._convert_number = self._plan_number = 0

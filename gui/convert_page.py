@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cgconv.runtime.events import BackendOpened
+from cgconv.runtime.events import BackendOpened, EngineBuilding
 
 from .buttons import tool_button
 from .conversion import Phase, Totals
@@ -31,6 +31,7 @@ from .preview_panel import PreviewPanel
 from .queue_item import QueueItem, State
 from .queue_model import QueueModel
 from .queue_view import QueueView
+from .reasons import in_words
 from .texts import duration
 
 
@@ -89,6 +90,7 @@ class ConvertPage(QWidget):
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setMinimumWidth(self.options.minimumSizeHint().width() + scroll.verticalScrollBar().sizeHint().width())
         scroll.viewport().setAutoFillBackground(False)
         self.options.setAutoFillBackground(False)
         side.addWidget(scroll, 2)
@@ -257,6 +259,11 @@ class ConvertPage(QWidget):
         self.machine.setText(f"{names.get(opened.backend, opened.backend)} · {device} · {opened.precision}")
         self.machine.setToolTip(opened.why)
 
+    def show_engine(self, building: EngineBuilding) -> None:
+        """Say how far the model has been compiled for a GPU, which is done once for a size and takes its time."""
+        self.summary.setText(self.tr("Preparing the GPU for {size}: {phase}, {seconds} s").format(
+            size=building.size, phase=building.phase, seconds=round(building.seconds)))  # fmt: skip
+
     def show_count(self, count: int) -> None:
         """Say how many entries the queue has."""
         self.count.setText(self.tr("%n file(s)", "", count) if count else "")
@@ -265,7 +272,7 @@ class ConvertPage(QWidget):
         """Say why the selected entry failed, or what there is to know of it."""
         one = items[0] if len(items) == 1 else None
         sentences = [one.reason, *one.warnings] if one is not None else []
-        text = "\n".join(sentence for sentence in sentences if sentence)
+        text = "\n".join(in_words(sentence) for sentence in sentences if sentence)
         self.reason.setText(text)
         self.reason_strip.setVisible(bool(text))
         self.retry.setVisible(one is not None and one.state in (State.FAILED, State.STOPPED))

@@ -1,18 +1,22 @@
-"""Ask in dialogs: an entry's own model and options, what a model is."""
+"""Ask in dialogs: an entry's own model and options, what a model is, what cannot be found out of one."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
     QFormLayout,
     QFrame,
     QLabel,
+    QLineEdit,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -20,7 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from cgconv.runtime.events import ModelInfo
-from cgconv.runtime.requests import ConvertOptions
+from cgconv.runtime.requests import ConvertOptions, ImportModel
 
 from .options_panel import OptionsPanel
 
@@ -90,3 +94,58 @@ class ModelDialog(QDialog):
         layout.addWidget(scroll)
         layout.addWidget(buttons)
         self.resize(620, 520)
+
+
+class ImportDialog(QDialog):
+    """Says why a model could not be brought in, and asks for what the command line has options for."""
+
+    def __init__(self, path: Path, reason: str, taken: Sequence[str], parent: QWidget) -> None:
+        super().__init__(parent)
+        self._path = path
+        self.setWindowTitle(self.tr("Import {name}").format(name=path.name))
+        self.reason = QLabel(reason, wordWrap=True)
+        self.reason.setTextFormat(Qt.TextFormat.PlainText)
+        self.name = QLineEdit(_free_name(path.stem, taken))
+        self.name.setAccessibleName(self.tr("Name"))
+        self.value_range = QComboBox()
+        self.value_range.setAccessibleName(self.tr("Values of its pictures"))
+        for words, value in ((self.tr("Find out"), ""), ("-1 … 1", "-1..1"), ("0 … 1", "0..1"), ("0 … 255", "0..255")):
+            self.value_range.addItem(words, value)
+        self.bgr = QCheckBox(self.tr("Blue comes first (BGR)"))
+        self.part = QLineEdit(placeholderText=self.tr("The only one"))
+        self.part.setAccessibleName(self.tr("Which generator"))
+        self.buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, Qt.Orientation.Horizontal
+        )
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        form = QFormLayout()
+        form.addRow(self.tr("Name"), self.name)
+        if path.suffix.lower() != ".onnx":
+            form.addRow(self.tr("Which generator"), self.part)
+        else:  # of a checkpoint they are known
+            form.addRow(self.tr("Values of its pictures"), self.value_range)
+            form.addRow("", self.bgr)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.reason)
+        layout.addLayout(form)
+        layout.addStretch(1)
+        layout.addWidget(self.buttons)
+        self.resize(460, 240)
+
+    def request(self) -> ImportModel:
+        """Return what to ask the worker for."""
+        return ImportModel(
+            self._path, self.name.text().strip(), self.value_range.currentData(), self.bgr.isChecked(),
+            self.part.text().strip(),
+        )  # fmt: skip
+
+
+def _free_name(name: str, taken: Sequence[str]) -> str:
+    """Return a name that a model may have (letters, digits, - . _ +) and none has."""
+    free = wanted = re.sub(r"[^\w.+-]+", "-", name).strip("-._+") or "model"
+    number = 1
+    while free in taken:
+        number += 1
+        free = f"{wanted}-{number}"
+    return free

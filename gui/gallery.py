@@ -152,13 +152,10 @@ class GalleryView(QListView):
     Signals:
         model_picked(str): the name of the model to translate with; empty where there is none.
         models_dropped(list): model files (Path).
-        removal_wanted(str), information_wanted(str): of the model of this name.
     """
 
     model_picked = Signal(str)
     models_dropped = Signal(list)
-    removal_wanted = Signal(str)
-    information_wanted = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -17,7 +17,15 @@ from PySide6.QtGui import (
     QPen,
     QShortcut,
 )
-from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QMainWindow, QStackedWidget, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QMainWindow,
+    QStackedWidget,
+    QWidget,
+)
 
 from .palette import icon
 
@@ -90,6 +98,8 @@ class MainWindow(QMainWindow):
         line.addWidget(self.navigation)
         line.addWidget(self.stack, 1)
         self.setCentralWidget(box)
+        for line_edit in self.findChildren(QLineEdit):  # those of numbers, too: they would take a file for text
+            line_edit.setAcceptDrops(False)
         self._hint = DropHint(self)
         self.show_icons()
 

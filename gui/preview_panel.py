@@ -76,6 +76,7 @@ class PreviewPanel(QWidget):
         self.farther = tool_button("−")
         self.farther.setAccessibleName(self.tr("Zoom out"))
         self.farther.setToolTip(self.tr("Zoom out (-)"))
+        self.zoom = QLabel()
         self.status = QLabel()
         self.status.setObjectName("secondary")
         self.film_row = QWidget()
@@ -85,7 +86,7 @@ class PreviewPanel(QWidget):
             film_line.addWidget(widget, 1 if widget is self.scrubber else 0)
         tools = QHBoxLayout()
         tools.addWidget(self.status, 1)
-        for widget in (self.fit, self.pixels, self.farther, self.closer):
+        for widget in (self.zoom, self.fit, self.pixels, self.farther, self.closer):
             tools.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -107,6 +108,7 @@ class PreviewPanel(QWidget):
         self._turn.timeout.connect(self._show_next_of_loop)
         self.scrubber.valueChanged.connect(self._move_in_film)
         self.loop.toggled.connect(self._toggle_loop)
+        self.view.zoomed.connect(lambda zoom: self.zoom.setText(f"{zoom:.0%}" if zoom else ""))
         self.fit.clicked.connect(self.view.fit)
         self.pixels.clicked.connect(self.view.show_pixels)
         self.closer.clicked.connect(lambda: self.view.zoom_by(1.25))

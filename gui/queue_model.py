@@ -7,15 +7,27 @@ from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from pathlib import Path
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QMimeData,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+    QTimer,
+    Signal,
+)
 from PySide6.QtGui import QPixmap
 
 from .queue_item import FILM, QueueItem, State
+from .reasons import in_words
 from .texts import duration, size_in_words
 
 Index = QModelIndex | QPersistentModelIndex
 THUMBNAILS_KEPT = 400  # decoded; the files stay in the cache
 LOOKS_AT_ONCE = 40
+STRETCHES_AT_ONCE = 20  # more are moved to the end first: views count their selection anew for each
+ROWS_MIME = "application/x-cgconv-rows"  # what rows are while they are dragged: their keys
 ITEM_ROLE = int(Qt.ItemDataRole.UserRole)
 THUMBNAIL_WH = (64, 44)
 
@@ -96,6 +108,28 @@ class QueueModel(QAbstractTableModel):
                 return item
         return None
 
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        if not index.isValid():
+            return Qt.ItemFlag.ItemIsDropEnabled  # between rows, not on one
+        return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
+
+    def supportedDropActions(self) -> Qt.DropAction:  # noqa: N802
+        return Qt.DropAction.MoveAction
+
+    def mimeTypes(self) -> list[str]:  # noqa: N802
+        return [ROWS_MIME]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:  # noqa: N802
+        keys = [self.items[row].key for row in sorted({index.row() for index in indexes})]
+        data = QMimeData()
+        data.setData(ROWS_MIME, " ".join(map(str, keys)).encode())
+        return data
+
+    def dropMimeData(self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: Index) -> bool:  # noqa: N802
+        keys = map(int, bytes(data.data(ROWS_MIME).data()).split())
+        self.place([item for key in keys if (item := self.item(key)) is not None], row if row >= 0 else len(self.items))
+        return True
+
     def add(self, items: Sequence[QueueItem]) -> int:
         """Append entries, leaving out files that are there; one that has ended waits again. Return how many are new."""
         new, again = [], []
@@ -125,7 +159,12 @@ class QueueModel(QAbstractTableModel):
         """Take entries out; those being worked on stay."""
         keys = {item.key for item in items if item.state is not State.RUNNING}
         rows = [row for row, item in enumerate(self.items) if item.key in keys]
-        for first, last in reversed(_stretches(rows)):
+        stretches = _stretches(rows)
+        if len(stretches) > STRETCHES_AT_ONCE:
+            gone = [self.items[row] for row in rows]
+            self._reorder([item for item in self.items if item.key not in keys] + gone)
+            stretches = [(len(self.items) - len(gone), len(self.items) - 1)]
+        for first, last in reversed(stretches):
             self.beginRemoveRows(QModelIndex(), first, last)
             for item in self.items[first : last + 1]:
                 del self._by_key[item.key]
@@ -142,12 +181,29 @@ class QueueModel(QAbstractTableModel):
         rows = sorted(self.row_of(item) for item in items)
         if not rows or (by < 0 and rows[0] == 0) or (by > 0 and rows[-1] == len(self.items) - 1):
             return
+        moved = list(self.items)
         for row in rows if by < 0 else reversed(rows):
-            target = row - 1 if by < 0 else row + 2
-            self.beginMoveRows(QModelIndex(), row, row, QModelIndex(), target)
-            self.items.insert(row + by, self.items.pop(row))
-            self._rows = None
-            self.endMoveRows()
+            moved[row], moved[row + by] = moved[row + by], moved[row]
+        self._reorder(moved)
+
+    def place(self, items: Sequence[QueueItem], row: int) -> None:
+        """Put entries, in the order that they have, in front of a row."""
+        keys = {item.key for item in items}
+        placed = [item for item in self.items if item.key in keys]
+        above = [item for item in self.items[:row] if item.key not in keys]
+        below = [item for item in self.items[row:] if item.key not in keys]
+        self._reorder(above + placed + below)
+
+    def _reorder(self, items: Sequence[QueueItem]) -> None:
+        """Take the same entries in another order, in one step; selection and cursor go with theirs."""
+        self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        theirs = [self.items[index.row()] for index in before]
+        self.items[:] = items
+        self._rows = None
+        after = [self.index(self.row_of(item), index.column()) for item, index in zip(theirs, before, strict=True)]
+        self.changePersistentIndexList(before, after)
+        self.layoutChanged.emit()
         self.changed.emit()
 
     def item(self, key: int) -> QueueItem | None:
@@ -166,6 +222,12 @@ class QueueModel(QAbstractTableModel):
         if row >= 0:
             self.dataChanged.emit(self.index(row, 0), self.index(row, len(Column) - 1))
         if keep:
+            self.changed.emit()
+
+    def show_changes(self, items: Sequence[QueueItem]) -> None:
+        """Let views show many entries anew at once."""
+        if rows := [row for item in items if (row := self.row_of(item)) >= 0]:
+            self.dataChanged.emit(self.index(min(rows), 0), self.index(max(rows), len(Column) - 1))
             self.changed.emit()
 
     def show_default_model(self, name: str) -> None:
@@ -222,7 +284,7 @@ class QueueModel(QAbstractTableModel):
 
     def _tip(self, item: QueueItem, column: Column) -> str:
         if column is Column.STATE and (item.reason or item.warnings):
-            return "\n".join([*([item.reason] if item.reason else []), *item.warnings])
+            return "\n".join(map(in_words, [*([item.reason] if item.reason else []), *item.warnings]))
         if item.output is not None and item.state not in (State.WAITING, State.FAILED):
             return f"{item.path}\n→ {item.output}"
         return str(item.path)

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QContextMenuEvent, QKeySequence, QPainter, QPaintEvent, QPalette
+from PySide6.QtGui import (
+    QAction,
+    QContextMenuEvent,
+    QDragEnterEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -19,9 +28,10 @@ from PySide6.QtWidgets import (
 
 from .palette import bad, good, secondary
 from .queue_item import ENDED, FILM, QueueItem, State
-from .queue_model import ITEM_ROLE, THUMBNAIL_WH, Column, QueueModel
+from .queue_model import ITEM_ROLE, ROWS_MIME, THUMBNAIL_WH, Column, QueueModel
 
 ROW_PX = 52
+NAME_PX = 180  # the least for thumbnail and name; in a narrow window the other columns are scrolled to
 BAR_PX = 104  # what a film's progress needs
 
 
@@ -106,6 +116,9 @@ class QueueView(QTableView):
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)  # of its own rows; files are the window's
+        self.setDefaultDropAction(Qt.DropAction.MoveAction)
+        self.setDragDropOverwriteMode(False)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setIconSize(QSize(*THUMBNAIL_WH))
@@ -117,7 +130,8 @@ class QueueView(QTableView):
         columns.setHighlightSections(False)
         columns.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         columns.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        columns.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
+        columns.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Fixed)
+        columns.sectionResized.connect(self._fit_name)
         columns.setMinimumSectionSize(50)
         self.fit_columns()
         self._name_cell, self._state_cell = _NameCell(self), _StateCell(self)
@@ -174,8 +188,10 @@ class QueueView(QTableView):
 
     def selected(self) -> list[QueueItem]:
         """Return the selected entries, from top to bottom."""
-        rows = sorted({index.row() for index in self.selectionModel().selectedRows()})
-        return [self.queue.items[row] for row in rows if row < len(self.queue.items)]
+        rows: set[int] = set()
+        for stretch in self.selectionModel().selection():  # whole rows; one by one, ten thousand would be felt
+            rows.update(range(stretch.top(), stretch.bottom() + 1))
+        return [self.queue.items[row] for row in sorted(rows) if row < len(self.queue.items)]
 
     def is_selected(self, item: QueueItem) -> bool:
         """Say whether an entry is selected."""
@@ -189,7 +205,9 @@ class QueueView(QTableView):
 
     def refresh_actions(self) -> None:
         """Enable what can be done with what is selected."""
-        items = self.selected()
+        self._refresh_actions(self.selected())
+
+    def _refresh_actions(self, items: list[QueueItem]) -> None:
         one = items[0] if len(items) == 1 else None
         for action in (self.up_action, self.down_action):
             action.setEnabled(bool(items))
@@ -203,8 +221,9 @@ class QueueView(QTableView):
         self.reason_action.setEnabled(one is not None and bool(one.reason))
 
     def _tell_selection(self) -> None:
-        self.refresh_actions()
-        self.selection_changed.emit(self.selected())
+        items = self.selected()
+        self._refresh_actions(items)
+        self.selection_changed.emit(items)
 
     def _tell_current(self, current: QModelIndex, previous: QModelIndex) -> None:
         if current.row() != previous.row() or not current.isValid():
@@ -222,6 +241,21 @@ class QueueView(QTableView):
             menu.addActions(list(group))
             menu.addSeparator()
         menu.exec(event.globalPos())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._fit_name()
+
+    def _fit_name(self) -> None:
+        """Give the name what the other columns leave."""
+        others = sum(self.columnWidth(column) for column in Column if column is not Column.NAME)
+        self.setColumnWidth(Column.NAME, max(NAME_PX, self.viewport().width() - others))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        if event.mimeData().hasFormat(ROWS_MIME):
+            super().dragEnterEvent(event)
+        else:
+            event.ignore()  # the window takes files
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         super().paintEvent(event)

@@ -27,7 +27,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cgconv.runtime.events import DataSetChecked, FilesProgressed, SamplesSaved, TrainProgressed, TrainStarted
+from cgconv.runtime.events import (
+    CheckpointSaved,
+    DataSetChecked,
+    FilesProgressed,
+    SamplesSaved,
+    TrainProgressed,
+    TrainStarted,
+)
 
 from .buttons import tool_button
 from .palette import curve_colors, secondary
@@ -179,8 +186,12 @@ class TrainPage(QWidget):
         super().__init__(parent)
         self._runs = runs
         self._run: Path | None = None
-        self._is_running = False
+        self.has_checkpoint = False  # the run that is shown
+        self._is_through = False
         self._is_checked = False
+        self._is_preset_picked = False
+        self._can_train = True
+        self.is_running = False
         self._curves: dict[str, tuple[list[float], list[float], Any]] = {}  # Any: pyqtgraph's lines
         self._plot: Any = None  # pyqtgraph's widget, made with the first point
         self.a = FolderBox(self.tr("From: pictures like yours"), self.tr("Drop a folder of photographs here"))
@@ -222,6 +233,8 @@ class TrainPage(QWidget):
         self.resume.clicked.connect(self._resume_other)
         self.pause.clicked.connect(self._pause)
         self.use.clicked.connect(self._use)
+        self.out.textChanged.connect(self._refresh)
+        self.preset.activated.connect(self._keep_preset)
         self._show_directions()
         self._refresh()
 
@@ -287,7 +300,7 @@ class TrainPage(QWidget):
             lines.append(f"{mark}{finding.get('sentence', '')} {finding.get('advice', '')}".strip())
         lines.append(self.tr("Preset {name}: {reason}.").format(name=checked.preset, reason=checked.preset_reason))
         self.findings.setText("\n".join(lines))
-        if self.preset.findData(checked.preset) >= 0:
+        if self.preset.findData(checked.preset) >= 0 and not self._is_preset_picked:
             self.preset.setCurrentIndex(self.preset.findData(checked.preset))
         self._refresh()
 
@@ -301,7 +314,8 @@ class TrainPage(QWidget):
         """Show how the training goes."""
         match event:
             case TrainStarted():
-                self._run = event.out
+                self._cut_curves(0 if event.out != self._run else event.images_seen)
+                self._run, self._is_through, self.has_checkpoint = event.out, False, event.images_seen > 0
                 self.status.setText(
                     self.tr("Learning on {device} in {precision}: the first numbers come soon …").format(
                         device=event.device, precision=event.precision
@@ -316,6 +330,8 @@ class TrainPage(QWidget):
                     )
                 )  # fmt: skip
                 self._add_points(event.images_seen, event.losses)
+            case CheckpointSaved():
+                self.has_checkpoint = True
             case SamplesSaved():
                 self.samples.show_grid(event.path)
             case FilesProgressed():
@@ -325,9 +341,15 @@ class TrainPage(QWidget):
 
     def show_end(self, sentence: str) -> None:
         """Say how the training ended."""
-        self._is_running = False
+        self.is_running = False
         self.status.setText(sentence)
         self._refresh()
+
+    def show_through(self, sentence: str) -> None:
+        """Say that nothing is left to learn; the next start is another run."""
+        self._is_through = True
+        self._name_run()
+        self.show_end(sentence)
 
     def show_note(self, sentence: str) -> None:
         """Say how it goes with something that is no training."""
@@ -335,15 +357,22 @@ class TrainPage(QWidget):
 
     def show_missing(self, sentence: str) -> None:
         """Say what has to be installed before anything can be trained."""
+        self._can_train = False
         self.findings.setText(sentence)
-        self.start.setEnabled(False)
-        self.resume.setEnabled(False)
-        self._is_checked = False
+        self._refresh()
 
     def _folders_changed(self) -> None:
         self._is_checked = False
-        self.findings.clear()
-        a, b = self.a.folder, self.b.folder
+        if self._can_train:
+            self.findings.clear()
+        self._name_run()
+        if self.a.folder is not None and self.b.folder is not None and self._can_train:
+            self._check.start()
+        self._refresh()
+
+    def _name_run(self) -> None:
+        """Put the next run into a folder of its own, called as what it learns."""
+        b = self.b.folder
         if b is not None:
             name = re.sub(r"[^\w.+-]", "-", b.name) or "model"
             out, number = self._runs / name, 1
@@ -351,9 +380,9 @@ class TrainPage(QWidget):
                 number += 1
                 out = self._runs / f"{name}-{number}"
             self.out.setText(str(out))
-        if a is not None and b is not None:
-            self._check.start()
-        self._refresh()
+
+    def _keep_preset(self) -> None:
+        self._is_preset_picked = True
 
     def _emit_check(self) -> None:
         a, b = self.a.folder, self.b.folder
@@ -370,23 +399,33 @@ class TrainPage(QWidget):
 
     def _start(self) -> None:
         a, b, out = self.a.folder, self.b.folder, self.out.text().strip()
+        if self._is_paused():
+            self._go_on(Path(out))
+            return
         if a is None or b is None or not out:
             return
-        is_paused = self._run is not None and str(self._run) == out
         settings = WATCHING
         if self.epochs.value() > 0:
             settings = (*settings, ("optimizer.epochs", str(self.epochs.value())), ("optimizer.images", "0"))
         names = self.a.name.text() or "a", self.b.name.text() or "b"
-        self._begin(Training(a, b, *names, Path(out), self.preset.currentData() or "", settings, is_paused))
+        self._begin(Training(a, b, *names, Path(out), self.preset.currentData() or "", settings, False))
 
     def _resume_other(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, self.tr("The run's folder"), str(self._runs))
         if chosen:
             self.out.setText(chosen)
-            self._begin(Training(Path(), Path(), "a", "b", Path(chosen), "", (), True))
+            self._go_on(Path(chosen))
+
+    def _go_on(self, run: Path) -> None:
+        """Continue a run: everything else stands in its checkpoint."""
+        self._begin(Training(Path(), Path(), "", "", run, "", (), True))
+
+    def _is_paused(self) -> bool:
+        is_shown = self._run is not None and str(self._run) == self.out.text().strip()
+        return is_shown and self.has_checkpoint and not self._is_through
 
     def _begin(self, training: Training) -> None:
-        self._is_running = True
+        self.is_running = True
         self.status.setText(self.tr("Getting ready …"))
         self._refresh()
         self.start_wanted.emit(training)
@@ -402,14 +441,22 @@ class TrainPage(QWidget):
             self.model_wanted.emit(self._run, self.direction.currentData(), name)
 
     def _refresh(self) -> None:
-        is_paused = self._run is not None and str(self._run) == self.out.text().strip()
-        self.start.setText(self.tr("&Go on") if is_paused and not self._is_running else self.tr("&Start training"))
-        self.start.setEnabled(not self._is_running and (self._is_checked or is_paused))
-        self.pause.setEnabled(self._is_running)
-        self.resume.setEnabled(not self._is_running)
-        self.use.setEnabled(self._run is not None and not self._is_running)
+        can_begin = self._can_train and not self.is_running
+        has_out = bool(self.out.text().strip())
+        self.start.setText(self.tr("&Go on") if self._is_paused() and can_begin else self.tr("&Start training"))
+        self.start.setEnabled(can_begin and (self._is_paused() or (self._is_checked and has_out)))
+        self.pause.setEnabled(self.is_running)
+        self.resume.setEnabled(can_begin)
+        self.use.setEnabled(self.has_checkpoint and not self.is_running)
         for widget in (self.a, self.b, self.preset, self.epochs, self.out):
-            widget.setEnabled(not self._is_running)
+            widget.setEnabled(not self.is_running)
+
+    def _cut_curves(self, images_seen: int) -> None:
+        """Take back what is being learned again, or, from 0 on, another run's curves."""
+        for xs, ys, line in self._curves.values():
+            while xs and xs[-1] > images_seen:
+                xs.pop(), ys.pop()
+            line.setData(xs, ys)
 
     def _add_points(self, images_seen: int, losses: Mapping[str, float]) -> None:
         if self._plot is None:

@@ -13,7 +13,7 @@ from cgconv.runtime.protocol import read_event, request_line
 
 LINES_BUDGET_S = 0.008  # a burst of answers is taken in slices, so that the window can move in between
 STARTS_ALLOWED, STARTS_WITHIN_S = 5, 20.0
-LAST_WORDS_MS = 3000
+LAST_WORDS_S = 9.0  # a little more than the worker gives what it is doing: a training saves its state
 
 
 class WorkerProcess(QObject):
@@ -60,10 +60,10 @@ class WorkerProcess(QObject):
         """Return the child's process id, 0 where there is none."""
         return int(self._process.processId()) if self._process is not None else 0
 
-    def close(self) -> None:
-        """Let the child finish what cannot be left half done, at most a few seconds, then end it."""
+    def stop(self) -> None:
+        """Tell the child to finish what cannot be left half done, and to end; does not wait for it."""
         self._is_stopping = True
-        process, self._process = self._process, None
+        process = self._process
         if process is None:
             return
         process.readyReadStandardOutput.disconnect()
@@ -71,7 +71,11 @@ class WorkerProcess(QObject):
         process.finished.disconnect()
         process.errorOccurred.disconnect()
         process.closeWriteChannel()
-        if not process.waitForFinished(LAST_WORDS_MS):
+
+    def wait(self, until: float) -> None:
+        """Wait until the stopped child has ended, or until a moment of time.monotonic(); then it is killed."""
+        process, self._process = self._process, None
+        if process is not None and not process.waitForFinished(max(1, round((until - time.monotonic()) * 1000))):
             process.kill()
             process.waitForFinished(1000)
 

@@ -151,6 +151,7 @@ class ImportModel:
     name: str = ""
     value_range: str = ""
     bgr: bool = False
+    part: str = ""  # which generator of a checkpoint
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,10 @@
             <source>The preview failed; the log says more.</source>
             <translation>预览失败，详情见日志。</translation>
         </message>
+        <message>
+            <source>The training stopped unexpectedly before its first checkpoint; the log says more.</source>
+            <translation>训练在保存第一个检查点之前意外停止；详情见日志。</translation>
+        </message>
     </context>
     <context>
         <name>CompareView</name>
@@ -381,6 +385,10 @@
         <message>
             <source>Last used</source>
             <translation>上次使用</translation>
+        </message>
+        <message>
+            <source>Preparing the GPU for {size}: {phase}, {seconds} s</source>
+            <translation>正在为 {size} 准备 GPU：{phase}，{seconds} 秒</translation>
         </message>
     </context>
     <context>
@@ -1143,6 +1151,104 @@ or press Add files.</source>
         <message>
             <source>{count} pictures a second</source>
             <translation>每秒 {count} 张</translation>
+        </message>
+    </context>
+    <context>
+        <name>ImportDialog</name>
+        <message>
+            <source>Import {name}</source>
+            <translation>导入 {name}</translation>
+        </message>
+        <message>
+            <source>Name</source>
+            <translation>名称</translation>
+        </message>
+        <message>
+            <source>Values of its pictures</source>
+            <translation>图片数值范围</translation>
+        </message>
+        <message>
+            <source>Find out</source>
+            <translation>自动判断</translation>
+        </message>
+        <message>
+            <source>Blue comes first (BGR)</source>
+            <translation>蓝色在前（BGR）</translation>
+        </message>
+        <message>
+            <source>The only one</source>
+            <translation>唯一的一个</translation>
+        </message>
+        <message>
+            <source>Which generator</source>
+            <translation>哪个生成器</translation>
+        </message>
+    </context>
+    <context>
+        <name>reasons</name>
+        <message>
+            <source>{path} is not a picture that can be read, or it is damaged</source>
+            <translation>{path} 不是可读取的图片，或已损坏</translation>
+        </message>
+        <message>
+            <source>{path} is empty</source>
+            <translation>{path} 是空文件</translation>
+        </message>
+        <message>
+            <source>{path} is damaged or cut off: {detail}</source>
+            <translation>{path} 已损坏或不完整：{detail}</translation>
+        </message>
+        <message>
+            <source>{path} exists already</source>
+            <translation>{path} 已存在</translation>
+        </message>
+        <message>
+            <source>{path}: this file is no longer there</source>
+            <translation>{path}：文件已不存在</translation>
+        </message>
+        <message>
+            <source>{path}: this is not a film that can be read</source>
+            <translation>{path}：不是可读取的视频</translation>
+        </message>
+        <message>
+            <source>{path}: there is no film in this file</source>
+            <translation>{path}：文件中没有视频</translation>
+        </message>
+        <message>
+            <source>{path}: this holds sound and no film</source>
+            <translation>{path}：只有声音，没有视频</translation>
+        </message>
+        <message>
+            <source>{path}: no frame of this film can be decoded</source>
+            <translation>{path}：视频中没有任何一帧可以解码</translation>
+        </message>
+        <message>
+            <source>{path}: there is no frame between the given start and end</source>
+            <translation>{path}：在指定的起止时间之间没有任何一帧</translation>
+        </message>
+        <message>
+            <source>{path}: the disk is full, or the file may not grow further</source>
+            <translation>{path}：磁盘已满，或文件不能再增大</translation>
+        </message>
+        <message>
+            <source>{path}: no permission to write here</source>
+            <translation>{path}：没有写入此处的权限</translation>
+        </message>
+        <message>
+            <source>{path} cannot be written: {detail}</source>
+            <translation>{path} 无法写入：{detail}</translation>
+        </message>
+        <message>
+            <source>{path} does not fit into memory</source>
+            <translation>{path} 太大，内存放不下</translation>
+        </message>
+        <message>
+            <source>{path}: a web page saved under a model's name (download the file itself)</source>
+            <translation>{path}：这是以模型名保存的网页（请下载文件本身）</translation>
+        </message>
+        <message>
+            <source>there is already a model named {name}; remove it first or choose another name</source>
+            <translation>已有名为 {name} 的模型；请先删除它或另取名称</translation>
         </message>
     </context>
 </TS>
