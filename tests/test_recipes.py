@@ -186,7 +186,9 @@ ROWS = {  # the paper's ablation (table 4): weights, and passes through generato
     "one side alone": ({"gan_ba": 0.0, "cycle": 0.0}, 1, 3),
     "with identity": ({"identity": 5.0}, 6, 6),
     "with identity of a": ({"identity_a": 5.0}, 5, 6),
-}
+    "each side its own weights": ({"gan_ab": 3.0, "gan_ba": 0.5, "cycle_a": 7.0, "cycle_b": 2.0, "identity_a": 1.5,
+                                   "identity_b": 4.0}, 6, 6),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -272,6 +274,54 @@ def test_wgan_gp_adds_its_penalty_ten_times(arithmetic: Arithmetic) -> None:
         assert float(losses[f"penalty_{side}"]) == pytest.approx(float(penalty.detach()), rel=1e-4)
         total = total + 0.5 * (judge(fake).mean() - judge(real).mean()) + 10 * penalty
     assert close(gradients(judges), gradients_of(total, judges))
+
+
+@pytest.mark.parametrize("recipe_name", [RecipeName.PIX2PIX, RecipeName.CUT])
+def test_penalties_of_one_sided_recipes_are_their_formulas(arithmetic: Arithmetic, recipe_name: RecipeName) -> None:
+    loss = LossConfig(gan=GanLoss.WGAN_GP, history=0, penalty=3.0, r1=2.0, r1_every=4)
+    recipe = build(tiny(recipe_name, loss=loss, contrast=ContrastConfig(patches=8, features=4)), arithmetic)
+    a, b = pictures()
+    losses = recipe.step(a, b, Moment(0, 0.0))
+    judge = recipe.networks["discriminator"].requires_grad_(True)
+    real, fake = b, recipe.generators.ab(a).detach()
+    if recipe_name is RecipeName.PIX2PIX:  # a picture beside its translation
+        real, fake = torch.cat([a, real], 1), torch.cat([a, fake], 1)
+
+    def slope(x: torch.Tensor) -> torch.Tensor:
+        x = x.clone().requires_grad_()
+        return torch.autograd.grad(judge(x).sum(), x, create_graph=True)[0]
+
+    share = torch.rand(1, 1, 1, 1, generator=torch.Generator().manual_seed(0))
+    penalty = (slope(share * real + (1 - share) * fake).norm() - 1) ** 2
+    r1 = 0.5 * slope(real).square().sum()
+    assert float(losses["penalty"]) == pytest.approx(float(penalty.detach()), rel=1e-4)
+    assert float(losses["r1"]) == pytest.approx(float(r1.detach()), rel=1e-4)
+    total = 0.5 * (judge(fake).mean() - judge(real).mean()) + 3 * penalty + 2 * 4 * r1
+    assert close(gradients(judge), gradients_of(total, judge))
+
+
+def test_adam_is_its_formula_with_each_parts_rate_and_decays(arithmetic: Arithmetic) -> None:
+    options = OptimizerConfig(learning_rate=0.01, discriminator_learning_rate=0.02, last_rate=0.1, beta1=0.6, beta2=0.9)
+    torch.manual_seed(0)
+    recipe = build_recipe(tiny(optimizer=options), arithmetic)
+    parts = {
+        recipe.generators.ab.stem[1].weight: 0.01, recipe.generators.ab.head[1].weight: 0.01 * 0.1,
+        recipe.networks["discriminators"].b.body[0].weight: 0.02,
+        recipe.networks["discriminators"].b.body[-1].bias: 0.02 * 0.1,
+    }  # fmt: skip
+    wanted = {weight: weight.detach().clone() for weight in parts}
+    mean, square = dict.fromkeys(parts, 0.0), dict.fromkeys(parts, 0.0)
+    for step in (1, 2, 3):
+        for weight, rate in parts.items():
+            weight.grad = torch.randn_like(weight)
+            mean[weight] = 0.6 * mean[weight] + 0.4 * weight.grad
+            square[weight] = 0.9 * square[weight] + 0.1 * weight.grad**2
+            down = (mean[weight] / (1 - 0.6**step)) / ((square[weight] / (1 - 0.9**step)).sqrt() + 1e-8)
+            wanted[weight] -= rate * down
+        for optimizer in recipe.optimizers:
+            optimizer.step()
+    for weight, value in wanted.items():
+        assert torch.allclose(weight, value, atol=1e-6)
 
 
 def test_grid_and_patch_losses_count_with_their_weights(arithmetic: Arithmetic) -> None:
