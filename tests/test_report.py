@@ -131,6 +131,12 @@ def test_a_curve_goes_through_its_points() -> None:
     assert texts[:6] == ["0", "2", "4", "6", "8", "10"]
 
 
+def test_large_values_are_written_out() -> None:
+    """KID on untrained pictures stood there as 1.23e+03."""
+    shown = chart("KID", "", [Curve("x", [(0, 2318.4), (50, 1234.5)]), Curve("y", [(0, 0.25), (50, 0.0002)])], most=50)
+    assert re.findall(r"<b>([^<]+)</b>", shown)[-2:] == ["1,234", "0.0002"]
+
+
 def test_noise_is_smoothed_over_a_faint_copy_and_spikes_leave_the_chart() -> None:
     points = [(float(x), 1.0 + (x % 2)) for x in range(250)]
     points[100] = (100.0, 1e6)

@@ -89,7 +89,9 @@ def chart(title: str, note: str, curves: Sequence[Curve], *, most: float) -> str
         else:
             parts.append(_line(shown, frame, f"{curve.look} {color}"))
             read.append({"name": curve.name, "points": [[x, float(f"{y:.4g}")] for x, y in shown]})
-        legend.append(f'<span class="{curve.look} {color}">{html.escape(curve.name)} <b>{shown[-1][1]:.3g}</b></span>')
+        legend.append(
+            f'<span class="{curve.look} {color}">{html.escape(curve.name)} <b>{number(shown[-1][1])}</b></span>'
+        )
     data = html.escape(json.dumps({"most": frame.most, "from": LEFT, "to": WIDTH - RIGHT, "curves": read}))
     name = html.escape(title)
     return (
@@ -140,6 +142,11 @@ def _ticks(low: float, high: float) -> list[float]:
     step *= next(factor for factor in (1, 2, 5, 10) if spread / (step * factor) <= 6)
     first = math.ceil(low / step - 1e-9)
     return [round(step * at, 10) for at in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def number(value: float) -> str:
+    """Return a value as people read it: three digits, all of a large one's, never 1.2e+03."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _short(value: float) -> str:

@@ -23,7 +23,7 @@ import torch
 from cgconv.runtime.errors import UsageError
 from cgconv.runtime.images import write_atomically
 
-from .chart import Curve, Look, chart
+from .chart import Curve, Look, chart, number
 
 METRICS, CONFIG, ENVIRONMENT, SAMPLES, REPORT = (
     "metrics.jsonl", "config.json", "environment.json", "samples", "report.html",
@@ -171,7 +171,7 @@ def _numbers(evaluations: Sequence[Line], sides: Mapping[str, str]) -> str:
         for name, found in rows.items()
     )
     return (
-        f"<p>After {line['images_seen']:,} images. Best score so far {best['metrics']['score']:.3g}, after"
+        f"<p>After {line['images_seen']:,} images. Best score so far {number(best['metrics']['score'])}, after"
         f" {best['images_seen']:,} images (lower is better).</p>"
         f'<div class="wide"><table><tr><td></td>{head}</tr>{body}</table></div>'
         f"<small>{html.escape(line.get('protocol', ''))}</small>"
@@ -179,7 +179,7 @@ def _numbers(evaluations: Sequence[Line], sides: Mapping[str, str]) -> str:
 
 
 def _cell(value: float | None) -> str:
-    return "<td></td>" if value is None else f"<td>{value:.3g}</td>" if abs(value) < 100 else f"<td>{value:.0f}</td>"
+    return "<td></td>" if value is None else f"<td>{number(value)}</td>"
 
 
 def _measures(evaluations: Sequence[Line], sides: Mapping[str, str], most: float) -> str:
