@@ -189,6 +189,8 @@ def with_settings(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:  #
         (values[section] if section else values)[name] = value
         if setting.option == "--learning-rate" and given["discriminator_learning_rate"] is None:
             values[section]["discriminator_learning_rate"] = value
+        if setting.option == "--epochs" and given["images"] is None:
+            values[section]["images"] = 0  # which would go before them
     made: TrainConfig = config_from_dict(values)
     return made
 
@@ -196,6 +198,8 @@ def with_settings(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:  #
 def refuse_idle(config: TrainConfig, given: dict[str, Any]) -> None:  # Any: option values
     """Raise click.UsageError where an option was given that would do nothing."""
     there = {setting.option for setting in SETTINGS if given[parameter(setting)] is not None}
+    if given["epochs"] is not None and given["images"]:
+        raise click.UsageError("--epochs: no effect beside --images")
     for options, path, values in ONLY_WITH:
         section, _, name = path.rpartition(".")
         value = str(getattr(getattr(config, section) if section else config, name))

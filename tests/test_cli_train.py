@@ -149,6 +149,7 @@ def test_presets_are_shown_in_full_and_options_go_before_them(capfd: pytest.Capt
     assert (fastcut["optimizer"]["epochs"], fastcut["optimizer"]["decay"]) == (200, 0.25)  # 150 + 50
     cut = shown(capfd, "--recipe", "cut")
     assert (cut["contrast"]["weight"], cut["contrast"]["identity"], cut["optimizer"]["init"]) == (1, True, "xavier")
+    assert shown(capfd, "--preset", "quick", "--epochs", "5")["optimizer"]["images"] == 0, "or epochs would not count"
     for name in ("quick", "small-data", "compact"):
         assert shown(capfd, "--preset", name) != classic
     assert main(["train", "--preset", "list"]) == 0
@@ -169,6 +170,7 @@ def test_what_does_not_fit_together_is_a_sentence(tmp_path: Path, capfd: pytest.
             ["--recipe", "pix2pix", "--blocks", "6", "--no-skip", "--dry-run"],
             "--blocks, --skip: no effect with kind unet",
         ),
+        (["--epochs", "3", "--images", "50", "--dry-run"], "--epochs: no effect beside --images"),
         (["--decay", "0.1", "--schedule", "step", "--dry-run"], "--decay: no effect with schedule step"),
         (["--resume", str(tmp_path / "run"), "--preset", "quick"], "--preset cannot be changed"),
         (["--resume", str(tmp_path / "run")], "no such checkpoint"),
