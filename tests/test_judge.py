@@ -21,6 +21,8 @@ from cgconv.runtime.model_file import write_model
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
+from test_evaluate import mean_of_picture  # noqa: E402
+
 from cgconv.trainer.checkpoint import load_checkpoint  # noqa: E402
 from cgconv.trainer.comparison import compare_model, compare_run  # noqa: E402
 from cgconv.trainer.config import (  # noqa: E402
@@ -36,6 +38,7 @@ from cgconv.trainer.config import (  # noqa: E402
     TrainConfig,
 )
 from cgconv.trainer.data import Source, open_pairs  # noqa: E402
+from cgconv.trainer.judge import Judge  # noqa: E402
 from cgconv.trainer.metrics import sliced_wasserstein  # noqa: E402
 from cgconv.trainer.report import read_metrics  # noqa: E402
 from cgconv.trainer.train import train  # noqa: E402
@@ -126,6 +129,22 @@ def test_the_page_and_tensorboard_show_the_evaluations(run: tuple[Path, list[Any
 
 def names(sources: list[Source]) -> set[str]:
     return {source.path.name for source in sources}
+
+
+def test_scores_by_other_features_are_not_compared(data: Path, tmp_path: Path) -> None:
+    """A distance of about 1 would have stayed the best state for ever beside KIDs in the hundreds."""
+    write_best = {"kept": [{"file": "best-00000004.pt", "score": 0.9, "images_seen": 4}]}
+    (tmp_path / "best.json").write_text(json.dumps(write_best))
+    (tmp_path / "best-00000004.pt").touch()
+    config = tiny(data, tmp_path)
+    by_distance = Judge(config, open_pairs(config))
+    features = mean_of_picture(tmp_path / "means.onnx", shape=["n", 3, "h", "w"])
+    config = replace(config, evaluation=replace(config.evaluation, features=str(features)))
+    by_kid = Judge(config, open_pairs(config))
+    by_kid.load_state(by_kid.state())
+    assert not by_kid.best.wants(250.0, 8), "the same features go on"
+    by_kid.load_state(by_distance.state())
+    assert by_kid.best.wants(250.0, 8)
 
 
 def test_what_is_held_out_is_never_trained_on(data: Path, tmp_path: Path) -> None:

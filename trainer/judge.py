@@ -101,11 +101,19 @@ class Judge:
 
     def state(self) -> dict[str, Any]:  # Any: plain values
         """Return what a checkpoint must hold."""
-        return self.watch.state()
+        return {**self.watch.state(), "scored_by": self._scored_by}
 
     def load_state(self, state: Mapping[str, Any]) -> None:  # Any: as above
-        """Go on where `state` was taken."""
+        """Go on where `state` was taken. With other features the best states are chosen anew: scores differ in kind."""
         self.watch.load_state(state)
+        if state.get("scored_by", self._scored_by) != self._scored_by:
+            self.best.kept = []
+
+    @property
+    def _scored_by(self) -> str:
+        """What decides the score, as far as it may change in a run: the features."""
+        settings = self.config.evaluation
+        return f"{Path(settings.features).name} {settings.feature_range}" if settings.features else ""
 
 
 def translators_of(
