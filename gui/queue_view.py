@@ -189,7 +189,8 @@ class QueueView(QTableView):
     def selected(self) -> list[QueueItem]:
         """Return the selected entries, from top to bottom."""
         rows: set[int] = set()
-        for stretch in self.selectionModel().selection():  # whole rows; one by one, ten thousand would be felt
+        selection = self.selectionModel().selection()
+        for stretch in map(selection.at, range(selection.count())):  # whole rows; one by one would be felt
             rows.update(range(stretch.top(), stretch.bottom() + 1))
         return [self.queue.items[row] for row in sorted(rows) if row < len(self.queue.items)]
 
@@ -232,6 +233,7 @@ class QueueView(QTableView):
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802
         self.refresh_actions()
         menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for group in (
             (self.result_action, self.folder_action),
             (self.options_action, self.shared_action),

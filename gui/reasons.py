@@ -24,6 +24,7 @@ REASONS = (
     QT_TRANSLATE_NOOP("reasons", "{path}: the disk is full, or the file may not grow further"),
     QT_TRANSLATE_NOOP("reasons", "{path}: no permission to write here"),
     QT_TRANSLATE_NOOP("reasons", "{path} cannot be written: {detail}"),
+    QT_TRANSLATE_NOOP("reasons", "{path}: cannot be written ({detail})"),
     QT_TRANSLATE_NOOP("reasons", "{path} does not fit into memory"),
     QT_TRANSLATE_NOOP("reasons", "{path}: a web page saved under a model's name (download the file itself)"),
     QT_TRANSLATE_NOOP("reasons", "there is already a model named {name}; remove it first or choose another name"),
@@ -32,7 +33,7 @@ REASONS = (
 
 def in_words(reason: str) -> str:
     """Return a reason in the window's language, where it is a known one."""
-    for template in REASONS:
+    for template in map(str, REASONS):
         if found := _pattern(template).fullmatch(reason):
             return QCoreApplication.translate("reasons", template).format(**found.groupdict())
     return reason

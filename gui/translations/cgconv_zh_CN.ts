@@ -1250,5 +1250,9 @@ or press Add files.</source>
             <source>there is already a model named {name}; remove it first or choose another name</source>
             <translation>已有名为 {name} 的模型；请先删除它或另取名称</translation>
         </message>
+        <message>
+            <source>{path}: cannot be written ({detail})</source>
+            <translation>{path}：无法写入（{detail}）</translation>
+        </message>
     </context>
 </TS>
