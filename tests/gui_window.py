@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import pytest
@@ -16,57 +17,161 @@ from cgconv.runtime.model_file import write_model
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 pytest.importorskip("PySide6.QtWidgets", exc_type=ImportError)  # the library may be there, what it needs missing
 
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtCore import QMimeData, QObject, QPoint, QPointF, Qt, QTimer, QUrl, Slot
+from PySide6.QtGui import (
+    QDesktopServices,
+    QDragEnterEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QImage,
+)
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMenu, QScrollArea, QWidget
 
 from cgconv.gui.app import App
 from cgconv.gui.queue_item import QueueItem, State
 
 PATIENCE_S = 90.0
+Dialog = TypeVar("Dialog", bound=QWidget)
+CTRL = Qt.KeyboardModifier.ControlModifier
+LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
+NO_KEY = Qt.KeyboardModifier.NoModifier
 
 
 class Window:
     """The program, and a user's hands."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, size_wh: tuple[int, int] | None = (1280, 800)) -> None:
         self.app = App(home)
-        self.app.window.resize(1280, 800)
+        if size_wh is not None:
+            self.app.window.resize(*size_wh)
         self.app.open([])
         self.page = self.app.convert
         self.items = self.app.queue.items
 
     def drop(self, paths: Sequence[Path], on: QWidget | None = None) -> None:
-        """Drag files over a widget (the window) and let go."""
-        widget = on or self.app.window
+        """Drag files over a widget (the window) and let go; Qt finds what lies under the mouse."""
         data = QMimeData()
         data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-        at = widget.rect().center()
-        buttons, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-        enter = QDragEnterEvent(at, Qt.DropAction.CopyAction, data, buttons, none)
-        QApplication.sendEvent(widget, enter)
-        assert enter.isAccepted()
-        drop = QDropEvent(QPointF(at), Qt.DropAction.CopyAction, data, buttons, none)
-        QApplication.sendEvent(widget, drop)
-        assert drop.isAccepted()
+        data.setText("\n".join(map(str, paths)))  # file managers send that, too
+        widget = on or self.app.window
+        assert self.drag(data, widget, widget.rect().center(), Qt.DropAction.CopyAction), f"{widget} takes no files"
 
-    def click(self, widget: QWidget, at: QPoint | None = None) -> None:
-        """Click with the mouse; what is disabled or out of sight cannot be clicked."""
+    def drag(self, data: QMimeData, widget: QWidget, at: QPoint, action: Qt.DropAction) -> bool:
+        """Drag something over a place in a widget and let go; say whether it was taken."""
+        surface = widget.window().windowHandle()
+        place = widget.mapTo(widget.window(), at)
+        enter = QDragEnterEvent(place, action, data, LEFT, NO_KEY)
+        QApplication.sendEvent(surface, enter)
+        move = QDragMoveEvent(place, action, data, LEFT, NO_KEY)
+        move.setAccepted(enter.isAccepted())  # as Qt does: entering speaks for moving where nothing else is said
+        QApplication.sendEvent(surface, move)
+        drop = QDropEvent(QPointF(place), action, data, LEFT, NO_KEY)
+        if move.isAccepted():
+            QApplication.sendEvent(surface, drop)
+        return move.isAccepted() and drop.isAccepted()
+
+    def click(self, widget: QWidget, at: QPoint | None = None, button: Qt.MouseButton = LEFT,
+              modifier: Qt.KeyboardModifier = NO_KEY, *, twice: bool = False) -> None:  # fmt: skip
+        """Click with the mouse; what is disabled, covered or out of sight cannot be clicked."""
         assert widget.isEnabled(), f"{widget.accessibleName() or widget.objectName()} is disabled"
         assert widget.isVisible()
-        QTest.mouseClick(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at or QPoint())
+        for area in self.app.window.findChildren(QScrollArea) if widget.window() is self.app.window else ():
+            if area.isAncestorOf(widget):
+                area.ensureWidgetVisible(widget)  # as the wheel does
+        act = QTest.mouseDClick if twice else QTest.mouseClick
+        window = widget.window()
+        act(window.windowHandle(), button, modifier, widget.mapTo(window, at or widget.rect().center()))
 
-    def click_row(self, row: int) -> None:
+    def click_row(self, row: int, button: Qt.MouseButton = LEFT, modifier: Qt.KeyboardModifier = NO_KEY, *,
+                  twice: bool = False) -> None:  # fmt: skip
         """Click a row of the queue."""
         view = self.page.queue_view
         rect = view.visualRect(self.app.queue.index(row, 0))
-        self.click(view.viewport(), rect.center())
+        self.click(view.viewport(), rect.center(), button, modifier, twice=twice)
 
-    def key(self, widget: QWidget, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+    def ask_row(self, row: int, words: str) -> None:
+        """Open the menu of a row with the mouse's other button, and click an entry of it."""
+        QTest.qWait(QApplication.doubleClickInterval() + 50)  # a second click would be taken for a double one
+        chosen = self.choose(words)
+        self.click_row(row, RIGHT)
+        self.wait(lambda: chosen, "for the menu")
+
+    def check(self, box: QWidget) -> None:
+        """Click the little square of a check box."""
+        self.click(box, QPoint(8, box.height() // 2))
+
+    def key(self, widget: QWidget, key: Qt.Key, modifier: Qt.KeyboardModifier = NO_KEY) -> None:
         """Press a key where the cursor is in `widget`."""
+        assert widget.isEnabled()
+        assert widget.isVisible()
         widget.setFocus()
         QTest.keyClick(widget, key, modifier)
+
+    def type(self, line: QLineEdit, text: str) -> None:
+        """Type a text in place of the one that is there."""
+        assert line.isEnabled()
+        assert line.isVisible()
+        line.setFocus()
+        QTest.keyClick(line, Qt.Key.Key_A, CTRL)
+        QTest.keyClicks(line, text)
+
+    def when(self, find: Callable[[], object], act: Callable[[], None]) -> list[bool]:
+        """Act as soon as something is there, also while a menu or dialog holds the program; the list fills then."""
+        acted: list[bool] = []
+        timer = QTimer(self.app, interval=30)
+
+        def look() -> None:
+            if find():
+                timer.stop()
+                try:
+                    act()
+                    acted.append(True)
+                except BaseException:
+                    for holding in (QApplication.activePopupWidget(), QApplication.activeModalWidget()):
+                        if holding is not None:
+                            holding.close()
+                    raise
+
+        timer.timeout.connect(look)
+        timer.start()
+        return acted
+
+    def choose(self, words: str) -> list[bool]:
+        """Click an entry of the menu that opens next."""
+
+        def act() -> None:
+            menu = QApplication.activePopupWidget()
+            assert isinstance(menu, QMenu)
+            entry = next(action for action in menu.actions() if action.text().startswith(words))
+            assert entry.isEnabled(), f"{words} is disabled"
+            QTest.mouseClick(menu, LEFT, NO_KEY, menu.actionGeometry(entry).center())
+
+        return self.when(lambda: isinstance(QApplication.activePopupWidget(), QMenu), act)
+
+    def answer_file_dialog(self, answer: str) -> None:
+        """Paste a file's or folder's name into the file dialog that opens next, and press Enter."""
+
+        def act() -> None:
+            dialog = QApplication.activeModalWidget()  # named: PySide forgets the child of what nobody holds
+            line = dialog.findChild(QLineEdit, "fileNameEdit")
+            QGuiApplication.clipboard().setText(answer)  # while one is typed, the dialog goes from folder to folder
+            QTest.keyClick(line, Qt.Key.Key_A, CTRL)
+            QTest.keyClick(line, Qt.Key.Key_V, CTRL)
+            QTest.keyClick(line, Qt.Key.Key_Return)
+
+        self.when(lambda: isinstance(QApplication.activeModalWidget(), QFileDialog), act)
+
+    def dialog(self, kind: type[Dialog]) -> Dialog:
+        """Wait for a dialog of this kind and return it."""
+        self.wait(lambda: any(isinstance(one, kind) and one.isVisible() for one in QApplication.topLevelWidgets()),
+                  f"for a {kind.__name__}")  # fmt: skip
+        return next(one for one in QApplication.topLevelWidgets() if isinstance(one, kind) and one.isVisible())
+
+    def go_to(self, number: int) -> None:
+        """Go to a page: Ctrl and its number."""
+        QTest.keyClick(self.app.window, getattr(Qt.Key, f"Key_{number}"), CTRL)
 
     def wait(self, condition: Callable[[], object], what: str = "") -> None:
         """Let the window live until something is so."""
@@ -84,12 +189,24 @@ class Window:
         self.wait(lambda: self.page.gallery.chosen, "for models")
 
     def wait_until_idle(self) -> None:
-        """Wait until nothing is being translated."""
-        self.wait(lambda: self.app.conversion.phase == "idle", "for the end")
+        """Wait until nothing is being translated: Start can be pressed, Cancel cannot."""
+        self.wait(lambda: self.page.start.isEnabled() and not self.page.cancel.isEnabled(), "for the end")
+
+    def wait_for_preview(self) -> None:
+        """Wait until the translation is shown at full resolution."""
+        self.wait(lambda: self.page.preview.status.text().startswith("Full resolution"), "for the preview")
 
     def states(self) -> list[State]:
         """Return the entries' states, from top to bottom."""
         return [item.state for item in self.items]
+
+    def cell(self, row: int, column: int) -> str:
+        """Return what a cell of the table shows."""
+        return str(self.app.queue.index(row, column).data() or "")
+
+    def names(self) -> list[str]:
+        """Return the files' names without suffix, from top to bottom."""
+        return [item.path.stem for item in self.items]
 
     def named(self, name: str) -> QueueItem:
         """Return the entry of this file name."""
@@ -122,6 +239,33 @@ def window(qapp: QApplication, tmp_path: Path, models: Path) -> object:
     opened = Window(tmp_path / "home")
     yield opened
     opened.close()
+
+
+class Opened(QObject):
+    """Stands where the desktop would open files and show folders."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paths: list[str] = []
+
+    @Slot(QUrl)
+    def take(self, url: QUrl) -> None:
+        """Take note of what is to be opened."""
+        self.paths.append(url.toLocalFile())
+
+
+@pytest.fixture
+def opened() -> object:
+    """What the desktop is asked to open."""
+    taking = Opened()
+    QDesktopServices.setUrlHandler("file", taking, "take")
+    yield taking
+    QDesktopServices.unsetUrlHandler("file")
+
+
+def picture_of(widget: QWidget) -> QImage:
+    """Return what a widget shows."""
+    return widget.grab().toImage()
 
 
 def make_pictures(folder: Path, count: int, size_hw: tuple[int, int] = (48, 64)) -> list[Path]:

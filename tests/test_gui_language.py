@@ -11,11 +11,12 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-from gui_window import models  # noqa: F401  # a fixture
+from gui_window import Window, make_pictures, models  # noqa: F401  # a fixture
 from PySide6.QtCore import QCoreApplication, QTranslator
 from PySide6.QtWidgets import QApplication
 
-from cgconv.gui.app import TRANSLATIONS, App, install_language
+from cgconv.gui.app import TRANSLATIONS, install_language
+from cgconv.gui.reasons import REASONS
 
 ROOT = Path(__file__).parent.parent
 
@@ -67,16 +68,33 @@ def test_the_window_is_chinese_where_that_is_chosen(qapp: QApplication, models: 
         pytest.skip("translations are compiled when cgconv is installed")
     before = set(qapp.findChildren(QTranslator))
     install_language(qapp, "zh_CN")
-    app = App(tmp_path / "home")
+    opened = Window(tmp_path / "home")
     try:
-        assert app.convert.start.text().startswith("开始")
-        assert app.window.navigation.item(1).text() == "训练"
-        app.convert.show_count(3)
-        assert app.convert.count.text() == "3 个文件"
+        assert opened.page.start.text().startswith("开始")
+        assert opened.app.window.navigation.item(1).text() == "训练"
+        broken = tmp_path / "broken.png"
+        broken.write_bytes(b"no picture at all")
+        opened.drop([broken, *make_pictures(tmp_path, 2)])
+        opened.wait_for_files(3)
+        assert opened.page.count.text() == "3 个文件"
+        opened.wait(lambda: opened.named("broken.png").reason, "for the look at it")
+        opened.click_row(opened.app.queue.row_of(opened.named("broken.png")))
+        assert opened.page.reason.text() == f"{broken} 不是可读取的图片，或已损坏"  # the runtime said it in English
     finally:
-        app.close()
+        opened.close()
         for translator in set(qapp.findChildren(QTranslator)) - before:
             QCoreApplication.removeTranslator(translator)
+
+
+def test_known_reasons_are_the_runtimes_own_words() -> None:
+    """A sentence that the runtime no longer says would be shown in English, unnoticed."""
+    sources = [
+        path.read_text(encoding="utf-8") for folder in ("runtime", "cli") for path in (ROOT / folder).glob("*.py")
+    ]
+    said = re.sub(r'"\s+f?"', "", "".join(sources))  # a string over several lines
+    for template in REASONS:
+        for words in re.split(r"\{\w+\}", template):
+            assert words.strip(": ") in said, template
 
 
 def test_english_counts_one_file_and_two_files(qapp: QApplication) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -41,7 +42,7 @@ def display() -> Iterator[str]:
     server.wait(10)
 
 
-def test_files_dragged_from_another_program_come_out_translated(
+def test_files_dragged_from_another_program_are_put_in_order_and_come_out_translated(
     display: str, tmp_path: Path, models: Path
 ) -> None:  # fmt: skip
     pictures = make_pictures(tmp_path / "photos", 2)
@@ -57,6 +58,16 @@ def test_files_dragged_from_another_program_come_out_translated(
         )
         return ran.stdout.strip()
 
+    def drag(start: tuple[int, int], *way: tuple[int, int]) -> None:
+        """Press the button, move step by step, as a hand does, and let go."""
+        xdotool("mousemove", *start)
+        xdotool("mousedown", 1)
+        for place in way:
+            xdotool("mousemove", *place)
+            time.sleep(0.1)
+        time.sleep(0.5)
+        xdotool("mouseup", 1)
+
     log = (tmp_path / "log").open("w")
     source = [sys.executable, str(Path(__file__).with_name("drag_source.py")), *map(str, pictures)]
     programs = [
@@ -67,15 +78,15 @@ def test_files_dragged_from_another_program_come_out_translated(
         _wait(lambda: xdotool("search", "--onlyvisible", "--name", "^cgconv$"), "the program's window")
         _wait(lambda: xdotool("search", "--onlyvisible", "--name", "files to drag"), "the other window")
         time.sleep(1)  # until both have drawn themselves and listen
-        xdotool("mousemove", 1400, 180)
-        xdotool("mousedown", 1)
-        for x in (1395, 1380, 1340, 1200, 900, 600, 500, 495, 490):  # step by step, as a hand does
-            xdotool("mousemove", x, 300)
-            time.sleep(0.1)
-        time.sleep(0.5)
-        xdotool("mouseup", 1)
+        drag((1400, 180), *((x, 300) for x in (1395, 1380, 1340, 1200, 900, 600, 500, 495, 490)))
         queue = tmp_path / "config" / "cgconv" / "queue.jsonl"
-        _wait(lambda: queue.exists() and len(queue.read_text().splitlines()) == 2, "the files in the queue")
+
+        def queued() -> list[str]:
+            return [Path(json.loads(line)["path"]).name for line in queue.read_text().splitlines()]
+
+        _wait(lambda: queue.exists() and queued() == ["photo0.png", "photo1.png"], "the files in the queue")
+        drag((250, 139), *((250, y) for y in (136, 130, 120, 100, 80, 70, 66)))  # the second row above the first
+        _wait(lambda: queued() == ["photo1.png", "photo0.png"], "the rows in the other order")
         results = [path.with_name(f"{path.stem}.alpha.png") for path in pictures]
         start = (WINDOW_WH[0] - 264, WINDOW_WH[1] - 32)  # the first of three buttons in the lower right corner
         xdotool("mousemove", *start)
