@@ -106,6 +106,19 @@ def test_a_run_reports_samples_and_checkpoints_and_ends_after_its_epochs(folders
     assert json.loads((tmp_path / "run" / "config.json").read_text())["generator"]["width"] == 4
 
 
+def test_threads_are_those_asked_for(folders: Folders, tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    config = tiny(folders, tmp_path / "run")
+    try:
+        for wanted in (1, 2):
+            events = train(replace(config, run=replace(config.run, threads=wanted)), threading.Event())
+            next(events)
+            assert torch.get_num_threads() == wanted
+            events.close()  # type: ignore[attr-defined]  # a generator
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_learning_moves_colors_from_one_domain_to_the_other(folders: Folders, tmp_path: Path) -> None:
     config = tiny(folders, tmp_path / "run", epochs=25.0, learning_rate=2e-3, discriminator_learning_rate=2e-3)
     config = replace(config, loss=replace(config.loss, identity=0.0, cycle=1.0))
