@@ -74,6 +74,11 @@ def test_a_checkerboard_stands_out_and_noise_does_not(stride: int) -> None:
     assert stride_peak(plain + board) > 3 * stride_peak(plain)
 
 
+def test_flat_pictures_have_no_checkerboard() -> None:
+    """Nothing over nothing: the score of a run whose outputs had become flat was no number."""
+    assert stride_peak(np.full((2, 64, 64, 3), 128, np.uint8)) == 1
+
+
 def test_reinhard_gives_a_picture_the_reference_colors() -> None:
     images, reference = textures(2, seed=0, smooth=3), textures(4, seed=1, smooth=2, shift=30)
     moved = reinhard(images, reference)

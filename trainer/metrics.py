@@ -127,6 +127,7 @@ def stride_peak(images: Images, stride: int = 4) -> float:
     gray = gray[:, :height, :width]
     window = np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
     power = (np.abs(np.fft.fft2((gray - gray.mean((1, 2), keepdims=True)) * window)) ** 2).mean(0)  # H×W
+    floor = 1e-4 * float((window**2).sum())  # the power of a hundredth of a grey level: flat pictures have none
     ratios = []
     for row in range(stride):
         for column in range(stride):
@@ -135,7 +136,7 @@ def stride_peak(images: Images, stride: int = 4) -> float:
             y, x = row * height // stride, column * width // stride
             ys, xs = np.arange(y - 8, y + 9) % height, np.arange(x - 8, x + 9) % width
             around = power[np.ix_(ys, xs)]
-            ratios.append(around[7:10, 7:10].max() / np.median(around))
+            ratios.append((around[7:10, 7:10].max() + floor) / (np.median(around) + floor))
     return float(np.mean(ratios))
 
 
