@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -108,18 +109,27 @@ def capabilities(device: str) -> list[str]:
 
 def version() -> str:
     """Return OpenVINO's version."""
-    import openvino
-
-    return str(openvino.__version__)
+    return str(_openvino().__version__)
 
 
 @functools.cache
 def _core() -> Any:  # Any: an openvino.Core
     try:
-        import openvino
+        return _openvino().Core()
     except ImportError as error:
         raise MissingError(f"OpenVINO cannot be loaded ({error}): pip install openvino") from error
-    return openvino.Core()
+
+
+def _openvino() -> Any:  # Any: the module openvino
+    """Import OpenVINO without its telemetry. Raises ImportError.
+
+    Each import reports itself to Google Analytics, unasked, from a forked process (openvino_telemetry 2025.2). A fork
+    of a process with threads may never get to its end: a window's workers left such processes behind.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # "not to be had": a stub is taken
+    import openvino
+
+    return openvino
 
 
 def _device_name(device: str) -> str:
