@@ -107,7 +107,7 @@ class DiscriminatorConfig:
         """Side of the smallest pictures that it can judge: a PatchGAN's last two layers need 3×3 features."""
         match self.kind:
             case DiscriminatorKind.PATCH:
-                return 3 * 2**self.layers
+                return 3 << self.layers  # halved once a layer
             case DiscriminatorKind.PATCH_94:
                 return 32  # 2×2 features in its last norm
             case DiscriminatorKind.PIXEL:
