@@ -14,7 +14,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from cgconv.runtime.errors import DataError, UsageError  # noqa: E402
-from cgconv.trainer.choices import GeneratorKind, Preprocess, RecipeName  # noqa: E402
+from cgconv.trainer.choices import GeneratorKind, Padding, Preprocess, RecipeName  # noqa: E402
 from cgconv.trainer.config import (  # noqa: E402
     DataConfig,
     DiscriminatorConfig,
@@ -25,6 +25,7 @@ from cgconv.trainer.config import (  # noqa: E402
 )
 from cgconv.trainer.data import Pairs, images_to_tensor, open_pairs, resized, tensor_to_images  # noqa: E402
 from cgconv.trainer.folders import find_domains  # noqa: E402
+from cgconv.trainer.networks import build_generator  # noqa: E402
 
 
 def paint(path: Path, value: int, *, height: int = 40, width: int = 48) -> None:
@@ -85,6 +86,31 @@ def test_a_runs_length_in_pictures_goes_before_epochs(folders: tuple[Path, Path]
     data = DataConfig(a=folders[0], b=folders[1], crop=32, load=0)
     assert open_pairs(TrainConfig(data=data, optimizer=OptimizerConfig(images=17))).images_total == 17
     assert open_pairs(TrainConfig(data=data, optimizer=OptimizerConfig(epochs=1.5))).images_total == 9
+
+
+def test_white_pictures_do_not_blow_gradients_up(folders: tuple[Path, Path]) -> None:
+    for path in folders[0].iterdir():
+        cv2.imwrite(str(path), np.full((40, 48, 3), 255, np.uint8))
+    white, other = pairs_of(folders).batch(0)
+    assert set(np.unique(levels(white))) == {254, 255}
+    assert np.array_equal(levels(other), levels(pairs_of(folders).batch(0)[1]))  # noise is the seed's, too
+
+    torch.manual_seed(0)
+    network = build_generator(GeneratorConfig(blocks=6, width=4, padding=Padding.WRAP))
+
+    def largest_gradient(images: torch.Tensor) -> float:
+        network.zero_grad()
+        network(images).square().mean().backward()
+        return max(float(weight.grad.abs().max()) for weight in network.parameters() if weight.grad is not None)
+
+    usual = largest_gradient(torch.rand(1, 3, 32, 32) * 2 - 1)
+    assert largest_gradient(white) < 20 * usual
+    assert largest_gradient(torch.ones(1, 3, 32, 32)) > 1e6 * usual  # what the noise is for
+
+
+def test_pictures_with_content_come_without_noise(folders: tuple[Path, Path]) -> None:
+    batch = levels(pairs_of(folders, crop=40).batch(0)[0])
+    assert np.array_equal(batch[0, :, 0, 2], np.arange(40))  # rows, as painted
 
 
 def test_the_same_picture_number_gives_the_same_crops_whatever_came_before(folders: tuple[Path, Path]) -> None:
@@ -292,8 +318,10 @@ def test_transparent_pictures_lie_on_white_and_deep_ones_are_rounded(tmp_path: P
     cv2.imwrite(str(tmp_path / "a" / "y.png"), np.full((40, 40, 3), 257 * 77, np.uint16))
     pairs = pairs_of((tmp_path / "a", tmp_path / "a"), serial=True)
     white = [round(value * 128 / 255 + 255 * 127 / 255) for value in (200, 0, 0)]
-    assert levels(pairs.batch(0)[0])[0, 0, 0].tolist() == white
-    assert levels(pairs.batch(1)[0])[0, 0, 0].tolist() == [77, 77, 77]
+    for number, wanted in ((0, white), (1, [77, 77, 77])):  # flat crops come with noise of one level
+        image = levels(pairs.batch(number)[0])[0].astype(int)
+        assert np.abs(image - wanted).max() == 1
+        assert np.median(image, axis=(0, 1)).tolist() == wanted
 
 
 def test_pictures_survive_the_way_through_a_tensor() -> None:

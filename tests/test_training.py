@@ -183,7 +183,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(folders: Folders, tmp_p
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     at = load_checkpoint(killed)["steps"]
-    assert 8 <= at < 120
+    assert 4 <= at < 120  # the eighth step's may have been on its way
     with (killed / "metrics.jsonl").open("a") as file:
         file.write('{"event": "TrainProgressed", "step": 119, "los')  # as a kill in the middle of a write leaves it
     resume = [sys.executable, "-m", "cgconv.cli", "train", "--resume", str(killed)]
