@@ -19,6 +19,7 @@ pytest.importorskip("PySide6.QtWidgets", exc_type=ImportError)  # the library ma
 
 from PySide6.QtCore import QMimeData, QObject, QPoint, QPointF, Qt, QTimer, QUrl, Slot
 from PySide6.QtGui import (
+    QContextMenuEvent,
     QDesktopServices,
     QDragEnterEvent,
     QDragMoveEvent,
@@ -93,9 +94,12 @@ class Window:
 
     def ask_row(self, row: int, words: str) -> None:
         """Open the menu of a row with the mouse's other button, and click an entry of it."""
-        QTest.qWait(QApplication.doubleClickInterval() + 50)  # a second click would be taken for a double one
+        self.click_row(row)
         chosen = self.choose(words)
-        self.click_row(row, RIGHT)
+        view = self.page.queue_view
+        at = view.visualRect(self.app.queue.index(row, 0)).center()
+        asked = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, view.viewport().mapToGlobal(at))
+        QApplication.sendEvent(view.viewport(), asked)
         self.wait(lambda: chosen, "for the menu")
 
     def check(self, box: QWidget) -> None:
