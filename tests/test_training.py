@@ -177,7 +177,8 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(folders: Folders, tmp_p
     deadline = time.monotonic() + 200
     while process.poll() is None and time.monotonic() < deadline:
         metrics = killed / "metrics.jsonl"
-        if metrics.exists() and metrics.read_text().count("TrainProgressed") >= 9 and (killed / "checkpoint.pt").exists():
+        reports = metrics.read_text().count("TrainProgressed") if metrics.exists() else 0
+        if reports >= 9 and (killed / "checkpoint.pt").exists():
             break
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
