@@ -50,6 +50,7 @@ class Window:
         self.app.open([])
         self.page = self.app.convert
         self.items = self.app.queue.items
+        self.wait(self.app.window.isActiveWindow, "for the window: keys go to the active one")
 
     def drop(self, paths: Sequence[Path], on: QWidget | None = None) -> None:
         """Drag files over a widget (the window) and let go; Qt finds what lies under the mouse."""
@@ -57,6 +58,7 @@ class Window:
         data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
         data.setText("\n".join(map(str, paths)))  # file managers send that, too
         widget = on or self.app.window
+        assert widget.isVisible()
         assert self.drag(data, widget, widget.rect().center(), Qt.DropAction.CopyAction), f"{widget} takes no files"
 
     def drag(self, data: QMimeData, widget: QWidget, at: QPoint, action: Qt.DropAction) -> bool:
