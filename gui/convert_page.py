@@ -151,6 +151,8 @@ class ConvertPage(QWidget):
         self.model_information = QPushButton(self.tr("Information"))
         self.remove_model = QPushButton(self.tr("Remove"))
         self.remove_model.setAccessibleName(self.tr("Remove this model"))
+        for button in (self.model_information, self.remove_model):  # until there is a model to speak of
+            button.setEnabled(False)
         self.presets = QComboBox()
         self.presets.setAccessibleName(self.tr("Preset"))
         self.presets.setMinimumContentsLength(12)

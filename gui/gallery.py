@@ -23,7 +23,7 @@ from .texts import bytes_in_words, speed_in_words
 
 MODEL_SUFFIXES = frozenset({".onnx", ".pth", ".pt", ".ckpt", ".safetensors"})
 INFO_ROLE = int(Qt.ItemDataRole.UserRole)
-CARD_WH = (156, 166)
+CARD_W = 184
 PICTURE_H = 88
 
 
@@ -89,7 +89,7 @@ class _Card(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:  # noqa: N802
         height = PICTURE_H + 4 * option.fontMetrics.lineSpacing() + 18
-        return QSize(CARD_WH[0], height)
+        return QSize(CARD_W, height)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from cgconv.runtime.events import CachesMeasured
 
-from .texts import bytes_in_words
+from .texts import bytes_in_words, folder_in_words
 
 
 class SettingsPage(QWidget):
@@ -68,7 +68,7 @@ class SettingsPage(QWidget):
         form.addRow("", self.language_note)
         self.language_note.hide()
         models = QGroupBox(self.tr("Models"))
-        self.models_folder = QLabel(str(models_folder))
+        self.models_folder = QLabel(folder_in_words(models_folder))
         self.models_folder.setTextInteractionFlags(self.language_note.textInteractionFlags())
         self.open_models = QPushButton(self.tr("Show the model folder"))
         self.model = QComboBox()
@@ -156,8 +156,8 @@ class SettingsPage(QWidget):
         }  # fmt: skip
         parts = [f"{names.get(name, name)}: {bytes_in_words(size)}" for name, size in sorted(measured.bytes.items())]
         total = bytes_in_words(sum(measured.bytes.values()))
-        self.caches.setText(self.tr("{size} in {folder}").format(size=total, folder=measured.folder)
-                            + ("\n" + ", ".join(parts) if parts else ""))  # fmt: skip
+        where = self.tr("{size} in {folder}").format(size=total, folder=folder_in_words(measured.folder))
+        self.caches.setText("\n".join([where, *filter(None, [", ".join(parts)])]))
         self._caches_folder = measured.folder
         self.open_caches.setEnabled(True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import QCoreApplication
 
 
@@ -19,6 +21,12 @@ def size_in_words(size_wh: tuple[int, int] | None, seconds: float | None) -> str
         return ""
     pixels = f"{size_wh[0]}×{size_wh[1]}"
     return f"{pixels}, {duration(seconds)}" if seconds is not None else pixels
+
+
+def folder_in_words(folder: Path) -> str:
+    """Return ~/Pictures for a folder in the user's home, another's whole path."""
+    home = Path.home()
+    return str(Path("~") / folder.relative_to(home)) if folder.is_relative_to(home) else str(folder)
 
 
 def bytes_in_words(count: int) -> str:

@@ -36,7 +36,8 @@ def main() -> None:
         for language, appearance, scale in VARIANTS:
             environment = {
                 **os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_SCALE_FACTOR": str(scale),
-                "XDG_CONFIG_HOME": str(Path(home) / "config"), "XDG_CACHE_HOME": str(Path(home) / "cache"),
+                "HOME": home, "XDG_CONFIG_HOME": f"{home}/.config", "XDG_CACHE_HOME": f"{home}/.cache",
+                "XDG_DATA_HOME": f"{home}/.local/share",
             }  # fmt: skip
             arguments = [str(folder), language, appearance, str(scale), str(media)]
             subprocess.run([sys.executable, __file__, *arguments], env=environment, check=True)
@@ -103,12 +104,13 @@ def take(folder: Path, language: str, appearance: str, scale: int, media: Path) 
         app = App(Path(home))
         app.open([])
         app.window.resize(*SIZE_WH)
+        page = app.convert
+        wait(lambda: page.gallery.chosen)
+        wait(lambda: all(model.megapixels_per_second for model in page.gallery.gallery.models))
         shoot("empty")
         app.add_paths([media])
-        page = app.convert
-        wait(lambda: len(app.queue.items) > 1 and page.gallery.chosen)
+        wait(lambda: len(app.queue.items) > 1)
         wait(lambda: all(item.size_wh for item in app.queue.items))
-        wait(lambda: all(model.megapixels_per_second for model in page.gallery.gallery.models))
         wait(lambda: page.preview.view._translated is not None)
         page.options.exists.setCurrentIndex(1)  # other variants have been here before
         page.start.click()
