@@ -316,7 +316,7 @@ class Conversion(QObject):
                     item.progress = min(1.0, event.frames_done / event.frames)
             case events.JobWarned():
                 item.warnings.append(event.message)
-                self.warned.emit(f"{item.path.name}: {event.message}")
+                self.warned.emit(_about(item.path, event.message))
             case events.JobFinished():
                 item.state, item.output, item.progress = State.DONE, event.output, 1.0
                 item.slow_stage = max(event.stage_seconds, key=event.stage_seconds.__getitem__, default="")
@@ -326,7 +326,7 @@ class Conversion(QObject):
             case events.JobFailed():
                 item.state, item.reason, item.seconds_left = State.FAILED, event.reason, None
                 item.output = event.output
-                self.warned.emit(f"{item.path}: {event.reason}")
+                self.warned.emit(_about(item.path, event.reason))
         self.item_changed.emit(item)
         if not self._tell.isActive():  # adding up a long queue on every event would be felt
             self._tell.start()
@@ -355,3 +355,8 @@ def _go_together(one: QueueItem, other: QueueItem) -> bool:
         and one.settled_model == other.settled_model
         and one.settled_options == other.settled_options
     )
+
+
+def _about(path: Path, words: str) -> str:
+    """Return a line for the log that names the file, once."""
+    return words if path.name in words else f"{path}: {words}"
