@@ -151,8 +151,8 @@ class ConvertPage(QWidget):
         self.model_information = QPushButton(self.tr("Information"))
         self.remove_model = QPushButton(self.tr("Remove"))
         self.remove_model.setAccessibleName(self.tr("Remove this model"))
-        for button in (self.model_information, self.remove_model):  # until there is a model to speak of
-            button.setEnabled(False)
+        for of_model in (self.model_information, self.remove_model):  # until there is one to speak of
+            of_model.setEnabled(False)
         self.presets = QComboBox()
         self.presets.setAccessibleName(self.tr("Preset"))
         self.presets.setMinimumContentsLength(12)

@@ -290,7 +290,7 @@ def roughened(image: Image, random: np.random.Generator) -> Image:
     if image.std(axis=(0, 1)).max() > FLAT_LEVELS:
         return image
     noise = random.integers(-1, 2, image.shape, dtype=np.int16)
-    return np.clip(image + noise, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image + noise, 0, 255), np.uint8)
 
 
 def resized(image: Image, config: DataConfig, *, multiple: int = 4, smallest_px: int = 0) -> Image:
