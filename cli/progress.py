@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -182,7 +183,7 @@ class PlainShow:
     """Plain lines on standard error, a few a second at most."""
 
     def __init__(self, kind: str, write: Callable[[str], None] | None = None) -> None:
-        self._write = write or (lambda line: click.echo(line, err=True))
+        self._write_line = write or (lambda line: click.echo(line, err=True))
         self._summary = Summary(kind)
         self._last_line = float("-inf")
 
@@ -226,6 +227,9 @@ class PlainShow:
 
     def wait(self, sentence: str) -> None:
         pass
+
+    def _write(self, line: str) -> None:
+        self._write_line(printable(line))
 
     def _is_time(self, every_s: float) -> bool:
         now = time.monotonic()
@@ -298,7 +302,7 @@ class LiveShow:
                 pass
 
     def note(self, sentence: str) -> None:
-        self._console.print(sentence)
+        self._console.print(printable(sentence))
 
     def wait(self, sentence: str) -> None:
         self.note(sentence)
@@ -401,7 +405,15 @@ def place(outputs: list[Path]) -> str:
 
 def shortened(name: str, length: int = 32) -> str:
     """Return a name that leaves room for the numbers beside it."""
+    name = printable(name)
     return name if len(name) <= length else f"{name[: length - 12]}…{name[-11:]}"
+
+
+def printable(line: str) -> str:
+    r"""Return a line with its control characters spelt out: names may hold \n, or \x1b, which moves the cursor."""
+    return "".join(
+        char.encode("unicode_escape").decode() if unicodedata.category(char) in ("Cc", "Cs") else char for char in line
+    )
 
 
 def _why_skipped(skips: list[JobSkipped]) -> str:

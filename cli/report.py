@@ -80,8 +80,11 @@ class Report:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if error is not None and self._values["error"] is None:
-            reason = str(error) if isinstance(error, CgconvError) else f"{type(error).__name__}: {error}"
-            self._values["error"] = {"reason": reason, "exit_code": getattr(error, "exit_code", 1)}
+            if isinstance(error, KeyboardInterrupt):  # the second one; the first ends a batch in order
+                self._values["error"] = {"reason": "stopped at once", "exit_code": 130}
+            else:
+                reason = str(error) if isinstance(error, CgconvError) else f"{type(error).__name__}: {error}"
+                self._values["error"] = {"reason": reason, "exit_code": getattr(error, "exit_code", 1)}
         if self._path is not None:
             self._values["jobs"] = [job for _, job in sorted(self._jobs.items())]
             text = json.dumps(finite(self._values), indent=1, default=str) + "\n"

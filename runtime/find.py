@@ -50,6 +50,9 @@ class Findings:
     own_results: int = 0  # results of an earlier run, left alone
 
 
+SPECIAL = "this is no regular file, and is not opened"
+
+
 def find_files(
     inputs: Sequence[str | Path],
     kind: Kind,
@@ -84,7 +87,9 @@ def find_files(
             for file in _walk(path, kind, results, leave_out, found):
                 _take(FoundFile(file, path), seen, found)
             continue
-        if results.has_source(path, named_files):
+        if _is_special(path):
+            found.refused.append((path, SPECIAL))
+        elif results.has_source(path, named_files):
             found.own_results += 1
         elif path.suffix.lower() in SUFFIXES[kind]:
             _take(FoundFile(path, None), seen, found)
@@ -194,12 +199,15 @@ def _walk(folder: Path, kind: Kind, results: _ResultNames, leave_out: Path | Non
             continue
         folders = [entry.name for entry in entries if entry.is_dir()]
         names = [entry.name for entry in entries if not entry.is_dir()]
+        special = {entry.name for entry in entries if not entry.is_dir() and _is_special(entry)}
         around = {name.lower() for name in names} | {Path(name).stem.lower() for name in names}
         for name in names:
             suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  # ten thousand names a second
             if suffix not in suffixes:
                 found.ignored += 1
                 found.other_kind += any(suffix in others for others in SUFFIXES.values())
+            elif name in special:
+                found.refused.append((folder_now / name, SPECIAL))
             elif results.source_name(name) in around:
                 found.own_results += 1
             else:
@@ -211,6 +219,11 @@ def _walk(folder: Path, kind: Kind, results: _ResultNames, leave_out: Path | Non
                 found.own_results += 1
             else:
                 waiting.append(folder_now / name)
+
+
+def _is_special(file: Path | os.DirEntry[str]) -> bool:
+    """Say whether what is there is a pipe, a socket or a device, which could keep a reader waiting for ever."""
+    return not file.is_file() and Path(file).exists()
 
 
 def _take(file: FoundFile, seen: set[str], found: Findings) -> None:

@@ -125,6 +125,8 @@ def plan_jobs(inputs: Sequence[str | Path], options: BatchOptions) -> JobList:
         raise UsageError(_nothing_found(inputs, found, options.kind))
     if options.out is not None and options.out.is_file() and not _out_is_a_name(found.files, options):
         raise UsageError(f"{options.out}: this is a file, expected a folder for the results (--out)")
+    if options.out is not None and any(_key(file.path) == _key(options.out) for file in found.files):
+        raise UsageError(f"{options.out}: this is the input itself, expected another name for the result (--out)")
     jobs = plan_files(found.files, options)
     jobs.notes = _notes(found, options.kind)
     for path, reason in found.refused:
@@ -459,11 +461,21 @@ def _notes(found: Findings, kind: Kind) -> list[str]:
     notes = []
     if found.ignored:
         other = Kind.FILM if kind is Kind.PICTURE else Kind.PICTURE
-        of_those = f", {_count(found.other_kind, other)} among them: use {COMMANDS[other]}" if found.other_kind else ""
-        files = "1 file that is" if found.ignored == 1 else f"{found.ignored} files that are"
-        notes.append(f"ignored {files} no {PLURALS[kind]}{of_those}")
+        if found.ignored == found.other_kind:
+            notes.append(f"left {_count(found.other_kind, other)} to {COMMANDS[other]}")
+        else:
+            files = (
+                f"1 file that is no {kind}"
+                if found.ignored == 1
+                else f"{found.ignored} files that are no {PLURALS[kind]}"
+            )
+            of_those = (
+                f", {_count(found.other_kind, other)} among them: use {COMMANDS[other]}" if found.other_kind else ""
+            )
+            notes.append(f"ignored {files}{of_those}")
     if found.own_results:
-        notes.append(f"left alone {found.own_results} results of earlier runs")
+        results = "1 result" if found.own_results == 1 else f"{found.own_results} results"
+        notes.append(f"left alone {results} of earlier runs")
     return notes
 
 

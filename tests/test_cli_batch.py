@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from cgconv.cli.main import main
+from cgconv.cli.report import Report
 from cgconv.runtime.doctor import unchanging_model
 
 
@@ -154,6 +155,15 @@ def test_the_report_is_written_when_the_command_fails(tmp_path: Path, model: str
     options = ["--model", model, "--device", "gpu:9", "--report", str(report)]
     assert main(["images", str(tmp_path / "a.png"), *options]) == 3
     assert json.loads(report.read_text(encoding="utf-8"))["error"]["exit_code"] == 3
+
+
+def test_the_report_of_a_run_that_was_stopped_at_once_says_so(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), Report(tmp_path / "report.json", {}):
+        raise KeyboardInterrupt
+    assert json.loads((tmp_path / "report.json").read_text())["error"] == {
+        "reason": "stopped at once",
+        "exit_code": 130,
+    }
 
 
 def test_a_report_that_cannot_be_written_is_said_before_the_work(

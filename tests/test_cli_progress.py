@@ -123,3 +123,11 @@ with open_show(as_json=False, kind="film") as show:
     assert "50/100 frames · 25.0 a second · 2.0 s left · slowest: encode" in text
     assert "[bold]careful" in text
     assert "broken [/b]" in text
+
+
+def test_names_cannot_break_lines_or_move_the_cursor() -> None:
+    name = Path("a\nb\x1b[2J.png")
+    lines = shown(
+        "picture", BatchPlanned(1, 0), JobStarted(0, name, name), JobFinished(0, name, Path("c.png"), 1.0, {})
+    )
+    assert lines[0] == r"[1/1] a\nb\x1b[2J.png → c.png"

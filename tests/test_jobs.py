@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -96,6 +97,12 @@ def test_with_out_results_keep_their_names_there(tmp_path: Path) -> None:
 def test_out_may_name_the_one_result_itself(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg")
     assert outputs(plan_jobs([tmp_path / "a.jpg"], replace(PICTURES, out=tmp_path / "b.jpg")), tmp_path) == ["b.jpg"]
+
+
+def test_out_may_not_name_the_input(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    with pytest.raises(UsageError, match="this is the input itself"):
+        plan_jobs([tmp_path / "a.jpg"], replace(PICTURES, out=tmp_path / "a.jpg"))
 
 
 def test_two_folders_into_one_out_do_not_mix(tmp_path: Path) -> None:
@@ -255,6 +262,24 @@ def test_hidden_and_foreign_files_in_folders_are_ignored_and_counted(tmp_path: P
     jobs = plan_jobs([tmp_path], PICTURES)
     assert len(jobs) == 1
     assert jobs.notes == ["ignored 2 files that are no pictures, 1 film among them: use cgconv video"]
+
+
+def test_a_film_beside_pictures_is_left_to_its_command(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "clip.mp4")
+    assert plan_jobs([tmp_path], PICTURES).notes == ["left 1 film to cgconv video"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipes_are_named_and_never_opened(tmp_path: Path) -> None:
+    touch(tmp_path, "photos/a.jpg")
+    for name in ("photos/pipe.jpg", "pipe"):
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "photos" / "link.jpg").symlink_to(tmp_path / "pipe")
+    jobs = plan_jobs([tmp_path / "photos", tmp_path / "pipe"], PICTURES)
+    assert [(job.input.name, job.problem) for job in jobs] == [
+        ("a.jpg", None),
+        *((name, "this is no regular file, and is not opened") for name in ("link.jpg", "pipe.jpg", "pipe")),
+    ]
 
 
 def test_a_folder_of_films_says_which_command_to_use(tmp_path: Path) -> None:
