@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from small_models import small_resnet
+
+from cgconv.runtime.model_file import write_model
 
 
 def test_loading_openvino_forks_no_process_that_reports_it() -> None:
@@ -22,3 +27,17 @@ def test_loading_openvino_forks_no_process_that_reports_it() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[] None"
+
+
+def test_onnxruntime_gives_the_machine_no_number_to_report_it_by(tmp_path: Path) -> None:
+    write_model(small_resnet(), tmp_path / "small.onnx")
+    home = tmp_path / "home"
+    environment = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    code = (
+        "import sys\n"
+        "from cgconv.runtime.translator import open_translator\n"
+        "open_translator(sys.argv[1], backend='onnxruntime', device='cpu').close()"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "small.onnx")], env=environment, check=True)
+    assert not list(home.rglob("*onnxruntime*"))
