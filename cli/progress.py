@@ -81,7 +81,7 @@ class JsonShow:
         write_event(self._stream, event)
 
     def note(self, sentence: str) -> None:
-        click.echo(sentence, err=True)
+        click.echo(printable(sentence), err=True)
 
     def wait(self, sentence: str) -> None:
         pass
@@ -103,9 +103,9 @@ class LineShow:
 
     def note(self, sentence: str) -> None:
         if self._progress is not None:
-            self._progress.console.print(sentence)
+            self._progress.console.print(printable(sentence))
         else:
-            click.echo(sentence, err=True)
+            click.echo(printable(sentence), err=True)
 
     def wait(self, sentence: str) -> None:
         if self._progress is not None:

@@ -102,10 +102,10 @@ def train_line(event: TrainProgressed) -> str:
 
 def evaluated_line(event: Evaluated) -> str:
     """Return an evaluation's score, and the distances that it came from."""
+    from cgconv.trainer.chart import number
+
     weights = "average" if any(name.startswith("average.") for name in event.metrics) else "raw"
-    score = event.metrics["score"]
-    shown = f"{score:,.0f}" if abs(score) >= 100 else f"{score:.3g}"
-    parts = [f"evaluated after {event.images_seen:,} images: score {shown}"]
+    parts = [f"evaluated after {event.images_seen:,} images: score {number(event.metrics['score'])}"]
     for direction, side in (("ab", "a → b"), ("ba", "b → a")):
         if (distance := event.metrics.get(f"{weights}.{direction}.swd")) is not None:
             parts.append(f"{side} {distance:.0f} (not translated {event.metrics[f'inputs.{direction}.swd']:.0f})")

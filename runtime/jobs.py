@@ -123,10 +123,11 @@ def plan_jobs(inputs: Sequence[str | Path], options: BatchOptions) -> JobList:
     )
     if not found.files:
         raise UsageError(_nothing_found(inputs, found, options.kind))
-    if options.out is not None and options.out.is_file() and not _out_is_a_name(found.files, options):
-        raise UsageError(f"{options.out}: this is a file, expected a folder for the results (--out)")
-    if options.out is not None and any(_key(file.path) == _key(options.out) for file in found.files):
-        raise UsageError(f"{options.out}: this is the input itself, expected another name for the result (--out)")
+    if options.out is not None and options.out.is_file():
+        if not _out_is_a_name(found.files, options):
+            raise UsageError(f"{options.out}: this is a file, expected a folder for the results (--out)")
+        if _key(options.out) == _key(found.files[0].path):
+            raise UsageError(f"{options.out}: this is the input itself, expected another name for the result (--out)")
     jobs = plan_files(found.files, options)
     jobs.notes = _notes(found, options.kind)
     for path, reason in found.refused:
