@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -93,19 +94,30 @@ class PatchHistory:
         count = len(self.reals[level])
         if count < max(2, self.pictures // 2):
             return new.new_zeros(())
-        of_reals, of_fakes = torch.cat(self.reals[level]), torch.cat([*before[1 - count :], new])
-        directions = torch.randn(of_fakes.shape[1], self.projections, generator=random).to(new.device)
+        of_reals, older = torch.cat(self.reals[level]), torch.cat(before[1 - count :])
+        directions = torch.randn(new.shape[1], self.projections, generator=random).to(new.device)
         directions = directions / directions.norm(dim=0) / of_reals.std()
-        ordered, order = torch.sort((of_fakes @ directions).T.contiguous(), dim=1)  # projections × patches
-        wanted = torch.sort((of_reals @ directions).T.contiguous(), dim=1).values
-        mine = order >= len(of_fakes) - len(new)
-        return ((ordered - wanted).abs() * mine).sum() / mine.sum()
+        mine = torch.sort(directions.T @ new.T, dim=1).values  # projections × patches of this step
+        ranks = torch.searchsorted(_sorted(directions.T @ older.T), mine.detach())  # among the older ones
+        ranks = ranks + torch.arange(len(new), device=new.device)  # among all
+        wanted = _sorted(directions.T @ of_reals.T).gather(1, ranks)
+        return (mine - wanted).abs().mean()
 
     def _patches(self, images: Tensor, random: torch.Generator) -> Tensor:
-        down, across = (side - PATCH_PX + 1 for side in images.shape[2:])
-        places = torch.randint(down * across, (self.patches,), generator=random).tolist()
-        cut = [images[:, :, p // across :, p % across :][:, :, :PATCH_PX, :PATCH_PX] for p in places]
-        return torch.stack(cut).flatten(0, 1).flatten(1)  # patches × N, C × 49
+        height, width = images.shape[2:]
+        down, across = height - PATCH_PX + 1, width - PATCH_PX + 1
+        places = torch.randint(down * across, (self.patches,), generator=random)
+        within = torch.arange(PATCH_PX)[:, None] * width + torch.arange(PATCH_PX)
+        pixels = (places // across * width + places % across)[:, None] + within.flatten()  # patches × 49
+        cut = images.flatten(2)[:, :, pixels.to(images.device)]  # N, C, patches, 49
+        return cut.permute(2, 0, 1, 3).flatten(0, 1).flatten(1)  # patches × N, C × 49
+
+
+def _sorted(values: Tensor) -> Tensor:
+    """Return the rows in rising order; NumPy's sort takes a tenth of the time of PyTorch's on a CPU."""
+    if values.device.type == "cpu":
+        return torch.from_numpy(np.sort(values.numpy(), axis=1))
+    return torch.sort(values, dim=1).values
 
 
 def pyramid(images: Tensor) -> list[Tensor]:
