@@ -63,7 +63,6 @@ def cgconv() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the process's exit code; see runtime/errors.py for what each means."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read by ONNX Runtime on import, by the exporter's, too
     _show_warnings()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names that are no text, arrows on old consoles

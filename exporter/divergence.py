@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper
 
 from cgconv.runtime.half import LARGEST_HALF, half_name, layer_name
+from cgconv.runtime.quiet_onnxruntime import onnxruntime
 
 Array = NDArray[Any]  # Any: float32 where it is a layer's result
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 
 from cgconv.runtime.backend import cuda_devices
@@ -25,6 +24,7 @@ from cgconv.runtime.graph import IMAGES, TRANSLATED, Doors, Precision, first_lin
 from cgconv.runtime.half import convert_to_half, convolutions, half_convolutions, has_halves, round_like_half
 from cgconv.runtime.model_file import load_model, write_model
 from cgconv.runtime.precision_check import natural_picture
+from cgconv.runtime.quiet_onnxruntime import onnxruntime
 from cgconv.runtime.store import bundled_folder, models_folder
 from cgconv.runtime.translator import pad_to_fit
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -112,9 +111,8 @@ def _require_cuda(number: int) -> None:
 
 
 def _library() -> Any:  # Any: onnxruntime has no type information
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # 1.31 gives the machine a number and reports, unasked
     try:
-        import onnxruntime
+        from .quiet_onnxruntime import onnxruntime
     except ImportError as error:
         raise MissingError(f"ONNX Runtime cannot be loaded ({error}): pip install onnxruntime") from error
     return onnxruntime

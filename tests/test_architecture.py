@@ -21,9 +21,9 @@ OUTSIDE_THE_PACKAGE = {"tests", "benchmarks", "scripts", "setup.py"}
 # Besides the standard library and itself. A name ending in "*" allows what lies below it, too.
 MAY_IMPORT = {
     "runtime": "numpy cv2 av PIL pillow_heif onnx google onnxruntime openvino platformdirs tensorrt cuda",
-    "trainer": "torch lightning numpy cv2 tensorboard torchmetrics onnxruntime "
-    "cgconv.runtime.errors cgconv.runtime.events cgconv.runtime.images cgconv.runtime.lock",
-    "exporter": "torch onnx onnxscript onnxruntime safetensors numpy cgconv.runtime.* cgconv.trainer.*",
+    "trainer": "torch lightning numpy cv2 tensorboard torchmetrics cgconv.runtime.errors cgconv.runtime.events "
+    "cgconv.runtime.images cgconv.runtime.lock cgconv.runtime.quiet_onnxruntime",
+    "exporter": "torch onnx onnxscript safetensors numpy cgconv.runtime.* cgconv.trainer.*",
     "cli": "click rich numpy cgconv.runtime.* cgconv.trainer.* cgconv.exporter.* cgconv.gui.app",
     "gui": "PySide6 pyqtgraph platformdirs cgconv.runtime.events cgconv.runtime.requests cgconv.runtime.card "
     "cgconv.runtime.store cgconv.runtime.protocol cgconv.runtime.errors",

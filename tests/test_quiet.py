@@ -29,15 +29,21 @@ def test_loading_openvino_forks_no_process_that_reports_it() -> None:
     assert ran.stdout.strip() == "[] None"
 
 
-def test_onnxruntime_gives_the_machine_no_number_to_report_it_by(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "opens",
+    [
+        "from cgconv.runtime.translator import open_translator\n"
+        "open_translator(sys.argv[1], backend='onnxruntime', device='cpu').close()",
+        "from cgconv.exporter.half import onnxruntime\n"
+        "onnxruntime.InferenceSession(sys.argv[1], providers=['CPUExecutionProvider'])",
+    ],
+    ids=["runtime", "exporter"],
+)
+def test_onnxruntime_gives_the_machine_no_number_to_report_it_by(opens: str, tmp_path: Path) -> None:
     write_model(small_resnet(), tmp_path / "small.onnx")
     home = tmp_path / "home"
     environment = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
     environment.pop("ORT_DISABLE_TELEMETRY", None)
-    code = (
-        "import sys\n"
-        "from cgconv.runtime.translator import open_translator\n"
-        "open_translator(sys.argv[1], backend='onnxruntime', device='cpu').close()"
-    )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "small.onnx")], env=environment, check=True)
+    ran = [sys.executable, "-c", f"import sys\n{opens}", str(tmp_path / "small.onnx")]
+    subprocess.run(ran, env=environment, check=True)
     assert not list(home.rglob("*onnxruntime*"))
