@@ -70,8 +70,9 @@ model_option = click.option(
 )  # fmt: skip
 
 output_options = _together(
-    click.option("-o", "--out", type=PathType, metavar="DIR",
-                 help="Where results go; default: NAME.MODEL.EXT beside a file, FOLDER-MODEL beside a folder."),
+    click.option("-o", "--out", type=PathType, metavar="PATH",
+                 help="Where results go, or the name of the only one; default: NAME.MODEL.EXT beside a file, "
+                 "FOLDER-MODEL beside a folder."),
     click.option("--exists", type=click.Choice(["skip", "overwrite", "rename", "fail"]), default="skip",
                  show_default=True, help="What to do where a result is there already."),
 )  # fmt: skip

@@ -374,8 +374,8 @@ def failure_text(event: JobFailed) -> str:
 def planned_line(event: JobPlanned) -> str:
     """Return what would be done with one input."""
     if event.action == "translate":
-        return f"{event.input} → {event.output}"
-    return f"{event.action}: {event.input}: {event.reason}"
+        return printable(f"{event.input} → {event.output}")
+    return printable(f"{event.action}: {event.input}: {event.reason}")
 
 
 def duration(seconds: float) -> str:

@@ -459,21 +459,18 @@ def _nothing_found(inputs: Sequence[str | Path], found: Findings, kind: Kind) ->
 
 
 def _notes(found: Findings, kind: Kind) -> list[str]:
+    """Return a sentence about each kind of file that was left alone."""
     notes = []
-    if found.ignored:
-        other = Kind.FILM if kind is Kind.PICTURE else Kind.PICTURE
-        if found.ignored == found.other_kind:
-            notes.append(f"left {_count(found.other_kind, other)} to {COMMANDS[other]}")
-        else:
-            files = (
-                f"1 file that is no {kind}"
-                if found.ignored == 1
-                else f"{found.ignored} files that are no {PLURALS[kind]}"
-            )
-            of_those = (
-                f", {_count(found.other_kind, other)} among them: use {COMMANDS[other]}" if found.other_kind else ""
-            )
-            notes.append(f"ignored {files}{of_those}")
+    other = Kind.FILM if kind is Kind.PICTURE else Kind.PICTURE
+    of_other_kind = _count(found.other_kind, other)
+    if found.ignored and found.ignored == found.other_kind:
+        notes.append(f"left {of_other_kind} to {COMMANDS[other]}")
+    elif found.ignored:
+        files = (
+            f"1 file that is no {kind}" if found.ignored == 1 else f"{found.ignored} files that are no {PLURALS[kind]}"
+        )
+        of_those = f", {of_other_kind} among them: use {COMMANDS[other]}" if found.other_kind else ""
+        notes.append(f"ignored {files}{of_those}")
     if found.own_results:
         results = "1 result" if found.own_results == 1 else f"{found.own_results} results"
         notes.append(f"left alone {results} of earlier runs")

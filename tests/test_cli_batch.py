@@ -109,6 +109,16 @@ def test_dry_run_shows_the_plan_and_does_nothing(tmp_path: Path, model: str, cap
     assert not (tmp_path / "photos-same").exists()
 
 
+def test_dry_run_keeps_a_line_for_each_input_whatever_its_name(
+    tmp_path: Path, model: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    paint(tmp_path / "photos" / "two\nlines\x1b[2J.png")
+    assert main(["images", str(tmp_path / "photos"), "--model", model, "--dry-run"]) == 0
+    planned = capfd.readouterr().out
+    assert planned.count("\n") == 1
+    assert r"two\nlines\x1b[2J.png → " in planned
+
+
 def test_json_lines_tell_the_whole_story_on_standard_output(
     tmp_path: Path, model: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
