@@ -68,10 +68,11 @@ def download(dataset: str | None, out: Path | None, sha256: str | None, base_url
 @data.command(epilog="Try: cgconv data check paintings photos", short_help="Look for what would spoil a training.")
 @click.argument("a", type=PathType)
 @click.argument("b", type=PathType, required=False)
+@click.option("--paired", is_flag=True, help="Pairs, as for pix2pix: of equal names, or side by side in A's pictures.")
 @click.option("--threads", type=click.IntRange(1, 256), metavar="N", help="Pictures read at once; default: all cores.")
 @json_events_option
 @debug_option
-def check(a: Path, b: Path | None, threads: int | None, as_json: bool) -> int:
+def check(a: Path, b: Path | None, paired: bool, threads: int | None, as_json: bool) -> int:
     """Look at every picture of two folders, and say what would spoil a training on them.
 
     A alone may hold trainA and trainB, or train/A and train/B; test and val folders are looked at with them. Exit code
@@ -82,7 +83,7 @@ def check(a: Path, b: Path | None, threads: int | None, as_json: bool) -> int:
 
     checked: DataSetChecked | None = None
     with open_file_show(as_json=as_json) as show:
-        for event in check_data(a, b, threads=threads):
+        for event in check_data(a, b, paired=paired, threads=threads):
             show.show(event)
             if isinstance(event, DataSetChecked):
                 checked = event

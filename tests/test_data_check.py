@@ -57,8 +57,8 @@ def data_set(root: Path, counts: dict[str, int]) -> Path:
     return root
 
 
-def checked(a: Path, b: Path | None = None, *, has_gpu: bool = False) -> DataSetChecked:
-    last = list(check_data(a, b, threads=2, has_gpu=has_gpu))[-1]
+def checked(a: Path, b: Path | None = None, *, paired: bool = False, has_gpu: bool = False) -> DataSetChecked:
+    last = list(check_data(a, b, paired=paired, threads=2, has_gpu=has_gpu))[-1]
     assert isinstance(last, DataSetChecked)
     return last
 
@@ -231,6 +231,58 @@ def test_names_that_pair_up_are_noticed(tmp_path: Path) -> None:
     assert "pix2pix" in found(checked(tmp_path / "day", tmp_path / "night"))["paired"]["advice"]
 
 
+def side_by_side(path: Path, left: Image, right: Image) -> Path:
+    return save(path, np.hstack([left, right]))
+
+
+def test_pairs_side_by_side_are_looked_at_half_by_half(tmp_path: Path) -> None:
+    flat = np.full((96, 96, 3), 200, np.uint8)
+    for index in range(60):
+        right = flat if index == 7 else scene(500 + index, color=COLOR["b"])
+        side_by_side(tmp_path / "train" / f"{index}.png", scene(index), right)
+    side_by_side(tmp_path / "train" / "again.png", scene(3), scene(503, color=COLOR["b"]))
+    side_by_side(tmp_path / "test" / "leaked.png", scene(5), scene(505, color=COLOR["b"]))
+    save(tmp_path / "train" / "alone.png", scene(900)[:, :40])
+    with pytest.raises(DataError, match="--paired"):
+        checked(tmp_path)
+    result = checked(tmp_path, paired=True)
+    assert [(folder["name"], folder["pictures"], folder["short_side_px"]) for folder in result.folders] == [
+        ("train (left)", 62, [20, 96, 96]), ("train (right)", 62, [20, 96, 96]),
+        ("test (left)", 1, [96, 96, 96]), ("test (right)", 1, [96, 96, 96]),
+    ]  # fmt: skip
+    assert groups(result, "flat") == [{"7.png"}]
+    assert groups(result, "exact-duplicates") == [{"3.png", "again.png"}]
+    assert groups(result, "exact-across-splits") == [{"5.png", "leaked.png"}]
+    assert groups(result, "not-side-by-side") == [{"alone.png"}]
+    assert "exact-across-domains" not in found(result)
+    assert result.preset == "pix2pix"
+    gap = result.color_gap["lab_mean_b"][2] - result.color_gap["lab_mean_a"][2]
+    assert gap < -20, "the right halves are bluer"
+
+
+def test_a_pair_may_look_the_same_on_both_sides(tmp_path: Path) -> None:
+    for index in range(50):
+        clean = scene(index)
+        noise = np.random.default_rng(index).normal(0, 6, clean.shape)
+        side_by_side(tmp_path / f"{index}.png", np.clip(clean + noise, 0, 255).astype(np.uint8), clean)
+    result = checked(tmp_path, paired=True)
+    assert result.ready
+    assert [folder["name"] for folder in result.folders] == [f"{tmp_path.name} (left)", f"{tmp_path.name} (right)"]
+
+
+def test_paired_folders_are_asked_for_partners_of_like_shape(tmp_path: Path) -> None:
+    for index in range(50):
+        save(tmp_path / "day" / f"{index}.jpg", scene(index))
+        night = scene(100 + index, size=192)  # twice as large is the same shape
+        save(tmp_path / "night" / f"{index}.png", night[:, :150] if index == 4 else night)
+    for index in range(3):
+        save(tmp_path / "day" / f"only{index}.jpg", scene(300 + index))
+    result = checked(tmp_path / "day", tmp_path / "night", paired=True)
+    assert groups(result, "alone") == [{"only0.jpg"}, {"only1.jpg"}, {"only2.jpg"}]
+    assert groups(result, "unlike-shapes") == [{"4.jpg", "4.png"}]
+    assert {kind for kind, finding in found(result).items() if finding["needs_attention"]} == {"alone", "unlike-shapes"}
+
+
 @pytest.mark.parametrize(
     ("facts", "preset"),
     [
@@ -239,6 +291,7 @@ def test_names_that_pair_up_are_noticed(tmp_path: Path) -> None:
         (DataFacts(1000, 150, 256, has_gpu=True), "small-data"),
         (DataFacts(1000, 1000, 72, has_gpu=True), "quick"),
         (DataFacts(1000, 1000, 200, has_gpu=True), "compact"),
+        (DataFacts(40, 40, 200, has_gpu=False, paired=True), "pix2pix"),
     ],
 )
 def test_the_preset_follows_from_the_facts(facts: DataFacts, preset: str) -> None:

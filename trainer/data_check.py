@@ -1,4 +1,4 @@
-"""Look at two folders of pictures, and say what would spoil a training on them."""
+"""Look at pictures of two kinds, or at pairs, and say what would spoil a training on them."""
 
 from __future__ import annotations
 
@@ -70,12 +70,13 @@ class Looked:
 
 @dataclass(frozen=True)
 class Folder:
-    """One of the folders: `domain` is a or b, `split` train, test or val."""
+    """One of the folders, or one half of its pictures: `domain` is a or b, `split` train, test or val."""
 
     name: str
     path: Path
     domain: str
     split: str
+    half: str = ""  # left, right, or empty for whole pictures
 
 
 @dataclass(frozen=True)
@@ -97,43 +98,64 @@ class DataFacts:
     pictures_b: int
     short_side_px: int  # median over the training pictures of both kinds
     has_gpu: bool
+    paired: bool = False
 
 
 def check_data(
-    a: Path, b: Path | None = None, *, threads: int | None = None, has_gpu: bool | None = None
+    a: Path, b: Path | None = None, *, paired: bool = False, threads: int | None = None, has_gpu: bool | None = None
 ) -> Iterator[FilesProgressed | DataSetChecked]:
     """Yield how far it is, and at the end DataSetChecked.
 
     `a` and `b` are folders of pictures, sub-folders included; `a` alone holds trainA and trainB, or train/A and
-    train/B. Folders of test and val pictures beside them are looked at, too. `has_gpu` None: find out. Raises
-    DataError where there are no such folders, or nothing in one of them.
+    train/B; with `paired`, as for pix2pix, also pictures with a on their left and b on their right. Folders of test and
+    val pictures beside them are looked at, too. `has_gpu` None: find out. Raises DataError where there are no such
+    folders, or nothing in one of them.
     """
-    folders = find_folders(a, b)
+    folders = find_folders(a, b, paired=paired)
     listed, others = [], Counter[str]()
     for folder in folders:
         paths, others[folder.name] = _pictures_in(folder.path)
-        listed += [(folder.name, path) for path in paths]
+        listed += [(folder, path) for path in paths]
         if not paths and folder.split == "train":
             raise DataError(f"{folder.path}: there is no picture in it")
     looked: list[Looked] = []
     said_at = time.monotonic()
     yield FilesProgressed("check", 0, len(listed))
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        for one in pool.map(lambda given: look_at(given[1], given[0]), listed):
+        for one in pool.map(lambda given: look_at(given[1], given[0].name, given[0].half), listed):
             looked.append(one)
             if time.monotonic() - said_at >= REPORT_EVERY_S:
                 said_at = time.monotonic()
                 yield FilesProgressed("check", len(looked), len(listed))
     yield FilesProgressed("check", len(listed), len(listed))
-    yield report(folders, looked, others, has_gpu=_has_gpu() if has_gpu is None else has_gpu)
+    yield report(folders, looked, others, paired=paired, has_gpu=_has_gpu() if has_gpu is None else has_gpu)
 
 
-def find_folders(a: Path, b: Path | None) -> list[Folder]:
+def find_folders(a: Path, b: Path | None, *, paired: bool = False) -> list[Folder]:
     """Return the training folders of both kinds and those of test and val pictures beside them. Raises DataError."""
-    of_a, of_b = find_domains(a, b)
-    if of_a.resolve() == of_b.resolve():
+    try:
+        of_a, of_b = find_domains(a, b, paired=paired)
+    except DataError as error:
+        if b is None and not paired and a.is_dir():
+            raise DataError(f"{error}, or pairs side by side with --paired") from error
+        raise
+    if of_a.resolve() != of_b.resolve():
+        return _with_siblings(of_a, of_b)
+    if b is not None:
         raise DataError(f"{of_a}: this is one folder; name one of each kind")
-    return _with_siblings(of_a, of_b)
+    return _halves(of_a)
+
+
+def _halves(train: Path) -> list[Folder]:
+    """Return both halves of the pictures in a folder, and, where it is called train, of those of the other splits."""
+    name = train.resolve().name
+    found = [(name, train, "train")]
+    if name == "train":
+        found += [(split, train.parent / split, split) for split in ("test", "val") if (train.parent / split).is_dir()]
+    sides = (("a", "left"), ("b", "right"))
+    return [
+        Folder(f"{name} ({half})", path, domain, split, half) for name, path, split in found for domain, half in sides
+    ]
 
 
 def _with_siblings(a: Path, b: Path) -> list[Folder]:
@@ -165,27 +187,31 @@ def _pictures_in(folder: Path) -> tuple[list[Path], int]:
     return pictures, sum(not path.name.startswith(".") for path in files) - len(pictures)
 
 
-def look_at(path: Path, folder: str) -> Looked:
-    """Read one picture and keep what is needed of it."""
+def look_at(path: Path, folder: str, half: str = "") -> Looked:
+    """Read one picture, or its left or right half, and keep what is needed of it."""
     size = 0
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             digest = hashlib.file_digest(file, "blake2b").digest()
-        thumbnail = read_thumbnail(path, edge_px=EDGE_PX)
+        thumbnail = read_thumbnail(path, edge_px=2 * EDGE_PX if half else EDGE_PX)
     except CgconvError as error:  # policy: one bad file does not end a check, it is what the check is for
         return Looked(path, folder, size, problem=str(error))
     except OSError as error:
         return Looked(path, folder, size, problem=f"{path} cannot be read: {error.strerror or error}")
-    pixels = thumbnail.pixels
+    pixels, size_hw = thumbnail.pixels, thumbnail.size_hw
+    if half:
+        pixels = pixels[:, :EDGE_PX] if half == "left" else pixels[:, EDGE_PX:]
+        pixels = np.asarray(cv2.resize(pixels, (EDGE_PX, EDGE_PX), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        size, size_hw = size // 2, (size_hw[0], size_hw[1] // 2)
     gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
     mean = lab.reshape(-1, 3).mean(0)
     chroma = pixels.max(2).astype(int) - pixels.min(2)
     return Looked(
         path, folder, size,
-        digest=digest,
-        size_hw=thumbnail.size_hw,
+        digest=digest + half.encode(),  # a picture's halves are no copies of each other
+        size_hw=size_hw,
         hash=perceptual_hash(np.asarray(gray)),
         tiny=np.asarray(cv2.resize(lab, (TINY_PX, TINY_PX), interpolation=cv2.INTER_AREA), dtype=np.float32),
         lab=(float(mean[0]), float(mean[1]), float(mean[2])),
@@ -264,7 +290,7 @@ class _Groups:
 
 
 def report(
-    folders: Sequence[Folder], looked: Sequence[Looked], others: Counter[str], *, has_gpu: bool
+    folders: Sequence[Folder], looked: Sequence[Looked], others: Counter[str], *, paired: bool, has_gpu: bool
 ) -> DataSetChecked:
     """Put together what was seen. `others` counts the files of each folder that are no pictures."""
     by_folder = {folder.name: [one for one in looked if one.folder == folder.name] for folder in folders}
@@ -276,15 +302,17 @@ def report(
     findings = [
         *_unreadable(looked),
         *_counts(folders, train),
-        *_duplicates(folders, looked),
+        *_duplicates(folders, looked, paired=paired),
         *_flat_and_gray(folders, by_folder),
         *_sizes(folders, by_folder),
-        *_names(train),
+        *(_pairs(folders, by_folder) if paired else _names(train)),
     ]
     gap, gap_findings = _color_gap(train)
     findings += gap_findings
     sides = [min(one.size_hw) for pictures in train.values() for one in pictures]
-    facts = DataFacts(len(train["a"]), len(train["b"]), round(statistics.median(sides)) if sides else 0, has_gpu)
+    facts = DataFacts(
+        len(train["a"]), len(train["b"]), round(statistics.median(sides)) if sides else 0, has_gpu, paired
+    )
     preset, reason = choose_preset(facts)
     return DataSetChecked(
         ready=not any(finding.needs_attention for finding in findings),
@@ -298,6 +326,8 @@ def report(
 
 def choose_preset(facts: DataFacts) -> tuple[str, str]:
     """Return the name of the preset to begin with, and why."""
+    if facts.paired:
+        return "pix2pix", "the pictures come in pairs, from which it learns more than from two kinds"
     fewest = min(facts.pictures_a, facts.pictures_b)
     if fewest < SMALL_DATA:
         only = f"only {_count(fewest, 'picture')} of one kind"
@@ -313,7 +343,7 @@ def choose_preset(facts: DataFacts) -> tuple[str, str]:
 
 
 def _unreadable(looked: Iterable[Looked]) -> Iterator[Finding]:
-    bad = [one for one in looked if one.problem]
+    bad = list({one.path: one for one in looked if one.problem}.values())  # once where both of its halves are
     if bad:
         yield Finding(
             "unreadable", True, f"{_count(len(bad), 'picture')} cannot be read",
@@ -323,8 +353,9 @@ def _unreadable(looked: Iterable[Looked]) -> Iterator[Finding]:
 
 def _counts(folders: Sequence[Folder], train: dict[str, list[Looked]]) -> Iterator[Finding]:
     names = {folder.domain: folder.name for folder in folders if folder.split == "train"}
+    halves = {folder.domain for folder in folders if folder.half == "right"}  # said of the left ones
     for domain, pictures in train.items():
-        if len(pictures) < FEW_PICTURES:
+        if len(pictures) < FEW_PICTURES and domain not in halves:
             yield Finding(
                 "few", True, f"{names[domain]} has only {_count(len(pictures), 'picture')}",
                 "a few hundred of each kind are a good start",
@@ -337,7 +368,8 @@ def _counts(folders: Sequence[Folder], train: dict[str, list[Looked]]) -> Iterat
         )  # fmt: skip
 
 
-def _duplicates(folders: Sequence[Folder], looked: Sequence[Looked]) -> Iterator[Finding]:
+def _duplicates(folders: Sequence[Folder], looked: Sequence[Looked], *, paired: bool) -> Iterator[Finding]:
+    """Say what is there more than once. The two pictures of a pair may look the same (a noisy one and a clean one)."""
     domains = {folder.name: folder.domain for folder in folders}
     splits = {folder.name: folder.split for folder in folders}
     by_digest = defaultdict(list)
@@ -347,8 +379,9 @@ def _duplicates(folders: Sequence[Folder], looked: Sequence[Looked]) -> Iterator
     exact = [group for group in by_digest.values() if len(group) > 1]
     near = find_near_duplicates(looked)
     sizes = Counter(one.folder for one in looked if not one.problem)
-    for groups, how, kind in ((exact, "byte for byte the same", "exact"), (near, "nearly the same", "near")):
-        across = [group for group in groups if len({domains[one.folder] for one in group}) > 1]
+    for every, how, kind in ((exact, "byte for byte the same", "exact"), (near, "nearly the same", "near")):
+        groups = list({frozenset(one.path for one in group): group for group in every}.values())  # once for both halves
+        across = [group for group in groups if not paired and len({domains[one.folder] for one in group}) > 1]
         if across:
             yield Finding(
                 f"{kind}-across-domains", True,
@@ -428,6 +461,49 @@ def _names(train: dict[str, list[Looked]]) -> Iterator[Finding]:
             "paired", False, f"{len(shared):,} pictures have the same name and size in both kinds",
             "if those show the same scene, the recipe pix2pix learns more from them (--preset pix2pix)",
         )  # fmt: skip
+
+
+def _pairs(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]) -> Iterator[Finding]:
+    """Say which pictures of paired folders are no pairs."""
+    for split in ("train", "test", "val"):
+        of_split = [folder for folder in folders if folder.split == split]
+        kinds = [
+            {
+                one.path.relative_to(folder.path).with_suffix(""): one
+                for one in by_folder[folder.name]
+                if not one.problem
+            }
+            for folder in of_split
+        ]
+        if len(kinds) < 2:
+            continue
+        alone = [one for name in kinds[0].keys() ^ kinds[1].keys() for one in (kinds[0].get(name) or kinds[1][name],)]
+        if alone:
+            yield Finding(
+                "alone", True, f"{_count(len(alone), 'picture')} of {split} without a partner of its name",
+                "a training leaves them out; name both pictures of a pair the same",
+                _single(sorted(alone, key=lambda one: one.path)),
+            )  # fmt: skip
+        both = [(kinds[0][name], kinds[1][name]) for name in kinds[0] if name in kinds[1]]
+        unlike = [pair for pair in both if _aspects_differ(*(one.size_hw for one in pair))]
+        if unlike:
+            yield Finding(
+                "unlike-shapes", True, f"{_count(len(unlike), 'pair')} of {split} {_are(unlike)} of two shapes",
+                "a training squeezes the second picture into the first one's shape: crop them alike", _groups(unlike),
+            )  # fmt: skip
+        high = [one for one in kinds[0].values() if of_split[0].half and 2 * one.size_hw[1] <= one.size_hw[0]]
+        if high:
+            yield Finding(
+                "not-side-by-side", True, f"{_count(len(high), 'picture')} of {split} {_are(high)} no wider than high",
+                "is a pair side by side in each? A training takes the left half for A, the right one for B",
+                _single(high),
+            )  # fmt: skip
+
+
+def _aspects_differ(one_hw: tuple[int, int], other_hw: tuple[int, int]) -> bool:
+    """Return whether one size is not the other enlarged, to within a pixel."""
+    grow = other_hw[0] / one_hw[0]
+    return abs(one_hw[1] * grow - other_hw[1]) > max(grow, 1)
 
 
 def _color_gap(train: dict[str, list[Looked]]) -> tuple[dict[str, Any], list[Finding]]:  # Any: JSON values
