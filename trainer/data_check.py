@@ -467,31 +467,29 @@ def _pairs(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]) -> Ite
     """Say which pictures of paired folders are no pairs."""
     for split in ("train", "test", "val"):
         of_split = [folder for folder in folders if folder.split == split]
-        kinds = [
+        if len(of_split) < 2:
+            continue
+        a, b = (
             {
                 one.path.relative_to(folder.path).with_suffix(""): one
                 for one in by_folder[folder.name]
                 if not one.problem
             }
             for folder in of_split
-        ]
-        if len(kinds) < 2:
-            continue
-        alone = [one for name in kinds[0].keys() ^ kinds[1].keys() for one in (kinds[0].get(name) or kinds[1][name],)]
+        )
+        alone = [one for name, one in (a | b).items() if name not in a or name not in b]
         if alone:
             yield Finding(
                 "alone", True, f"{_count(len(alone), 'picture')} of {split} without a partner of its name",
-                "a training leaves them out; name both pictures of a pair the same",
-                _single(sorted(alone, key=lambda one: one.path)),
+                "a training leaves them out; name both pictures of a pair the same", _single(alone),
             )  # fmt: skip
-        both = [(kinds[0][name], kinds[1][name]) for name in kinds[0] if name in kinds[1]]
-        unlike = [pair for pair in both if _aspects_differ(*(one.size_hw for one in pair))]
+        unlike = [(a[name], b[name]) for name in a if name in b and _aspects_differ(a[name].size_hw, b[name].size_hw)]
         if unlike:
             yield Finding(
                 "unlike-shapes", True, f"{_count(len(unlike), 'pair')} of {split} {_are(unlike)} of two shapes",
                 "a training squeezes the second picture into the first one's shape: crop them alike", _groups(unlike),
             )  # fmt: skip
-        high = [one for one in kinds[0].values() if of_split[0].half and 2 * one.size_hw[1] <= one.size_hw[0]]
+        high = [one for one in a.values() if of_split[0].half and 2 * one.size_hw[1] <= one.size_hw[0]]
         if high:
             yield Finding(
                 "not-side-by-side", True, f"{_count(len(high), 'picture')} of {split} {_are(high)} no wider than high",
