@@ -78,7 +78,7 @@ def build_engines(
         raise UsageError(f"--level is {level}, expected {LEVELS[0]} to {LEVELS[-1]}")
     require_tensorrt("cuda" if device == "auto" else device)
     model = load_model(model_path)
-    card = read_card(model)
+    card = read_card(model, model_path)
     if card is None:
         model, card = adopt(model, model_path)
     machine = choose_machine(model, card, backend="tensorrt", device=device, precision=precision, threads=None)

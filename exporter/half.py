@@ -90,7 +90,7 @@ def export_half(
     model = load_model(source)
     if has_halves(model.graph):
         raise UsageError(f"{source}: is in half precision already")
-    card = read_card(model)
+    card = read_card(model, source)
     if card is None:
         model, card = adopt(model, source)
     target = _target(source, out, name)
@@ -187,7 +187,7 @@ def _facts(check: HalfCheck, source: Path) -> dict[str, Any]:  # Any: JSON value
 
 
 def _made_up(card: ModelCard) -> dict[str, NDArray[np.uint8]]:
-    edge = card.training_size_px or 256
+    edge = min(card.training_size_px or 256, LARGEST_PX)
     return {f"made up {seed}": natural_picture((edge, edge), seed) for seed in range(1, 5)}
 
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 CARD_KEY = "cgconv.card"
 FORMAT_VERSION = "1.1"
 
+# Cards come from anywhere, and what they say is computed with: docs/formats.md says why these are the limits.
+LARGEST_CARD_CHARACTERS = 1 << 20
+LARGEST_FIXED_EDGE_PX = 4096
+
 
 class Layout(StrEnum):
     """The order of a tensor's axes: batch, channels, height, width."""
@@ -101,19 +105,23 @@ class ModelCard:
         """Return the card that `text` holds; unknown fields are ignored.
 
         Raises:
-            ModelError: not JSON, a required field is missing, a value is of the wrong kind, or the card
-                was written for a newer major version. `where` names the file in the message.
+            ModelError: not JSON, too long, a required field is missing, a value is of the wrong kind or too large, or
+                the card was written for a newer major version. `where` names the file in the message.
         """
+        if len(text) > LARGEST_CARD_CHARACTERS:
+            raise ModelError(
+                f"{where}: the card has {len(text):,} characters, expected at most {LARGEST_CARD_CHARACTERS:,}"
+            )
         try:
             found = json.loads(text)
         except (ValueError, RecursionError):
             raise ModelError(f"{where}: the card is not valid JSON") from None
         if not isinstance(found, dict):
             raise ModelError(f"{where}: the card is not a JSON object")
-        version = str(found.get("format_version", "missing"))
+        version = _shown(str(found.get("format_version", "missing")))[1:-1]
         major = version.split(".")[0]
         own_major = FORMAT_VERSION.split(".")[0]
-        if not major.isdecimal():
+        if not (major.isdecimal() and len(major) < 10):
             raise ModelError(f"{where}: card field format_version is {version}, expected {own_major}.x")
         if int(major) > int(own_major):
             raise ModelError(
@@ -128,19 +136,26 @@ class ModelCard:
         return cls(**known)
 
 
-def read_card(model_or_path: onnx.ModelProto | Path) -> ModelCard | None:
+def read_card(model_or_path: onnx.ModelProto | Path, path: Path | None = None) -> ModelCard | None:
     """Return a model's card, or None where it has none (a file from elsewhere).
 
+    `path` names in messages the file that a model which is open already came from.
+
     Raises:
-        ModelError: the file is no model, or its card cannot be used.
+        ModelError: the file is no model, its card cannot be used, or the card speaks of another input, output, layout,
+            number type or fixed size than the graph has.
     """
     from .model_file import load_model
 
-    where = str(model_or_path) if isinstance(model_or_path, Path) else "model"
-    model = load_model(model_or_path) if isinstance(model_or_path, Path) else model_or_path
+    if isinstance(model_or_path, Path):
+        model, where = load_model(model_or_path), str(model_or_path)
+    else:
+        model, where = model_or_path, str(path) if path else "model"
     for entry in model.metadata_props:
         if entry.key == CARD_KEY:
-            return ModelCard.from_json(entry.value, where=where)
+            card = ModelCard.from_json(entry.value, where=where)
+            _check_graph(card, model.graph, where)
+            return card
     return None
 
 
@@ -155,21 +170,21 @@ def write_card(model: onnx.ModelProto, card: ModelCard) -> None:
 
 _EXPECTED: dict[str, str] = {
     "format_version": "major.minor, e.g. 1.0",
-    "name": "text",
-    "title": "text",
-    "direction": "text",
+    "name": "text of 1 to 255 characters",
+    "title": "text of at most 10,000 characters",
+    "direction": "text of at most 10,000 characters",
     "architecture": "an object",
-    "input_name": "text",
-    "output_name": "text",
+    "input_name": "text of 1 to 10,000 characters",
+    "output_name": "text of 1 to 10,000 characters",
     "layout_in": "NCHW or NHWC",
     "layout_out": "NCHW or NHWC",
     "dtype": "float32 or float16",
     "channel_order": "RGB or BGR",
     "value_range_in": "[-1, 1], [0, 1] or [0, 255]",
     "value_range_out": "[-1, 1], [0, 1] or [0, 255]",
-    "size_multiple": "a whole number from 1 to 4096",
-    "smallest_size": "a whole number from 1 to 4096",
-    "fixed_size_hw": "null or two whole numbers from 1 to 65536",
+    "size_multiple": "a whole number from 1 to 1024",
+    "smallest_size": "a whole number from 1 to 1024",
+    "fixed_size_hw": f"null or two whole numbers from 1 to {LARGEST_FIXED_EDGE_PX}",
     "scale": "a whole number from 1 to 16",
     "receptive_field_px": "null or a whole number from 1 to 65536",
     "training_size_px": "null or a whole number from 1 to 65536",
@@ -177,13 +192,15 @@ _EXPECTED: dict[str, str] = {
     "color_std": "null or three numbers from 0 to 255",
     "familiar": "an object",
     "normalization": "instance, batch or none",
-    "licence": "text",
-    "data": "text",
+    "licence": "text of at most 10,000 characters",
+    "data": "text of at most 10,000 characters",
     "source": "an object",
     "verification": "an object",
 }
 
 _TEXTS = {"name", "title", "direction", "input_name", "output_name", "licence", "data", "format_version"}
+_LONGEST_TEXT = 10_000  # characters
+_LONGEST_NAME = 255  # as a file's
 _OBJECTS = {"architecture", "familiar", "source", "verification"}
 _CHOICES: dict[str, type[StrEnum]] = {
     "layout_in": Layout,
@@ -193,8 +210,8 @@ _CHOICES: dict[str, type[StrEnum]] = {
     "normalization": Normalization,
 }
 _WHOLE_NUMBERS = {
-    "size_multiple": 4096,
-    "smallest_size": 4096,
+    "size_multiple": 1024,
+    "smallest_size": 1024,
     "scale": 16,
     "receptive_field_px": 65536,
     "training_size_px": 65536,
@@ -206,7 +223,7 @@ def _checked(name: str, value: Any, *, where: str) -> Any:  # Any: JSON values i
     """Return `value` as the type of field `name`; ModelError says file, field, found and wanted."""
     if value is None and name in _MAY_BE_NULL:
         return None
-    if name in _TEXTS and isinstance(value, str) and (value or name not in {"name", "input_name", "output_name"}):
+    if name in _TEXTS and isinstance(value, str) and _fits(name, value):
         return value
     if name in _OBJECTS and isinstance(value, dict):
         return value
@@ -216,11 +233,23 @@ def _checked(name: str, value: Any, *, where: str) -> Any:  # Any: JSON values i
         return value
     if name in {"value_range_in", "value_range_out"} and _are_numbers(value, 2) and tuple(value) in VALUE_RANGES:
         return (float(value[0]), float(value[1]))
-    if name == "fixed_size_hw" and _are_numbers(value, 2) and all(_is_whole(edge, 65536) for edge in value):
+    if name == "fixed_size_hw" and _are_numbers(value, 2) and all(_is_whole(edge, LARGEST_FIXED_EDGE_PX) for edge in value):
         return (value[0], value[1])
     if name in {"color_mean", "color_std"} and _are_numbers(value, 3) and all(0 <= part <= 255 for part in value):
         return tuple(float(part) for part in value)
-    raise ModelError(f"{where}: card field {name} is {json.dumps(value, default=str)[:60]}, expected {_EXPECTED[name]}")
+    raise ModelError(f"{where}: card field {name} is {_shown(value)}, expected {_EXPECTED[name]}")
+
+
+def _shown(value: Any) -> str:  # Any: JSON values
+    """Return a value as a message can hold it: short, and in plain characters."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _fits(name: str, text: str) -> bool:
+    if name in {"name", "input_name", "output_name"} and not text:
+        return False
+    return len(text) <= (_LONGEST_NAME if name == "name" else _LONGEST_TEXT)
 
 
 def _is_whole(value: object, largest: int) -> bool:
@@ -231,3 +260,49 @@ def _are_numbers(value: object, count: int) -> bool:
     if not isinstance(value, list | tuple) or len(value) != count:
         return False
     return all(isinstance(part, int | float) and not isinstance(part, bool) for part in value)
+
+
+# --- the card and the graph
+
+
+_ELEMENT_TYPES = {1: ElementType.FLOAT32, 10: ElementType.FLOAT16}  # of onnx.TensorProto
+
+
+def _check_graph(card: ModelCard, graph: onnx.GraphProto, where: str) -> None:
+    """Refuse a card that does not fit what its graph says of itself; running it (card_check.py) may find out more."""
+    weights = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in weights]
+    if len(inputs) != 1:
+        raise ModelError(f"{where}: its graph has {len(inputs)} inputs, expected one picture")
+    given = inputs[0]
+    if card.input_name != given.name:
+        raise _unfit(where, "input_name", card.input_name, given.name)
+    outputs = [value.name for value in graph.output]
+    if card.output_name not in outputs:
+        raise _unfit(where, "output_name", card.output_name, outputs[0])
+    kind = given.type.tensor_type
+    if kind.elem_type not in _ELEMENT_TYPES:
+        raise ModelError(f"{where}: its graph's input is neither float32 nor float16")
+    if card.dtype is not _ELEMENT_TYPES[kind.elem_type]:
+        raise _unfit(where, "dtype", card.dtype, _ELEMENT_TYPES[kind.elem_type])
+    if not kind.HasField("shape"):
+        return
+    shape = [max(dim.dim_value, 0) for dim in kind.shape.dim]  # 0: free
+    words = "×".join(str(edge or "?") for edge in shape)
+    if len(shape) != 4 or 3 not in [edge or 3 for edge in (shape[1], shape[3])]:
+        raise ModelError(f"{where}: its graph's input is {words}, expected 4 axes and 3 colour channels")
+    layout = card.layout_in
+    if 3 in (shape[1], shape[3]) and shape[1] != shape[3]:
+        layout = Layout.NCHW if shape[1] == 3 else Layout.NHWC
+    if card.layout_in is not layout:
+        raise _unfit(where, "layout_in", card.layout_in, layout)
+    height, width = shape[2:] if layout is Layout.NCHW else shape[1:3]
+    if bool(height) != bool(width):
+        raise ModelError(f"{where}: its graph's input is {words}, expected height and width both free or both fixed")
+    fixed_hw = (height, width) if height else None
+    if card.fixed_size_hw != fixed_hw:
+        raise _unfit(where, "fixed_size_hw", card.fixed_size_hw, fixed_hw)
+
+
+def _unfit(where: str, name: str, found: object, wanted: object) -> ModelError:
+    return ModelError(f"{where}: card field {name} is {_shown(found)}, expected {_shown(wanted)}, as its graph has it")

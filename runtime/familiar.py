@@ -24,6 +24,7 @@ FOLDS = 5
 # Where a card has no more than mean and deviation of its training pixels:
 FAR_MEAN = 1.9  # deviations between the picture's mean and theirs; of 560 photographs none was over 1.75
 FLAT = 0.15  # the picture's deviation over theirs; of the same none was under 0.32
+EMPTY = 0.03  # the same of a black frame with a camera's noise
 
 
 def unfamiliar(image: Image, card: ModelCard) -> str | None:
@@ -45,6 +46,19 @@ def unfamiliar(image: Image, card: ModelCard) -> str | None:
     if np.abs((own_mean - mean) / std).max() > FAR_MEAN:
         return f"this picture is much {'brighter' if own_mean.sum() > mean.sum() else 'darker'} and {unlike}"
     return None
+
+
+def trust(image: npt.NDArray[Any], card: ModelCard) -> float:  # Any: uint8, or float32 in [0, 1]
+    """Return what share of its translation a film's H×W×3 frame should get: 1, and less where it is nearly flat.
+
+    Instance norms divide by the deviation: what comes of a black frame is its noise, a hundred times as strong. From
+    FLAT down to EMPTY of the training pictures' contrast the share falls to 0, so that a film fades as it should.
+    """
+    if card.color_std is None:
+        return 1.0
+    deviation = cv2.meanStdDev(image)[1][:, 0] * (1 if image.dtype == np.uint8 else 255)
+    contrast = np.mean(deviation / np.maximum(np.asarray(card.color_std), 1.0))
+    return float(np.clip((contrast - EMPTY) / (FLAT - EMPTY), 0, 1))
 
 
 def learn_familiar(images: Iterable[Image]) -> dict[str, Any]:  # Any: JSON values

@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 from av.filter import Graph
 
-from .film_join import FrameTimes, StreamReport
-from .film_reader import FilmInfo, open_container
+from .film_join import FrameTimes, StreamReport, describe_stream
+from .film_reader import FilmInfo, film_stream, open_container
 from .film_writer import Segment, writing
 
 CENTISECOND = Fraction(1, 100)
@@ -21,6 +21,7 @@ def join_gif(
     segments: list[Segment],
     source: FilmInfo,
     *,
+    keep_audio: bool = True,
     check_cancel: Callable[[], None] = lambda: None,
 ) -> StreamReport:
     """Write the segments' pictures as one GIF that loops for ever, each frame with the 256 colours that suit it best.
@@ -49,7 +50,18 @@ def join_gif(
                 packet.duration = paletted.duration
                 output.mux(packet)
         output.mux(stream.encode(None))
-    return StreamReport()
+    return StreamReport(dropped=_dropped(source, keep_audio=keep_audio))
+
+
+def _dropped(source: FilmInfo, *, keep_audio: bool) -> list[str]:
+    with open_container(source.path) as container:
+        film = film_stream(container, source.path)
+        return [
+            f"{describe_stream(stream)}: "
+            + ("not wanted" if stream.type == "audio" and not keep_audio else ".gif holds pictures alone")
+            for stream in container.streams
+            if stream.index != film.index
+        ]
 
 
 def _frames(segments: list[Segment]) -> Iterator[av.VideoFrame]:

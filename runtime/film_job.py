@@ -17,6 +17,7 @@ import numpy as np
 
 from .errors import Cancelled, FilmError, OutputError, PartialFilmError, UsageError
 from .events import JobProgressed, JobWarned
+from .familiar import trust, unfamiliar
 from .film_colors import RGB, Image
 from .film_encoding import VideoCodec, choose_encoding
 from .film_gif import join_gif
@@ -31,9 +32,12 @@ from .shared_translator import StartsEarly
 if TYPE_CHECKING:
     from .shared_translator import Translates
 
-# A segment is as long as x264's distance between key frames, so cutting the film costs nothing in size.
+# A segment is as long as x264's distance between key frames, so cutting the film costs nothing in size. A slow model
+# closes one each minute, for a key frame more: a kill loses no more than that.
 SEGMENT_FRAMES = 250
+SEGMENT_S = 60.0
 PROGRESS_EVERY_S = 0.2
+FAMILIAR_EVERY_S = 1  # of the film: how often a frame is compared with what the model learned from
 _POLL_S = 0.1
 STAGES = ("decode", "translate", "encode")
 
@@ -82,8 +86,8 @@ def translate_film(
 ) -> Generator[JobProgressed | JobWarned, None, dict[str, Any]]:  # Any: JSON values, for JobFinished.facts
     """Write the translation of `source` to `target`, yielding progress and warnings; return facts for the report.
 
-    `target` appears whole or not at all. Finished segments are kept beside it when the job stops, and the same call
-    goes on from them; the result is the same as without the stop.
+    `target` appears whole or not at all. What is translated is kept beside it when the job stops, and the same call
+    goes on from there; the result has the same frames and times as without the stop, and a key frame where it was.
 
     Raises:
         FilmError: `source` is no film that can be read.
@@ -160,6 +164,9 @@ class _FilmJob:
         self.reader.broken_at_s = self.parts.broken_at_s
         self.started = time.perf_counter()
         self.warned = 0
+        self.looked_at = 0  # frames that were compared with what the model learned from
+        self.unlike_at_s: list[float] = []  # which of those are unlike it
+        self.frames_faded = 0
 
     def translate_frames(self) -> Generator[JobProgressed | JobWarned, None, None]:
         """Run the three stages until the last segment is closed."""
@@ -174,27 +181,32 @@ class _FilmJob:
         decoder.start()
         encoder.start()
         reported = 0.0
+        stopped: Cancelled | None = None
         try:
             for batch, images in self._translated(decoded):
                 for frame, image in zip(batch, images, strict=True):
-                    self._put(translated, (frame, image), errors, stop)
+                    self._put(translated, (frame, image), errors)
                 yield from self._new_warnings()
                 if time.perf_counter() - reported >= PROGRESS_EVERY_S:
                     reported = time.perf_counter()
                     yield self._progress()
-            self._put(translated, None, errors, stop)
+            self._put(translated, None, errors)
             while encoder.is_alive():
                 encoder.join(PROGRESS_EVERY_S)
                 self._check_cancel()
                 yield self._progress()
-            if errors:
-                raise errors[0]
+        except Cancelled as error:
+            stopped = error
         finally:
             stop.set()
             decoder.join()
             encoder.join()
-            if not self.parts.segments:
-                self.parts.tidy()
+            self.parts.tidy()
+        if stopped is not None:
+            self._check_cancel()  # which knows by now how many frames are kept
+            raise stopped
+        if errors:
+            raise errors[0]
         yield from self._new_warnings()
 
     def finish(self) -> Generator[JobProgressed | JobWarned, None, dict[str, Any]]:
@@ -205,7 +217,13 @@ class _FilmJob:
         whole = self.parts.path / f"whole{self.suffix}"
         try:
             if self.encoding.codec == "gif":
-                report = join_gif(whole, self.parts.segments, self.reader.info, check_cancel=self._check_cancel)
+                report = join_gif(
+                    whole,
+                    self.parts.segments,
+                    self.reader.info,
+                    keep_audio=self.options.keep_audio,
+                    check_cancel=self._check_cancel,
+                )
             else:
                 report = join_film(
                     whole,
@@ -225,6 +243,8 @@ class _FilmJob:
         self.parts.delete()
         for dropped in report.dropped:
             yield JobWarned(self.index, f"left out: {dropped}")
+        for note in self._last_notes():
+            yield JobWarned(self.index, note)
         yield self._progress()
         facts = self._facts(report.kept, report.dropped)
         if self.reader.broken_at_s is not None:
@@ -242,8 +262,13 @@ class _FilmJob:
         after = int(self.parts.segments[-1].pts[-1]) if self.parts.segments else None
         last: BaseException | None = None
         began = time.perf_counter()
+        look_at_s = float("-inf")
         try:
             for frame in self.reader.frames(after_pts=after):
+                at_s = float(frame.pts * self.reader.info.time_base)
+                if at_s >= look_at_s:
+                    look_at_s = at_s + FAMILIAR_EVERY_S
+                    self._compare(frame.image, at_s)
                 stage.busy_s += time.perf_counter() - began
                 if not _offer(decoded, frame, stop):
                     return
@@ -299,17 +324,15 @@ class _FilmJob:
         translated: queue.Queue[tuple[FilmFrame, Image] | None],
         item: tuple[FilmFrame, Image] | None,
         errors: list[BaseException],
-        stop: threading.Event,
     ) -> None:
         while True:
             if errors:
                 raise errors[0]
-            self._check_cancel()
             try:
                 translated.put(item, timeout=_POLL_S)
                 return
             except queue.Full:
-                continue
+                self._check_cancel()
 
     def _encode(
         self,
@@ -317,35 +340,36 @@ class _FilmJob:
         errors: list[BaseException],
         stop: threading.Event,
     ) -> None:
-        """Stage 3: images into segments."""
+        """Stage 3: images into segments. Once `stop` is set, what is translated already is still written."""
         stage = self.stages["encode"]
         writer: SegmentWriter | None = None
         pts: list[int] = []
         durations: list[int] = []
+        opened = 0.0
+        is_last = False
         try:
-            while True:
+            while not is_last:
                 try:
                     item = translated.get(timeout=_POLL_S)
                 except queue.Empty:
-                    if stop.is_set():
-                        break
-                    continue
-                if stop.is_set():
-                    break
+                    if not stop.is_set():
+                        continue
+                    item = None
+                is_last = item is None
                 began = time.perf_counter()
                 if item is not None:
                     frame, image = item
-                    writer = writer or self._open_segment()
+                    if writer is None:
+                        writer, pts, durations, opened = self._open_segment(), [], [], began
                     writer.write(self.reader.info.orientation.coded(self._look(frame.image, image)))
                     pts.append(frame.pts)
                     durations.append(frame.duration)
                     self.frames_done += 1
-                if writer is not None and (item is None or len(pts) == SEGMENT_FRAMES):
+                is_full = len(pts) == SEGMENT_FRAMES or time.perf_counter() - opened >= SEGMENT_S
+                if writer is not None and (is_last or is_full):
                     self.parts.add(pts, durations, writer.close(), broken_at_s=self.reader.broken_at_s)
-                    writer, pts, durations = None, [], []
+                    writer = None
                 stage.busy_s += time.perf_counter() - began
-                if item is None:
-                    break
         except BaseException as error:  # raised again where the job waits for this thread
             errors.append(error)
         finally:
@@ -365,12 +389,20 @@ class _FilmJob:
         )
 
     def _look(self, original: Image, image: Image) -> Image:
-        """Mix with the original and keep its colours, as asked for."""
-        if self.options.strength == 1 and not self.options.keep_colors:
-            return image
+        """Mix with the original and keep its colours, as asked for; leave frames without contrast as they are."""
+        share = trust(original, self.translator.card)
+        self.frames_faded += share < 1
         if self.options.keep_colors:
             image = keep_colors(original, image)
-        return mix(original, image, self.options.strength)
+        return mix(original, image, share * self.options.strength)
+
+    def _compare(self, image: Image, at_s: float) -> None:
+        """Remember whether a frame is like what the model learned from."""
+        self.looked_at += 1
+        if image.dtype != np.uint8:
+            image = np.rint(image * 255).astype(np.uint8)
+        if unfamiliar(image, self.translator.card) is not None:
+            self.unlike_at_s.append(at_s)
 
     def _cut(self) -> Cut | None:
         """Return the stretch that is kept, beginning at the first frame in it, in the source's timestamps."""
@@ -404,6 +436,20 @@ class _FilmJob:
             notes.append("the film is transparent in places; transparency is not kept")
         return notes
 
+    def _last_notes(self) -> list[str]:
+        notes = []
+        if self.unlike_at_s:
+            share = f"{len(self.unlike_at_s)} of {self.looked_at} frames looked at"
+            first = f"the first at {self.unlike_at_s[0]:.1f} s"
+            name = self.translator.card.name
+            notes.append(
+                f"unlike the pictures that {name} learned from: {share}, {first}; the result may be poor there"
+            )
+        if self.frames_faded:
+            frames = "1 frame has" if self.frames_faded == 1 else f"{self.frames_faded} frames have"
+            notes.append(f"{frames} hardly any contrast and stayed nearer to the original")
+        return notes
+
     def _new_warnings(self) -> Generator[JobWarned, None, None]:
         while self.warned < len(self.reader.warnings):
             yield JobWarned(self.index, self.reader.warnings[self.warned])
@@ -428,7 +474,6 @@ class _FilmJob:
             "options": options,
             "encoding": asdict(self.encoding),
             "coded_hw": list(self.coded_hw),
-            "segment_frames": SEGMENT_FRAMES,
             "model": self.translator.sha256,
             "backend": [running.backend, running.provider, running.precision],
             "pyav": av.__version__,

@@ -221,7 +221,7 @@ def _copy_stream(
     copies: dict[int, Stream],
     report: StreamReport,
 ) -> None:
-    name = _describe(stream)
+    name = describe_stream(stream)
     if stream.type == "audio" and not keep_audio:
         report.dropped.append(f"{name}: not wanted")
     elif isinstance(stream, AttachmentStream):
@@ -257,7 +257,7 @@ def _can_hold(suffix: str, stream: Stream) -> bool:
     return True
 
 
-def _describe(stream: Stream) -> str:
+def describe_stream(stream: Stream) -> str:
     codec = stream.codec_context.codec.canonical_name if stream.codec_context is not None else ""
     parts = [stream.type, codec, stream.metadata.get("language", ""), stream.metadata.get("title", "")]
     return f"stream {stream.index} ({', '.join(part for part in parts if part and part != 'und')})"

@@ -20,13 +20,24 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from .backend import Array, BackendName, Machine
-from .card import VALUE_RANGES, ChannelOrder, ElementType, Layout, ModelCard, Normalization, read_card, write_card
+from .card import (
+    LARGEST_FIXED_EDGE_PX,
+    VALUE_RANGES,
+    ChannelOrder,
+    ElementType,
+    Layout,
+    ModelCard,
+    Normalization,
+    read_card,
+    write_card,
+)
+from .card_check import check_card
 from .errors import CgconvError, ModelError, UsageError
 from .graph import modernise, specialise
 from .half import widen
 from .model_file import load_model, write_model
 from .onnxruntime_backend import OnnxruntimeBackend
-from .precision_check import natural_picture
+from .precision_check import mirrored_picture
 from .segments import receptive_field_px
 from .simplify import simplify
 from .store import free_path
@@ -73,19 +84,22 @@ def inspect_foreign(path: Path, said: Said | None = None) -> ModelCard:
 def import_onnx(path: Path, name: str | None = None, said: Said | None = None) -> Path:
     """Write an ONNX file from elsewhere into the user's model folder, with a card, its sizes freed; return where.
 
-    A file that has a card already keeps it, under its new name.
+    A file that has a card already keeps it, under its new name, if running it shows what the card says.
 
     Raises:
-        ModelError, UsageError: as inspect_foreign, or the name is taken, or something is `said` of a file with a card.
+        ModelError, UsageError: as inspect_foreign, or the name is taken, or something is `said` of a file with a card,
+            or card and graph disagree.
         OutputError: the folder cannot be written.
     """
-    target = free_path(name or path.stem)
+    target = free_path(path.stem if name is None else name)
     model = load_model(path)
-    card = read_card(model)
+    card = read_card(model, path)
     if card is None:
         model, card = adopt(model, path, said)
     elif said not in (None, Said()):
         raise UsageError(f"{path}: has a model card that says its range and channel order; import it without yours")
+    else:
+        check_card(model, card, path)
     write_card(model, replace(card, name=target.stem))
     write_model(model, target)
     return target
@@ -159,7 +173,7 @@ def _find_ends(model: onnx.ModelProto) -> _Ends:
         raise ModelError(f"not a picture translator: it has {len(inputs)} inputs ({names}), expected one picture")
     given = inputs[0]
     kind = given.type.tensor_type
-    shape = [dim.dim_value for dim in kind.shape.dim]
+    shape = [max(dim.dim_value, 0) for dim in kind.shape.dim]  # 0: free; old exporters wrote -1
     if kind.elem_type not in _ELEMENTS:
         words = helper.tensor_dtype_to_string(kind.elem_type) if kind.elem_type else "no tensor"
         raise ModelError(f"not a model cgconv can feed: its input {given.name} is {words}, expected float32 or float16")
@@ -188,6 +202,10 @@ def _find_ends(model: onnx.ModelProto) -> _Ends:
         raise ModelError(f"not a picture translator: its output {output.name} has {len(out_shape)} axes, expected 4")
     rows, columns = (2, 3) if layout_in is Layout.NCHW else (1, 2)
     fixed = (shape[rows], shape[columns]) if shape[rows] and shape[columns] else None
+    if fixed is not None and max(fixed) > LARGEST_FIXED_EDGE_PX:
+        raise ModelError(
+            f"its input {given.name} is {fixed[1]}×{fixed[0]} pixels, expected at most {LARGEST_FIXED_EDGE_PX} an edge"
+        )
     return _Ends(given.name, output.name, _ELEMENTS[kind.elem_type], layout_in, fixed)
 
 
@@ -368,7 +386,7 @@ def _find_ranges(model: onnx.ModelProto, card: ModelCard, said_out: Range | None
     """
     likeness: dict[tuple[Range, Range], float] = {}
     size_hw = card.fixed_size_hw or _probe_size(card)
-    picture = natural_picture(size_hw, seed=3)
+    picture = mirrored_picture(size_hw, seed=3)
     known_out = said_out or _range_of_last_operator(model.graph, card.output_name)
     with _opened(model) as backend:
         for range_in in VALUE_RANGES:

@@ -304,7 +304,7 @@ def open_translator(
 
     path = resolve_model(model_path)
     model = load_model(path)
-    card = read_card(model)
+    card = read_card(model, path)
     if card is None:
         from .foreign import adopt
 

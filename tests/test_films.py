@@ -223,6 +223,30 @@ def test_webm_stays_webm_with_its_sound(tmp_path: Path) -> None:
     assert look_at(tmp_path / "b.webm").codec == "vp9"
 
 
+def test_a_gif_of_a_film_with_sound_says_what_is_left_out(tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mp4", sounds=["eng"])
+    run = run_film(source, tmp_path / "b.gif")
+    assert run.facts["streams_dropped"] == ["stream 1 (audio, aac, eng): .gif holds pictures alone"]
+    assert run.warnings == ["left out: stream 1 (audio, aac, eng): .gif holds pictures alone"]
+
+
+def test_a_film_that_fades_in_from_black_does_so_translated_too(tmp_path: Path) -> None:
+    """A model makes a pattern of a black frame's noise; what has contrast is translated in full."""
+
+    def fading(number: int, size_wh: tuple[int, int]) -> np.ndarray:
+        return (picture(number, size_wh).astype(float) * max(0, number - 10) / 10).astype(np.uint8)
+
+    source = make_film(tmp_path / "a.mp4", frames=60, draw=fading)
+    translator = FakeTranslator(lambda batch: 255 - batch)
+    translator.card.color_mean, translator.card.color_std = (110.0, 110.0, 110.0), (65.0, 65.0, 65.0)
+    run = run_film(source, tmp_path / "b.mp4", translator)
+    before, after = look_at(source).images, look_at(tmp_path / "b.mp4").images
+    assert np.abs(after[5].astype(int) - before[5]).mean() < 3, "black stays black"
+    assert np.abs(after[19].astype(int) - (255 - before[19].astype(int))).mean() < 3, "the rest is translated"
+    assert "unlike the pictures that fake learned from: 1 of 2 frames looked at, the first at 0.0 s" in run.warnings[0]
+    assert "hardly any contrast" in run.warnings[1]
+
+
 def test_an_animated_gif_stays_one_with_its_delays(tmp_path: Path) -> None:
     images = [Image.fromarray(picture(number)) for number in range(5)]
     delays_ms = [50, 20, 100, 30, 70]
