@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,9 @@ from cgconv.runtime.events import BatchFinished, CommandFailed, Event, JobPlanne
 
 from .progress import Show, open_show
 from .report import Report
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_S = 2.0  # after a second one, for what can still be tidied up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +95,9 @@ def exit_code(last: Event | None) -> int:
 def cancel_on_interrupt() -> Iterator[threading.Event]:
     """Give an event that the first Ctrl-C (or SIGTERM) sets; the second Ctrl-C stops at once."""
     cancel = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield cancel
+        return
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         if cancel.is_set():
@@ -99,14 +106,42 @@ def cancel_on_interrupt() -> Iterator[threading.Event]:
         # Past the display and the buffers: a handler may come in the middle of either.
         os.write(2, b"\nstopping after what is being done now (Ctrl-C again stops at once)\n")
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    is_main = threading.current_thread() is threading.main_thread()
-    before = {number: signal.signal(number, on_signal) for number in numbers} if is_main else {}
+    with _second_signal_ends():
+        before = {number: signal.signal(number, on_signal) for number in STOP_SIGNALS}
+        try:
+            yield cancel
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def _second_signal_ends() -> Iterator[None]:
+    """End the process soon after a second signal, even where no handler is run.
+
+    Python runs handlers between two of its own steps: not while a model computes one large picture, for minutes.
+    """
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
+    over = threading.Event()
+
+    def watch() -> None:
+        signals = 0
+        while received := receiver.recv(16):  # a byte for each signal
+            signals += sum(number in STOP_SIGNALS for number in received)
+            if signals > 1 and not over.wait(STOP_S):
+                os.write(2, b"stopped\n")
+                os._exit(130)
+        receiver.close()
+
+    before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=watch, daemon=True).start()
     try:
-        yield cancel
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        over.set()
+        signal.set_wakeup_fd(before)
+        sender.close()
 
 
 def _show_plan(jobs: Sequence[Any], show: Show) -> int:  # Any: jobs.Job, whose module is imported late

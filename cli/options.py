@@ -52,7 +52,9 @@ class TimeType(click.ParamType[Fraction]):
             if not 1 <= len(parts) <= 3 or any(not part or part.strip("0123456789.") for part in parts):
                 raise ValueError
             seconds = Fraction(0)
-            for part in parts:
+            for place, part in enumerate(parts):
+                if place and Fraction(part) >= 60:
+                    raise ValueError
                 seconds = seconds * 60 + Fraction(part)
         except ValueError:
             self.fail(f"{value!r} is no time: expected seconds (90.5) or 1:30 or 0:01:30.5", param, ctx)

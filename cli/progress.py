@@ -212,7 +212,7 @@ class PlainShow:
             case JobWarned():
                 self._write(f"warning: {summary.names.get(event.index, '')}: {event.message}")
             case JobFinished():
-                if self._is_time(PICTURE_LINE_EVERY_S) or summary.through == summary.to_do:
+                if summary.is_film or summary.through == summary.to_do or self._is_time(PICTURE_LINE_EVERY_S):
                     self._write(f"[{summary.through}/{summary.to_do}] {event.input} → {event.output}")
             case JobFailed():
                 self._write(f"[{summary.through}/{summary.to_do}] failed: {failure_text(event)}")
@@ -280,7 +280,7 @@ class LiveShow:
             case JobStarted():
                 if self._kind == "film":
                     name = shortened(event.input.name)
-                    self._tasks[event.index] = self._progress.add_task(name, total=event.frames, numbers="starting")
+                    self._tasks[event.index] = self._progress.add_task(name, total=None, numbers="starting")
             case JobProgressed():
                 if (task := self._tasks.get(event.index)) is not None:
                     self._progress.update(

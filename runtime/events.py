@@ -66,12 +66,11 @@ class EngineBuilt:
 
 @dataclass(frozen=True)
 class JobStarted:
-    """A picture or film is being worked on. `frames` is None where the film does not say."""
+    """A picture or film is being worked on."""
 
     index: int
     input: Path
     output: Path
-    frames: int | None = None
 
 
 @dataclass(frozen=True)

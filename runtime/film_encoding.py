@@ -106,11 +106,11 @@ def choose_encoding(
     if film_output_suffix(suffix, codec) != suffix:
         raise UsageError(f"{suffix} cannot hold {codec}; expected {' or '.join(_HOMES[codec])}")
     if suffix == ".gif":
-        _check_crf(None, crf, "gif")
+        check_crf(None, crf, "gif")
         return Encoding("gif", "ffv1", "bgr0")  # kept lossless until the palettes are made
     if codec is VideoCodec.AUTO:
         codec = _usual_codec(info, suffix)
-    _check_crf(codec, crf, codec.value)
+    check_crf(codec, crf, codec.value)
     tag = "hvc1" if codec is VideoCodec.HEVC and suffix in _MP4_FAMILY else None  # Apple plays no hev1
     if device.startswith("cuda") and codec in _NVENC:
         encoding = _encoding(info, image_hw, codec, _NVENC[codec], crf, tag)
@@ -129,7 +129,8 @@ def _usual_codec(info: FilmInfo, suffix: str) -> VideoCodec:
     return VideoCodec.HEVC if info.is_deep else VideoCodec.H264
 
 
-def _check_crf(codec: VideoCodec | None, crf: int | None, name: str) -> None:
+def check_crf(codec: VideoCodec | None, crf: int | None, name: str) -> None:
+    """Raise UsageError where a codec does not have that quality; None goes with any."""
     if crf is None:
         return
     if codec not in _LARGEST_CRF:

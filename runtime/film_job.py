@@ -19,7 +19,7 @@ from .errors import Cancelled, FilmError, OutputError, PartialFilmError, UsageEr
 from .events import JobProgressed, JobWarned
 from .familiar import trust, unfamiliar
 from .film_colors import RGB, Image
-from .film_encoding import VideoCodec, choose_encoding
+from .film_encoding import VideoCodec, check_crf, choose_encoding
 from .film_gif import join_gif
 from .film_join import Cut, check_film, join_film
 from .film_parts import PartFolder
@@ -73,6 +73,8 @@ class FilmOptions:
             raise UsageError(f"start is {self.start_s}, expected 0 or more seconds")
         if self.end_s is not None and self.end_s <= (self.start_s or 0):
             raise UsageError(f"end is {self.end_s}, expected more than the start ({self.start_s or 0})")
+        if self.codec is not VideoCodec.AUTO:
+            check_crf(self.codec, self.crf, self.codec.value)
 
 
 def translate_film(

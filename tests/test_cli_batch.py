@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -274,6 +275,29 @@ def test_ctrl_c_on_a_film_leaves_no_result_and_the_next_run_goes_on(tmp_path: Pa
     assert main(["video", str(tmp_path / "clip.mp4"), "--model", model]) == 0
     assert frames_of(tmp_path / "clip.same.mp4") == 400
     assert not list(tmp_path.glob(".cgconv*")), "the parts are gone once the film is whole"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent in another way there")
+def test_a_second_ctrl_c_ends_what_python_cannot_interrupt() -> None:
+    code = (
+        "import hashlib\n"
+        "from cgconv.cli.batch import cancel_on_interrupt\n"
+        "with cancel_on_interrupt():\n"
+        "    print('computing', flush=True)\n"
+        "    hashlib.pbkdf2_hmac('sha256', b'', b'', 2 * 10**9)\n"  # an hour in one call, as a huge picture's
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "computing\n"
+        for _ in range(2):
+            os.kill(process.pid, signal.SIGINT)
+            time.sleep(0.3)
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert errors.endswith("stopped\n")
+    finally:
+        process.kill()
 
 
 def interrupted(

@@ -79,6 +79,8 @@ def test_version_is_the_packages() -> None:
         (["images", "x.jpg", "--model", "no-such-model"], "there is no model named 'no-such-model'", 2),
         (["images", "x.jpg", "--model", "m", "--strength", "2"], "--strength", 2),
         (["video", "x.mp4", "--model", "m", "--start", "soon"], "'soon' is no time", 2),
+        (["video", "x.mp4", "--model", "m", "--start", "1:99"], "'1:99' is no time", 2),
+        (["video", "x.mp4", "--model", "m", "--codec", "h264", "--crf", "60"], "expected 0 to 51 for h264", 2),
         (["models", "info", "gone.onnx"], "no such model file", 2),
         (["train", "--out", "x"], "name the two folders", 2),
     ],

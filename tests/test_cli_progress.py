@@ -58,6 +58,12 @@ def test_many_pictures_are_not_many_lines() -> None:
     assert lines[-2:] == ["5000 pictures done in 50 s (100 a second)", "results: out"]
 
 
+def test_every_film_that_is_finished_is_a_line() -> None:
+    jobs = [JobFinished(number, Path(f"{number}.mp4"), Path(f"out/{number}.mp4"), 0.01) for number in range(4)]
+    lines = shown("film", BatchPlanned(4, 0), *jobs, BatchFinished(4, 0, 0, 1.0))
+    assert lines[:4] == [f"[{number + 1}/4] {number}.mp4 → out/{number}.mp4" for number in range(4)]
+
+
 def test_a_batch_ends_with_failures_counts_and_places() -> None:
     lines = shown(
         "picture",
@@ -96,7 +102,7 @@ from cgconv.runtime.events import *
 with open_show(as_json=False, kind="film") as show:
     show.show(BatchPlanned(1, 0))
     show.show(BackendOpened("openvino", "CPU", "cpu", "bf16", "a test"))
-    show.show(JobStarted(0, Path("[red]clip[bold].mp4"), Path("o.mp4"), 100))
+    show.show(JobStarted(0, Path("[red]clip[bold].mp4"), Path("o.mp4")))
     show.show(JobProgressed(0, 50, 100, 25.0, 2.0, "encode"))
     show._progress.refresh()
     show.show(JobWarned(0, "[bold]careful"))
