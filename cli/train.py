@@ -11,7 +11,15 @@ import click
 
 from .extras import needs_extra
 from .options import PathType, debug_option
-from .train_options import SETTINGS, parameter, refuse_idle, settings_options, with_folders, with_settings
+from .train_options import (
+    SETTINGS,
+    parameter,
+    refuse_idle,
+    settings_as_options,
+    settings_options,
+    with_folders,
+    with_settings,
+)
 
 if TYPE_CHECKING:
     from cgconv.trainer.config import TrainConfig
@@ -48,12 +56,14 @@ def train(**given: Any) -> int:  # Any: the options above
     """
     if given["preset"] == "list":
         return _list_presets()
-    config = _resumed_config(given) if given["resume"] is not None else _new_config(given)
-    if given["dry_run"]:
-        from cgconv.trainer.config import config_as_dict
+    with settings_as_options(given):
+        config = _resumed_config(given) if given["resume"] is not None else _new_config(given)
+        if not given["dry_run"]:
+            return _run(config, resume=given["resume"] is not None, as_json=given["as_json"])
+    return _show_settings(config)
 
-        click.echo(json.dumps(config_as_dict(config), indent=2))
-        return 0
+
+def _run(config: TrainConfig, *, resume: bool, as_json: bool) -> int:
     with needs_extra("train", "training"):
         from cgconv.trainer.train import leave_group
         from cgconv.trainer.train import train as run_training
@@ -61,10 +71,22 @@ def train(**given: Any) -> int:  # Any: the options above
     from .batch import cancel_on_interrupt
     from .train_progress import open_train_show
 
-    with open_train_show(as_json=given["as_json"]) as show, cancel_on_interrupt() as cancel:
-        for event in run_training(config, cancel, resume=given["resume"] is not None):
+    with open_train_show(as_json=as_json) as show, cancel_on_interrupt() as cancel:
+        for event in run_training(config, cancel, resume=resume):
             show.show(event)
     leave_group()
+    return 0
+
+
+def _show_settings(config: TrainConfig) -> int:
+    """Print all settings, unless the file of features, the one that they name, is not there."""
+    from cgconv.runtime.errors import ModelError
+    from cgconv.trainer.config import config_as_dict
+
+    features = config.evaluation.features
+    if features not in ("", "inception") and not Path(features).is_file():
+        raise ModelError(f"{features}: there is no such model file")
+    click.echo(json.dumps(config_as_dict(config), indent=2))
     return 0
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
+
+from cgconv.runtime.errors import SettingError, UsageError
 
 if TYPE_CHECKING:
     from cgconv.trainer.config import TrainConfig
@@ -42,7 +46,7 @@ SETTINGS = (
     Setting("--padding", "generator.padding", PAD, "reflect", "What lies beyond a picture's edge."),
     Setting("--downsampling", "generator.downsampling", DOWN, "strided", "As CycleGAN's, or as CUT's."),
     Setting("--upsampling", "generator.upsampling", UP, "transposed", "As published, or without checkerboards."),
-    Setting("--skip", "generator.skip", bool, "no", "Let the last layer see the first one's features: finer grain."),
+    Setting("--skip", "generator.skip", bool, "no", "Lead tone past the norms, and first features to the last layer."),
     Setting("--dropout", "generator.dropout", bool, "no", "Dropout inside a generator."),
     Setting("--focus", "generator.focus", "both|a2b|b2a", "both", "Make the other generator half as wide, for speed."),
     Setting("--channels-a", "generator.channels_in", "1|3", "3", "Channels of A's pictures: 1 is greyscale."),
@@ -132,7 +136,7 @@ SETTINGS = (
     Setting("--compile", "run.compile", bool, "no", "Compile the networks: minutes at the start, faster steps."),
     Setting("--threads", "run.threads", int, "", "Processor threads; default: all."),
     Setting("--report-every", "run.report_every", int, "50", "Steps between two reports."),
-    Setting("--sample-every", "run.sample_every", int, "500", "Steps between two grids of pictures."),
+    Setting("--sample-every", "run.sample_every", int, "500", "Steps between two grids of pictures; 0: none."),
     Setting("--checkpoint-every", "run.checkpoint_every", int, "500", "Steps between two checkpoints."),
 )  # fmt: skip
 
@@ -193,6 +197,23 @@ def with_settings(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:  #
             values[section]["images"] = 0  # which would go before them
     made: TrainConfig = config_from_dict(values)
     return made
+
+
+@contextmanager
+def settings_as_options(given: dict[str, Any]) -> Iterator[None]:  # Any: option values
+    """Name in what is wrong with a setting the options that set it, those that were given first."""
+    try:
+        yield
+    except SettingError as error:
+        options = {setting.path: setting.option for setting in SETTINGS}
+        wanted = re.sub(r"[a-z]+\.[a-z0-9_]+", lambda found: options.get(found[0], found[0]), error.wanted)
+        option = options.get(error.name, error.name)
+        there = {s.option: given[parameter(s)] for s in SETTINGS if given[parameter(s)] is not None}
+        guilty = [one for one in there if one in re.findall(r"--[a-z0-9-]+", wanted)]
+        if option in there or not guilty:
+            raise UsageError(f"{option}: found {error.found}, wanted {wanted}") from error
+        typed = guilty[0] if isinstance(there[guilty[0]], bool) else f"{guilty[0]} {there[guilty[0]]}"
+        raise UsageError(f"{typed}: {option} is {error.found}, wanted {wanted}") from error
 
 
 def refuse_idle(config: TrainConfig, given: dict[str, Any]) -> None:  # Any: option values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -54,7 +55,10 @@ class TrainShow(LineShow):
                     f"training on {event.pictures_a} and {event.pictures_b} pictures, {event.device}, {event.precision}"
                     f" → {event.out}"
                 )
-                if event.images_seen >= event.images_total:
+                if event.images_seen > event.images_total:
+                    seen, wanted = f"{event.images_seen:,} images are seen", f"the {event.images_total:,} wanted"
+                    self.note(f"{seen}, more than {wanted}: nothing is changed; a larger --images goes on")
+                elif event.images_seen == event.images_total:
                     self.note(f"all of its {event.images_total:,} images are seen; a larger --images goes on")
                 elif event.images_seen:
                     self.note(f"going on after {event.images_seen:,} images")
@@ -78,7 +82,8 @@ class TrainShow(LineShow):
                     self.note(f"checkpoint after {event.images_seen:,} images: {event.path}")
             case TrainFinished():
                 self.close()
-                self.note(f"trained on {event.images_seen:,} images; export it: cgconv export {event.out}")
+                folder = shlex.quote(str(event.out))
+                self.note(f"trained on {event.images_seen:,} images; export it: cgconv export {folder}")
             case _:
                 pass
 

@@ -10,6 +10,7 @@ CgconvError                      1  root; its text is one sentence for the user
 │   └── DownloadError               a file from the network: unreachable, refused, not what was promised
 ├── OutputError                  1  a result that cannot be written: exists, disk full, no permission
 ├── UsageError                   2  options that do not fit together, a name that does not exist
+│   └── SettingError                a training's setting with a value that it cannot have
 ├── MissingError                 3  a device, backend or extra that is not here
 ├── ResourceError                1  memory ran out; says what to lower
 └── Cancelled                  130  the user asked to stop
@@ -68,6 +69,14 @@ class UsageError(CgconvError):
     """Options that do not fit together, or a name that does not exist."""
 
     exit_code = 2
+
+
+class SettingError(UsageError):
+    """A setting, as section.name, with what was found and what was wanted, which may name other settings."""
+
+    def __init__(self, name: str, found: object, wanted: str) -> None:
+        super().__init__(f"{name}: found {found}, wanted {wanted}")
+        self.name, self.found, self.wanted = name, found, wanted
 
 
 class MissingError(CgconvError):

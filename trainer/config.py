@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from cgconv.runtime.errors import UsageError
+from cgconv.runtime.errors import SettingError, UsageError
 
 from .choices import (
     Direction,
@@ -181,6 +182,7 @@ class ContrastConfig:
         _check(self.temperature > 0, "contrast.temperature", self.temperature, "more than 0")
 
 
+DEVICE = re.compile(r"auto|(cpu|cuda)(:\d{1,4})?")
 WHOLE = (Preprocess.SCALE_WIDTH, Preprocess.NONE)  # the networks see whole pictures, of any size
 
 
@@ -203,17 +205,18 @@ class DataConfig:
     memory_gb: float = 4.0  # decoded pictures that are kept in memory; the rest are decoded again in their turn
 
     def __post_init__(self) -> None:
-        _check(self.crop >= 32 and self.crop % 4 == 0, "data.crop", self.crop, "a multiple of 4, at least 32")
+        _check(32 <= self.crop <= 8192 and self.crop % 4 == 0, "data.crop", self.crop, "a multiple of 4, 32 to 8192")
         fits = not self.crop_from or (32 <= self.crop_from <= self.crop and self.crop_from % 4 == 0)
         _check(fits, "data.crop_from", self.crop_from, "0, or a multiple of 4 from 32 to data.crop")
         _check(0 < self.crop_over <= 1, "data.crop_over", self.crop_over, "more than 0, up to 1")
+        _check(0 <= self.load <= 16384, "data.load", self.load, "0 to 16384")
         whole = self.preprocess in WHOLE
         _check(self.load == 0 or whole or self.load >= self.crop, "data.load", self.load, "0, or at least data.crop")
         _check(self.shrink >= 1, "data.shrink", self.shrink, "1 or more")
         _check(self.largest >= 0, "data.largest", self.largest, "0 or more")
-        _check(self.batch >= 1, "data.batch", self.batch, "1 or more")
+        _check(1 <= self.batch <= 4096, "data.batch", self.batch, "1 to 4096")
         _check(not whole or self.batch == 1, "data.batch", self.batch, f"1 with data.preprocess {self.preprocess}")
-        _check(self.memory_gb >= 0, "data.memory_gb", self.memory_gb, "0 or more")
+        _check(0 <= self.memory_gb <= 1e6, "data.memory_gb", self.memory_gb, "0 to 1,000,000")
 
 
 @dataclass(frozen=True)
@@ -244,8 +247,8 @@ class OptimizerConfig:
             _check(0 < getattr(self, name) <= 1, f"optimizer.{name}", getattr(self, name), "more than 0, up to 1")
         for name in ("beta1", "beta2"):
             _check(0 <= getattr(self, name) < 1, f"optimizer.{name}", getattr(self, name), "0 or more, under 1")
-        _check(self.epochs > 0, "optimizer.epochs", self.epochs, "more than 0")
-        _check(self.images >= 0, "optimizer.images", self.images, "0 or more")
+        _check(0 < self.epochs <= 1e6, "optimizer.epochs", self.epochs, "more than 0, up to 1,000,000")
+        _check(0 <= self.images <= 10**9, "optimizer.images", self.images, "0 to 1,000,000,000")
         _check(0 <= self.decay <= 1, "optimizer.decay", self.decay, "0 to 1")
         _check(self.plateau_patience >= 0, "optimizer.plateau_patience", self.plateau_patience, "0 or more")
         _check(self.ema_half_life >= 0, "optimizer.ema_half_life", self.ema_half_life, "0 or more")
@@ -255,7 +258,7 @@ class OptimizerConfig:
 class EvaluationConfig:
     """How a run is judged while it trains, on pictures of its folders that it never learns from."""
 
-    every: int = 2000  # images between evaluations; 0: none, and no picture is held out
+    every: int = 2000  # images between evaluations; 0: none, and a run that begins so holds no picture out
     held_out: int = 32  # pictures of each folder, at most a tenth of it; folders under 20 hold none out
     keep_best: int = 1  # states of the lowest score that are kept beside the last one
     features: str = ""  # for KID and FID: inception, or an ONNX file; empty: neither
@@ -279,13 +282,15 @@ class RunConfig:
     compile: bool = False  # torch.compile the generators and discriminators: minutes at the start, faster steps
     threads: int = 0  # processor threads; 0 leaves torch's choice
     report_every: int = 50  # steps
-    sample_every: int = 500  # steps
+    sample_every: int = 500  # steps; 0: no samples
     checkpoint_every: int = 500  # steps
 
     def __post_init__(self) -> None:
         _check(0 <= self.seed < 2**63, "run.seed", self.seed, "0 or more, under 2^63")
-        _check(self.threads >= 0, "run.threads", self.threads, "0 or more")
-        for name in ("report_every", "sample_every", "checkpoint_every"):
+        _check(0 <= self.threads <= 256, "run.threads", self.threads, "0 to 256")
+        _check(bool(DEVICE.fullmatch(self.device)), "run.device", self.device, "auto, cpu, cuda or cuda:N")
+        _check(self.sample_every >= 0, "run.sample_every", self.sample_every, "0 or more")
+        for name in ("report_every", "checkpoint_every"):
             _check(getattr(self, name) >= 1, f"run.{name}", getattr(self, name), "1 or more")
 
 
@@ -306,7 +311,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         sigmoid, gan = self.discriminator.sigmoid, self.loss.gan
-        _check(not sigmoid or gan is GanLoss.LEAST_SQUARES, "discriminator.sigmoid", gan, "least-squares")
+        _check(not sigmoid or gan is GanLoss.LEAST_SQUARES, "loss.gan", gan, "least-squares with discriminator.sigmoid")
         smallest = self.data.crop_from or self.data.crop
         judged, jitter = self.discriminator.smallest_px, self.loss.jitter
         kind, layers = self.discriminator.kind, self.discriminator.layers
@@ -322,7 +327,7 @@ class TrainConfig:
         _check(not self.loss.patches or fits, "data.crop", smallest, "a multiple of 8 from 64 with loss.patches")
         a, b = self.generator.channels_in, self.generator.channels_out
         comparable = self.recipe is not RecipeName.CUT or a == b  # its generator reads its own translations
-        _check(comparable, "generator.channels_out", b, f"{a}, as many as channels_in, with cut")
+        _check(comparable, "generator.channels_out", b, f"{a}, as generator.channels_in, with cut")
         one_sided = self.recipe is not RecipeName.CYCLEGAN
         _check(not one_sided or self.generator.focus is Focus.BOTH, "generator.focus", self.generator.focus,
                f"both with {self.recipe}: it has one generator")  # fmt: skip
@@ -388,4 +393,4 @@ def _check(fits: bool, name: str, found: object, wanted: str) -> None:
     if isinstance(found, float) and not math.isfinite(found):
         fits, wanted = False, "a finite number"
     if not fits:
-        raise UsageError(f"{name}: found {found}, wanted {wanted}")
+        raise SettingError(name, found, wanted)
