@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from .config import DataConfig, TrainConfig
 from .evaluate import hold_out
 from .folders import pairs_by_name, pictures_in
 from .networks import size_multiple
+from .readers import open_readers
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Domain:
         self.sources: list[Source] = []
         self._kept: dict[Source, Image] = {}
         room = int(config.memory_gb * 1024**3) // 2
-        with ThreadPoolExecutor(2) as pool:
+        with open_readers(2) as pool:
             for source, image in zip(sources, pool.map(self._read_or_warn, sources), strict=True):
                 if image is None:
                     continue
@@ -127,10 +127,11 @@ class Pairs:
 
     def __init__(
         self, a: Domain, b: Domain, config: TrainConfig, *, paired: bool = False, rank: int = 0, processes: int = 1,
-        held: tuple[Domain, Domain] | None = None,
+        held: tuple[Domain, Domain] | None = None, held_names: HeldOut | None = None,
     ) -> None:  # fmt: skip
         self.domains = (a, b)
         self.held = held  # pictures of the same folders that are only judged by
+        self.held_names = held_names or {"a": [], "b": []}  # also of those that cannot be read, or lie elsewhere by now
         self.config = config.data
         self.seed = config.run.seed
         self.channels = (config.generator.channels_in, config.generator.channels_out)
@@ -145,7 +146,7 @@ class Pairs:
 
     def batches(self, first: int) -> Generator[tuple[Tensor, Tensor], None, None]:
         """Yield float32 N×C×H×W batches in [-1, 1] of a and b from picture number `first` on, without end."""
-        with ThreadPoolExecutor(2) as pool:
+        with open_readers(2) as pool:
             numbers = (first + step * self.images_a_step for step in range(2**62))
             coming = deque(pool.submit(self.batch, next(numbers)) for _ in range(AHEAD))
             while True:
@@ -215,10 +216,16 @@ class Pairs:
         return Cut(top, left, side, crop, mirrored)
 
 
-def open_pairs(config: TrainConfig, *, rank: int = 0, processes: int = 1) -> Pairs:
+HeldOut = dict[str, list[str]]  # domain (of pairs: a alone) → names in its folder, "/" between their parts
+
+
+def open_pairs(
+    config: TrainConfig, *, held_out: HeldOut | None = None, rank: int = 0, processes: int = 1
+) -> Pairs:  # fmt: skip
     """Return a run's pictures, decoded as far as they fit into memory. Raises DataError where there are none.
 
-    Files that cannot be read are left out with one line of warning each, of pairs both.
+    Files that cannot be read are left out with one line of warning each, of pairs both. `held_out` says which ones a
+    run that goes on has never learned from; None: that is decided now, as for a new run.
     """
     data, multiple = config.data, size_multiple(config.generator)
     smallest_px = config.discriminator.smallest_px + config.loss.jitter
@@ -232,13 +239,22 @@ def open_pairs(config: TrainConfig, *, rank: int = 0, processes: int = 1) -> Pai
     else:
         of_a, of_b = pairs_by_name(data.a, data.b, largest=data.largest)
         sources = [Source(p) for p in of_a], [Source(p) for p in of_b]
-    held_out = config.evaluation.held_out if config.evaluation.every else 0
-    held_of = [
-        set(hold_out([one.path.relative_to(folder).as_posix() for one in of_kind], held_out))
+    names_of = [
+        [one.path.relative_to(folder).as_posix() for one in of_kind]
         for of_kind, folder in zip(sources, (data.a, data.b), strict=True)
+    ]
+    decides = held_out is not None or config.evaluation.every  # a run that begins without evaluations holds none out
+    count = config.evaluation.held_out if decides else 0
+    held_of = [
+        _held(names, None if held_out is None else set(held_out[domain]), count)
+        for names, domain in zip(names_of, "ab", strict=True)
     ]
     if paired:  # the name may end otherwise in b
         held_of[1] = held_of[0]
+    held_names = {
+        domain: sorted({names[index] for index in held}.union(held_out[domain] if held_out else ()))
+        for domain, names, held in zip("ab", names_of, held_of, strict=True)
+    }
     sets = []
     for is_held in (False, True):
         chosen = [
@@ -253,7 +269,16 @@ def open_pairs(config: TrainConfig, *, rank: int = 0, processes: int = 1) -> Pai
     for domain, folder in ((a, data.a), (b, data.b)):
         if not len(domain):
             raise DataError(f"{folder}: found no picture in it that can be read")
-    return Pairs(a, b, config, paired=paired, rank=rank, processes=processes, held=held_domains)
+    return Pairs(a, b, config, paired=paired, rank=rank, processes=processes, held=held_domains, held_names=held_names)
+
+
+def _held(names: Sequence[str], before: Set[str] | None, count: int) -> set[int]:
+    """Return which pictures of a folder are held out: those that were `before`, else `count` are chosen.
+
+    A folder that has none of those any more holds other pictures: then they are chosen anew.
+    """
+    held = {index for index, name in enumerate(names) if name in (before or ())}
+    return set(hold_out(names, count)) if before is None or (before and not held) else held
 
 
 def _keep_whole_pairs(a: Domain, b: Domain, of_a: Sequence[Source], of_b: Sequence[Source]) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import shlex
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed
 from torch import Tensor
 
-from cgconv.runtime.errors import Cancelled, CgconvError, OutputError, UsageError
+from cgconv.runtime.errors import Cancelled, CgconvError, ModelError, OutputError, SettingError, UsageError
 from cgconv.runtime.events import (
     CheckpointSaved,
     Evaluated,
@@ -26,10 +29,10 @@ from cgconv.runtime.events import (
 )
 
 from .arithmetic import open_arithmetic
-from .checkpoint import NAME, load_checkpoint, save_checkpoint
+from .checkpoint import NAME, checkpoint_config, load_checkpoint, refuse_incomplete, save_checkpoint
 from .choices import RecipeName
 from .config import TrainConfig
-from .data import open_pairs
+from .data import Pairs, open_pairs
 from .judge import Judge
 from .networks import size_multiple
 from .run import Run
@@ -45,41 +48,50 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
 
     The folder gets config.json, metrics.jsonl (a line a report, evaluation and warning), samples/ (input | translation
     | back again, both ways), report.html, checkpoint.pt and the best states. With `resume` it goes on from that
-    checkpoint, to the bit on a CPU. Setting `cancel` saves a checkpoint after the current step and raises Cancelled.
-    Under torchrun each process calls this; process 0 alone yields events and writes files.
+    checkpoint, to the bit on a CPU, without the pictures that it held out when it began; a run that has seen as many
+    pictures as it is to see is left as it is. Setting `cancel` saves a checkpoint after the current step and raises
+    Cancelled. Under torchrun each process calls this; process 0 alone yields events and writes files.
 
-    Raises DataError, UsageError (also where another process trains into that folder), MissingError; OutputError where
-    the disk is full, and CgconvError when a loss or a weight is no longer finite, in both cases with the last
-    checkpoint intact.
+    Raises DataError, UsageError (also where another process trains into that folder), MissingError; ModelError where
+    the checkpoint cannot be gone on with; OutputError where the disk is full, and CgconvError when a loss or a weight
+    is no longer finite, in both cases with the last checkpoint intact.
     """
     out = config.run.out
     kept = load_checkpoint(out) if resume else None
     if kept is None and (out / NAME).exists():
-        raise UsageError(f"{out}: holds a run already; go on with it by --resume {out}, or name another --out")
+        raise UsageError(
+            f"{out}: holds a run already; go on with it by --resume {shlex.quote(str(out))}, or name another --out"
+        )
     _check_sizes(config)
     _check_folders(config)
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     arithmetic = open_arithmetic(config.run.device, config.run.precision)
     writes = arithmetic.rank == 0
-    pairs = open_pairs(config, rank=arithmetic.rank, processes=arithmetic.processes)
+    pairs = _open_pairs(config, kept, rank=arithmetic.rank, processes=arithmetic.processes)
     run, judge = Run(config, arithmetic, pairs), Judge(config, pairs)
     if kept is not None:
-        run.load_state(kept)
-        judge.load_state(kept.get("judge") or judge.state())
+        _go_on(run, judge, kept)
     del kept
+    started = TrainStarted(
+        out=out, images_total=pairs.images_total, images_seen=run.images_seen, pictures_a=len(pairs.domains[0]),
+        pictures_b=len(pairs.domains[1]), device=str(arithmetic.device), precision=str(arithmetic.precision),
+    )  # fmt: skip
+    if run.images_seen >= pairs.images_total:
+        if writes:
+            yield started
+            yield TrainFinished(out=out, images_seen=run.images_seen)
+        return
 
     with ExitStack() as stack:
         with _disk(out):
             log = stack.enter_context(open_run_log(out, config, images_seen=run.images_seen)) if writes else None
         if log is not None:
-            yield TrainStarted(
-                out=out, images_total=pairs.images_total, images_seen=run.images_seen, pictures_a=len(pairs.domains[0]),
-                pictures_b=len(pairs.domains[1]), device=str(arithmetic.device), precision=str(arithmetic.precision),
-            )  # fmt: skip
+            yield started
             if not resume:
                 yield from _logged(log, judge.warnings_at_start(pairs))
         colors = {"a": pairs.domains[0].colors(), "b": pairs.domains[1].colors()}
+        facts = {"colors": colors, "held_out": pairs.held_names}  # that do not change any more
         meter = _Meter(run)
         batches = stack.enter_context(closing(pairs.batches(run.images_seen)))
         while run.images_seen < pairs.images_total:
@@ -102,10 +114,11 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
                         warnings = judge.warnings(run.images_seen, metrics=evaluated.metrics)
                         yield from _logged(log, [evaluated, *warnings])
                     if arithmetic.any(evaluated is not None and evaluated.is_best):
-                        state = {**run.state(), "colors": colors, "judge": judge.state()}
+                        state = {**run.state(), **facts, "judge": judge.state()}
                         if evaluated is not None:
                             judge.keep(evaluated, partial(save_checkpoint, state=state))
-            if log is not None and (last or run.steps % config.run.sample_every == 0):
+            sample_every = config.run.sample_every
+            if log is not None and sample_every and (last or run.steps % sample_every == 0):
                 path = out / "samples" / f"{run.images_seen:08d}.jpg"
                 with _disk(out):
                     write_samples(run.recipe.generators, run.average_of, pairs, path)
@@ -113,10 +126,10 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
             if keep:
                 state = run.state()
                 if writes:
-                    save_checkpoint(out / NAME, {**state, "colors": colors, "judge": judge.state()})
+                    save_checkpoint(out / NAME, {**state, **facts, "judge": judge.state()})
                     yield CheckpointSaved(out / NAME, images_seen=run.images_seen)
             if stopping:
-                raise Cancelled(f"stopped; `cgconv train --resume {out}` goes on")
+                raise Cancelled(f"stopped; `cgconv train --resume {shlex.quote(str(out))}` goes on")
     if writes:
         yield TrainFinished(out=out, images_seen=run.images_seen)
 
@@ -125,6 +138,33 @@ def leave_group() -> None:
     """Leave the other processes of `torchrun` in order: gloo's threads may abort one that just ends."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+
+
+def _open_pairs(config: TrainConfig, kept: dict[str, Any] | None, *, rank: int, processes: int) -> Pairs:
+    """Return the run's pictures; of one that goes on, those held out that it has never learned from."""
+    if kept is None:
+        return open_pairs(config, rank=rank, processes=processes)
+    every = checkpoint_config(kept).evaluation.every  # decides in checkpoints that do not know what they held out
+    as_kept = replace(config, evaluation=replace(config.evaluation, every=every))
+    pairs = open_pairs(as_kept, held_out=kept.get("held_out"), rank=rank, processes=processes)
+    if config.evaluation.every and not every and not any(pairs.held_names.values()):
+        why = "the run began without evaluations and has learned from all of its pictures"
+        raise SettingError("evaluation.every", config.evaluation.every, f"0: {why}")
+    return pairs
+
+
+def _go_on(run: Run, judge: Judge, kept: dict[str, Any]) -> None:
+    """Bring run and judge to where the checkpoint was taken. Raises ModelError where it does not hold all of that."""
+    path = run.config.run.out / NAME
+    needed = [*run.recipe.networks, "average", "optimizers", "processes", "steps"]
+    needed += ["scaler", "schedule", "judge"] if kept["cgconv"] > 1 else []
+    refuse_incomplete(path, kept, needed)
+    try:
+        run.load_state(kept)
+        judge.load_state(kept.get("judge") or judge.state())
+    except (LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[-1].strip()[:120]
+        raise ModelError(f"{path}: what it holds does not fit its settings ({why})") from error
 
 
 class _Meter:
@@ -183,10 +223,8 @@ def _check_sizes(config: TrainConfig) -> None:
     multiple = size_multiple(config.generator)
     for name in ("crop", "crop_from"):
         if getattr(config.data, name) % multiple:
-            raise UsageError(
-                f"data.{name}: found {getattr(config.data, name)}, wanted a multiple of {multiple}"
-                f" with generator.kind {config.generator.kind}"
-            )
+            wanted = f"a multiple of {multiple} with generator.kind {config.generator.kind}"
+            raise SettingError(f"data.{name}", getattr(config.data, name), wanted)
 
 
 def _check_folders(config: TrainConfig) -> None:
