@@ -233,7 +233,11 @@ def _checked(name: str, value: Any, *, where: str) -> Any:  # Any: JSON values i
         return value
     if name in {"value_range_in", "value_range_out"} and _are_numbers(value, 2) and tuple(value) in VALUE_RANGES:
         return (float(value[0]), float(value[1]))
-    if name == "fixed_size_hw" and _are_numbers(value, 2) and all(_is_whole(edge, LARGEST_FIXED_EDGE_PX) for edge in value):
+    if (
+        name == "fixed_size_hw"
+        and _are_numbers(value, 2)
+        and all(_is_whole(edge, LARGEST_FIXED_EDGE_PX) for edge in value)
+    ):
         return (value[0], value[1])
     if name in {"color_mean", "color_std"} and _are_numbers(value, 3) and all(0 <= part <= 255 for part in value):
         return tuple(float(part) for part in value)

@@ -23,7 +23,7 @@ _ODD_EDGE_PX = 37  # odd and small: a multiple that the card keeps silent about 
 
 
 def check_card(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
-    """Run `model` on the smallest picture that `card` allows and on two of an odd size, or at its only size.
+    """Run `model` on two pictures of an odd size and on the smallest that `card` allows, or at its only size.
 
     read_card has compared what the graph says of itself; this finds out about scale, layout_out and the sizes.
 
@@ -56,32 +56,25 @@ def _tried(model: onnx.ModelProto, card: ModelCard) -> list[tuple[int, tuple[int
         return [(count, card.fixed_size_hw)]
     smallest_hw = fitting_size((1, 1), card)
     odd = max(smallest_hw[0], _ODD_EDGE_PX) // card.size_multiple | 1
-    return [(1, smallest_hw), (count, (odd * card.size_multiple, (odd + 2) * card.size_multiple))]
+    return [(count, (odd * card.size_multiple, (odd + 2) * card.size_multiple)), (1, smallest_hw)]
 
 
 def _compare(translated: Array, given: tuple[int, int, int], card: ModelCard, path: Path) -> None:
     """Refuse what does not have the shape that the card promises for `given` count, height and width."""
     count, height, width = given
-    if translated.shape == (count, height * card.scale, width * card.scale, 3):
+    made, promised = translated.shape, (count, height * card.scale, width * card.scale, 3)
+    if made == promised:
         return
-    made = list(translated.shape)
-    if len(made) == 4:
-        # the graph's own axes, before the transpose that the card's layout_out led to
-        own = [made[axis] for axis in (0, 3, 1, 2)] if card.layout_out is Layout.NCHW else made
-        other = Layout.NHWC if card.layout_out is Layout.NCHW else Layout.NCHW
-        if own[3 if other is Layout.NHWC else 1] == 3 != made[3]:
-            raise ModelError(
-                f'{path}: card field layout_out is "{card.layout_out}", expected "{other}", as its graph makes it'
-            )
-        scale = made[1] // height
-        if made == [count, height * scale, width * scale, 3] and scale:
-            raise ModelError(
-                f"{path}: card field scale is {card.scale}, expected {scale}: its graph makes "
-                f"{_words((made[1], made[2]))} of {_words((height, width))}"
-            )
+    swapped = (0, 2, 3, 1) if card.layout_out is Layout.NHWC else (0, 3, 1, 2)  # as if layout_out were the other
+    if len(made) == 4 and tuple(made[axis] for axis in swapped) == promised:
+        other = Layout.NCHW if card.layout_out is Layout.NHWC else Layout.NHWC
+        raise ModelError(
+            f'{path}: card field layout_out is "{card.layout_out}", expected "{other}", as its graph makes it'
+        )
     raise ModelError(
-        f"{path}: its graph makes {'×'.join(str(edge) for edge in made)} of {count} of {_words((height, width))}, which "
-        f"is no picture of the size that its card promises (scale {card.scale}, {_size_rule(card)})"
+        f"{path}: of {count}×{height}×{width}×3 (pictures, height, width, colours) its graph makes "
+        f"{'×'.join(str(edge) for edge in made)}, its card promises {'×'.join(str(edge) for edge in promised)} "
+        f"(scale {card.scale}, {_size_rule(card)})"
     )
 
 

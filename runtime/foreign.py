@@ -210,7 +210,7 @@ def _find_ends(model: onnx.ModelProto) -> _Ends:
 
 
 def _dims(value: onnx.ValueInfoProto) -> list[int]:
-    return [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+    return [max(dim.dim_value, 0) for dim in value.type.tensor_type.shape.dim]
 
 
 def _layout(shape: list[int]) -> Layout | None:

@@ -13,7 +13,9 @@ from small_models import card_for, identity_model
 from cgconv.runtime import events
 from cgconv.runtime.card import CARD_KEY, ModelCard, read_card, write_card
 from cgconv.runtime.errors import ModelError
+from cgconv.runtime.foreign import import_onnx
 from cgconv.runtime.model_file import load_model, write_model
+from cgconv.runtime.translator import open_translator
 
 FORMATS = Path(__file__).parent.parent / "docs" / "formats.md"
 
@@ -33,7 +35,7 @@ def a_card() -> ModelCard:
 
 
 def test_a_card_comes_back_from_its_file_unchanged(tmp_path: Path) -> None:
-    model = identity_model()
+    model = identity_model([1, 3, 240, 320])
     write_card(model, a_card())
     write_model(model, tmp_path / "zebra.onnx")
     assert read_card(tmp_path / "zebra.onnx") == a_card()
@@ -94,6 +96,12 @@ def test_a_missing_required_field_is_named_with_what_was_wanted(name: str) -> No
         ("name", ""),
         ("normalization", None),
         ("receptive_field_px", -1),
+        ("fixed_size_hw", [65536, 65536]),
+        ("fixed_size_hw", [64, 4097]),
+        ("size_multiple", 4096),
+        ("smallest_size", 1025),
+        ("title", "x" * 10_001),
+        ("name", "x" * 256),
     ],
 )
 def test_a_wrong_value_is_refused_with_file_field_found_and_wanted(name: str, value: object) -> None:
@@ -102,7 +110,82 @@ def test_a_wrong_value_is_refused_with_file_field_found_and_wanted(name: str, va
         ModelCard.from_json(json.dumps(values), where="zebra.onnx")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "null", "[" * 100_000, '{"format_version": []}'])
+# A card that named a fixed size of 65536×65536 for a graph of free sizes made `cgconv images` and the window's gallery
+# take all memory, deaf to signals; the others ended in the middle of a batch with a library's own words.
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("input_name", "nope", 'card field input_name is "nope", expected "input"'),
+        ("output_name", "nope", 'card field output_name is "nope", expected "t1"'),
+        ("layout_in", "NHWC", 'card field layout_in is "NHWC", expected "NCHW"'),
+        ("dtype", "float16", 'card field dtype is "float16", expected "float32"'),
+        ("fixed_size_hw", (2048, 2048), "card field fixed_size_hw is [2048, 2048], expected null"),
+    ],
+)
+def test_a_card_that_its_graph_belies_is_refused_when_it_is_read(
+    name: str, value: object, words: str, tmp_path: Path
+) -> None:
+    model = identity_model()
+    write_card(model, card_for(model, **{name: value}))
+    write_model(model, tmp_path / "liar.onnx")
+    with pytest.raises(ModelError) as caught:
+        read_card(tmp_path / "liar.onnx")
+    assert str(caught.value) == f"{tmp_path / 'liar.onnx'}: {words}, as its graph has it"
+
+
+@pytest.mark.parametrize(
+    ("shape", "fixed_hw", "words"),
+    [
+        ([1, 3, 24, 32], None, "card field fixed_size_hw is null, expected [24, 32]"),
+        ([1, 3, 24, 32], (32, 24), "card field fixed_size_hw is [32, 24], expected [24, 32]"),
+        ([1, 3, 24, "w"], (24, 32), "expected height and width both free or both fixed"),
+        ([1, 4, 24, 32], (24, 32), "expected 4 axes and 3 colour channels"),
+    ],
+)
+def test_a_fixed_size_must_be_the_graphs_own(
+    shape: list[int | str], fixed_hw: tuple[int, int] | None, words: str
+) -> None:
+    model = identity_model(shape)
+    write_card(model, card_for(model, fixed_size_hw=fixed_hw))
+    with pytest.raises(ModelError) as caught:
+        read_card(model, Path("liar.onnx"))
+    assert str(caught.value).startswith("liar.onnx: ")
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [[1, 3, 24, 32], [1, 3, 4096, 4096]])
+def test_a_fixed_size_that_the_graph_has_too_is_taken(shape: list[int | str]) -> None:
+    model = identity_model(shape)
+    write_card(model, card_for(model, fixed_size_hw=tuple(shape[2:])))
+    card = read_card(model)
+    assert card is not None
+    assert card.fixed_size_hw == tuple(shape[2:])
+
+
+def test_what_is_wrong_with_the_card_of_an_open_model_names_its_file(tmp_path: Path) -> None:
+    model = identity_model()
+    entry = model.metadata_props.add()
+    entry.key, entry.value = CARD_KEY, json.dumps({"format_version": "2.0\x1b[2J"})
+    write_model(model, tmp_path / "future.onnx")
+    for act in (lambda path: open_translator(path), lambda path: import_onnx(path, "never")):
+        with pytest.raises(ModelError) as caught:
+            act(tmp_path / "future.onnx")
+        assert str(caught.value).startswith(f"{tmp_path / 'future.onnx'}: card field format_version is 2.0")
+        assert "\x1b" not in str(caught.value)
+
+
+def test_a_card_of_megabytes_is_not_parsed() -> None:
+    values = json.loads(a_card().to_json()) | {"mood": "x" * (1 << 20)}
+    with pytest.raises(
+        ModelError, match=r"zebra\.onnx: the card has 1,04\d,\d{3} characters, expected at most 1,048,576"
+    ):
+        ModelCard.from_json(json.dumps(values), where="zebra.onnx")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[1, 2]", "null", "[" * 100_000, '{"format_version": []}', f'{{"format_version": "{"9" * 5000}"}}'],
+)
 def test_what_is_no_card_gets_one_sentence(text: str) -> None:
     with pytest.raises(ModelError) as caught:
         ModelCard.from_json(text, where="zebra.onnx")

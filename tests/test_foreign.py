@@ -9,12 +9,13 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto
-from small_models import GraphBuilder, decibels, identity_model, photo, small_resnet
+from small_models import GraphBuilder, decibels, identity_model, photo, small_resnet, with_card
 
 from cgconv.runtime.backend import BackendName, Machine, open_graph
 from cgconv.runtime.card import ChannelOrder, read_card
 from cgconv.runtime.errors import InputError, ModelError, UsageError
 from cgconv.runtime.foreign import Said, import_onnx, inspect_foreign, parse_range
+from cgconv.runtime.precision_check import mirrored_picture, natural_picture
 from cgconv.runtime.store import resolve_model
 from cgconv.runtime.translator import open_translator
 
@@ -123,6 +124,75 @@ def test_a_model_with_a_card_keeps_it_on_import(tmp_path: Path) -> None:
     assert (card.name, card.size_multiple, card.smallest_size) == ("mine", 4, 8)
     with pytest.raises(UsageError, match="has a model card"):
         import_onnx(target, "again", Said((0.0, 255.0), (0.0, 255.0)))
+
+
+def strided(net: GraphBuilder) -> onnx.ModelProto:
+    """Return a model that takes multiples of 2 only."""
+    return net.model(net.upsample(net.conv("input", 3, 3, 3, stride=2, padding=1)))
+
+
+def one_by_one(net: GraphBuilder) -> onnx.ModelProto:
+    """Return a model that says it takes batches, and takes one picture only."""
+    alone = net.node("Squeeze", "input", net.constant([0], np.int64))
+    return net.model(net.node("Unsqueeze", alone, net.constant([0], np.int64)))
+
+
+# A file with a card was taken in unseen, and failed when it was used, with a library's own words.
+@pytest.mark.parametrize(
+    ("make", "changes", "words"),
+    [
+        (lambda net: identity_model(), {"scale": 4}, "makes 2×37×39×3, its card promises 2×148×156×3 (scale 4, "),
+        (lambda net: identity_model(), {"layout_out": "NHWC"}, 'card field layout_out is "NHWC", expected "NCHW"'),
+        (strided, {"size_multiple": 1}, "makes 2×38×40×3, its card promises 2×37×39×3"),
+        (lambda net: net.model(net.pad("input", 8)), {}, "makes 2×53×55×3, its card promises 2×37×39×3"),
+        (
+            one_by_one,
+            {},
+            "its graph cannot compute 2 of 39×37, which its card allows (size_multiple 1, smallest_size 1)",
+        ),
+        (
+            lambda net: identity_model([1, 3, 8, 9]),
+            {"fixed_size_hw": (8, 9), "scale": 2},
+            "(scale 2, fixed_size_hw [8, 9])",
+        ),
+    ],
+)
+def test_a_card_that_running_the_graph_belies_is_refused_on_import(
+    make: Any, changes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    path = saved(with_card(make(GraphBuilder()), **changes), tmp_path)
+    with pytest.raises(ModelError) as caught:
+        import_onnx(path, "liar")
+    assert str(caught.value).startswith(f"{path}: ")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UsageError):
+        resolve_model("liar")
+
+
+def test_cards_that_say_what_their_graphs_do_are_taken_in(tmp_path: Path) -> None:
+    honest = {
+        "strided": with_card(strided(GraphBuilder()), size_multiple=2),
+        "fixed": with_card(identity_model([1, 3, 24, 40]), fixed_size_hw=(24, 40)),
+        "alone": with_card(identity_model([1, 3, "h", "w"])),
+        "halves": with_card(identity_model(element=TensorProto.FLOAT16), dtype="float16"),
+    }
+    for name, model in honest.items():
+        assert import_onnx(saved(model, tmp_path), name) == resolve_model(name)
+
+
+def test_a_graph_of_a_huge_fixed_size_is_refused_before_it_is_run(tmp_path: Path) -> None:
+    path = saved(identity_model([1, 3, 65536, 65536]), tmp_path)
+    with pytest.raises(ModelError, match="65536×65536 pixels, expected at most 4096 an edge"):
+        inspect_foreign(path)
+
+
+def test_a_large_picture_is_made_up_by_mirroring_a_natural_one() -> None:
+    large = mirrored_picture((4096, 1000))
+    assert large.shape == (4096, 1000, 3)
+    np.testing.assert_array_equal(large[:512, :512], natural_picture((512, 512)))
+    np.testing.assert_array_equal(large[512:1024, :512], large[511::-1, :512])
+    np.testing.assert_array_equal(mirrored_picture((256, 300)), natural_picture((256, 300)))
 
 
 @pytest.mark.parametrize("layout_in", ["NCHW", "NHWC"])
