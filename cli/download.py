@@ -63,7 +63,8 @@ def download(
     from .models import bring_in
 
     entry = find_entry(Kind.MODEL, model, base_url=base_url)
-    name = free_path(name or entry.name).stem  # a name that is taken is said before anything is fetched
+    name = entry.name if name is None else name
+    free_path(name)  # a name that is taken is said before anything is fetched
     if _is_checkpoint_name(file_name(entry.url)):
         with needs_extra("train", "importing a checkpoint"):
             import cgconv.exporter.import_checkpoint  # noqa: F401  # said before 46 MB are fetched

@@ -37,7 +37,7 @@ def import_checkpoint(
     (default: running). Raises ModelError where the file is damaged or of no known family; UsageError where the name is
     taken, or `part` or `norm_mode` do not fit the file; OutputError.
     """
-    model_name = name or path.stem.removesuffix(".pth")
+    model_name = path.stem.removesuffix(".pth") if name is None else name
     target = free_path(model_name)
     recognised = recognise(read_checkpoint(path), path, part=part, norm_mode=norm_mode or NormMode.RUNNING)
     generator = recognised.generator

@@ -15,6 +15,8 @@ from .errors import ModelError, OutputError, UsageError
 from .model_file import load_model, write_model
 
 _ALLOWED_NAME = re.compile(r"[^\W_][\w.+-]{0,99}")  # letters and digits of any script; no separators, no leading dot
+# Windows takes such a name for a device, whatever comes after a dot.
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def add_model(path: Path, name: str | None = None) -> Path:
     Raises:
         ModelError: no usable model. UsageError: the name is not allowed or taken. OutputError: cannot write.
     """
-    target = free_path(name or path.stem)
+    target = free_path(path.stem if name is None else name)
     write_model(load_model(path), target)
     return target
 
@@ -94,14 +96,27 @@ def free_path(name: str) -> Path:
     """Return where a new model called `name` belongs.
 
     Raises:
-        UsageError: the name is not allowed or taken.
+        UsageError: the name is not allowed or taken, if only by one that differs in upper and lower case, which some
+            disks take for the same. The very name of a shipped model is free: the new one hides it.
     """
-    if not _ALLOWED_NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot be a model's name: use letters, digits, - . _ + and no folder")
+    check_name(name)
     target = models_folder() / f"{name}.onnx"
     if target.exists():
         raise UsageError(f"there is already a model named {name}; remove it first or choose another name (--name)")
+    alike = next((taken for taken in _files() if taken != name and taken.casefold() == name.casefold()), None)
+    if alike is not None:
+        raise UsageError(
+            f"there is already a model named {alike}, which some disks take for {name}; choose another name"
+        )
     return target
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError where a model cannot be called that on every system."""
+    if not _ALLOWED_NAME.fullmatch(name):
+        raise UsageError(f"{name!r} cannot be a model's name: use letters, digits, - . _ + and no folder")
+    if _DEVICES.fullmatch(name):
+        raise UsageError(f"{name!r} cannot be a model's name: Windows keeps it for a device")
 
 
 def remove_model(name: str) -> Path:

@@ -82,6 +82,30 @@ def test_names_that_are_no_file_names_are_refused(name: str, tmp_path: Path) -> 
         store.free_path(name)
 
 
+@pytest.mark.parametrize("name", ["CON", "nul", "Aux", "com1", "LPT9", "prn.fp16", "COM²"])
+def test_names_that_windows_keeps_for_devices_are_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be a model's name: Windows keeps it for a device"):
+        store.free_path(name)
+    assert store.free_path("console").name == "console.onnx"
+
+
+def test_a_name_that_differs_only_in_case_is_taken(tmp_path: Path) -> None:
+    write_model(identity_model(), tmp_path / "m.onnx")
+    add_model(tmp_path / "m.onnx", "Été")
+    for name in ("été", "ÉTÉ"):
+        with pytest.raises(UsageError, match="already a model named Été, which some disks take for"):
+            add_model(tmp_path / "m.onnx", name)
+    with pytest.raises(UsageError, match="already a model named monet, which"):
+        store.free_path("Monet")
+    assert store.free_path("monet").parent == models_folder(), "this hides the shipped one"
+
+
+def test_an_empty_name_is_not_the_files_own(tmp_path: Path) -> None:
+    write_model(identity_model(), tmp_path / "m.onnx")
+    with pytest.raises(UsageError, match="'' cannot be a model's name"):
+        add_model(tmp_path / "m.onnx", "")
+
+
 def test_a_taken_name_is_not_overwritten(tmp_path: Path) -> None:
     write_model(identity_model(), tmp_path / "m.onnx")
     first = add_model(tmp_path / "m.onnx").read_bytes()
