@@ -11,6 +11,7 @@ from .download import complete_entry, fetch_entry, show_list
 from .download_progress import open_file_show, show_all
 from .options import PathType, debug_option
 
+from .progress import printable
 if TYPE_CHECKING:
     from cgconv.runtime.events import DataSetChecked
 
@@ -113,9 +114,9 @@ def _print(checked: DataSetChecked) -> None:
     for finding in checked.findings:
         mark = "!" if finding["needs_attention"] else "·"
         advice = f": {finding['advice']}" if finding["advice"] else ""
-        click.echo(f"{mark} {finding['sentence']}{advice}")
+        click.echo(printable(f"{mark} {finding['sentence']}{advice}"))
         for group in finding["files"][:FILES_SHOWN]:
-            click.echo(f"    {' = '.join(group)}")
+            click.echo(printable(f"    {' = '.join(group)}"))
         if len(finding["files"]) > FILES_SHOWN:
             click.echo(f"    … and {len(finding['files']) - FILES_SHOWN:,} more (--json lists them)")
     if checked.color_gap:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .options import debug_option, json_option
+from .progress import printable
 
 if TYPE_CHECKING:
     from cgconv.runtime.doctor import Examination
@@ -32,7 +33,7 @@ def doctor(as_json: bool) -> int:
     else:
         found = examine()
         for line in described(found):
-            click.echo(line)
+            click.echo(printable(line))
     return 0 if found.can_run else 3
 
 

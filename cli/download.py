@@ -15,6 +15,7 @@ from cgconv.runtime.errors import Cancelled, ModelError
 from .download_progress import open_file_show, show_all
 from .extras import needs_extra
 from .options import debug_option
+from .progress import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +82,7 @@ def download(
         file.unlink(missing_ok=True)
         _note_origin(path, entry, finished)
     click.echo(f"{path.stem} is here now: cgconv images photos --model {path.stem}", err=as_json)
-    click.echo(f"file: {path}", err=True)
+    click.echo(printable(f"file: {path}"), err=True)
     return 0
 
 
@@ -97,8 +98,8 @@ def show_list(kind: Kind, base_url: str | None, *, as_json: bool) -> int:
     width = max(len(entry.name) for entry in entries)
     for entry in entries:
         size = f" ({bytes_text(entry.bytes)})" if entry.bytes else ""
-        click.echo(f"{entry.name.ljust(width)}  {entry.title}{size}")
-    click.echo(entries[0].licence, err=True)
+        click.echo(printable(f"{entry.name.ljust(width)}  {entry.title}{size}"))
+    click.echo(printable(entries[0].licence), err=True)
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .options import debug_option, json_option
+from .progress import printable
 
 if TYPE_CHECKING:
     from cgconv.runtime.engine_cache import StoredEngine
@@ -37,7 +38,7 @@ def list_(as_json: bool) -> int:
         click.echo(json.dumps({"folder": str(cache.folder), "bytes": total, "engines": entries}, indent=1))
         return 0
     for entry in found:
-        click.echo(_line(entry))
+        click.echo(printable(_line(entry)))
     if not found:
         click.echo("no engines yet: cgconv export MODEL --engine builds them, and so does the first use")
     count = sum(1 for entry in found if entry.engine_bytes)

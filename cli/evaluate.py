@@ -10,6 +10,7 @@ import click
 
 from .extras import needs_extra
 from .options import PathType, debug_option
+from .progress import printable
 
 if TYPE_CHECKING:
     from cgconv.trainer.features import Features
@@ -81,5 +82,8 @@ def evaluate(
                 translator.translate, translator.card.name, data, paired=paired, count=count, features=chosen,
                 direction=direction or translator.card.source.get("direction"),
             )  # fmt: skip
-    click.echo(comparison_as_json(found) if as_json else found.text())
+    if as_json:
+        click.echo(comparison_as_json(found))
+    else:
+        click.echo("\n".join(printable(line) for line in found.text().split("\n")))
     return 0

@@ -99,10 +99,12 @@ class _Lines(logging.Handler):
     """Show what libraries warn of as lines on standard error, tracebacks only with --debug."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        from .progress import printable
+
         if debugging():
-            click.echo(self.format(record), err=True)
+            click.echo("\n".join(printable(line) for line in self.format(record).split("\n")), err=True)
         elif record.levelno >= logging.WARNING:
-            click.echo(f"warning: {record.getMessage()}", err=True)
+            click.echo(printable(f"warning: {record.getMessage()}"), err=True)
 
 
 def _show_warnings() -> None:
@@ -118,5 +120,7 @@ def debugging() -> bool:
 
 
 def _say(sentence: str, exit_code: int) -> int:
-    click.echo(f"cgconv: {' '.join(sentence.split())}", err=True)
+    from .progress import printable
+
+    click.echo(printable(f"cgconv: {' '.join(sentence.split())}"), err=True)
     return exit_code

@@ -16,6 +16,7 @@ from cgconv.runtime.errors import UsageError
 from .download import download
 from .extras import needs_extra
 from .options import PathType, complete_model, debug_option, json_option
+from .progress import printable
 
 if TYPE_CHECKING:
     from cgconv.runtime.card import ModelCard
@@ -41,7 +42,7 @@ def list_(as_json: bool) -> int:
         click.echo(json.dumps([{**asdict(model), "path": str(model.path)} for model in stored], indent=1))
         return 0
     if not stored:
-        click.echo(f"no models yet in {models_folder()}: cgconv models import FILE brings one")
+        click.echo(printable(f"no models yet in {models_folder()}: cgconv models import FILE brings one"))
         return 0
     rows = [("NAME", "WHAT IT DOES", "SIZE", "WHERE")]
     for model in stored:
@@ -66,7 +67,7 @@ def info(model: str, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps({"path": str(path), "card": asdict(card) if card else None}, indent=1))
         return 0
-    click.echo(f"{path} ({_megabytes(path.stat().st_size)})")
+    click.echo(printable(f"{path} ({_megabytes(path.stat().st_size)})"))
     if card is None:
         from cgconv.runtime.foreign import inspect_foreign
 
@@ -100,7 +101,7 @@ def import_(
         click.echo("rebuilding the network and checking the result against torch …", err=True)
     path = bring_in(file, name, value_range, bgr, part=part, norm_mode=norm_mode)
     click.echo(f"{path.stem} is here now: cgconv images photos --model {path.stem}")
-    click.echo(f"file: {path}", err=True)
+    click.echo(printable(f"file: {path}"), err=True)
     return 0
 
 
@@ -118,7 +119,7 @@ def remove(name: str, yes: bool) -> int:
     resolve_model(name)  # an unknown name is said before the question
     if not yes and sys.stdin.isatty():
         click.confirm(f"delete the model {name}?", abort=True, err=True)
-    click.echo(f"removed {remove_model(name)}")
+    click.echo(printable(f"removed {remove_model(name)}"))
     return 0
 
 
@@ -208,7 +209,8 @@ def _megabytes(size: int) -> str:
 
 
 def print_table(rows: Sequence[tuple[str, ...]]) -> None:
-    """Print aligned columns; the last one is as long as it is."""
+    """Print aligned columns; the last one is as long as it is. What stands in files cannot move the cursor."""
+    rows = [tuple(printable(cell) for cell in row) for row in rows]
     columns = len(rows[0])
     widths = [max(len(row[column]) for row in rows) for column in range(columns - 1)]
     for row in rows:

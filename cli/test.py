@@ -10,6 +10,7 @@ import click
 from .evaluate import features_options, open_chosen_features
 from .extras import needs_extra
 from .options import PathType, debug_option
+from .progress import printable
 
 EXAMPLE = """\b
 Try:
@@ -42,8 +43,8 @@ def test(run: Path, data: Path, out: Path | None, count: int | None, features: P
 
     chosen = open_chosen_features(features, features_range)
     tested = run_test(run, data, out=out, count=count, features=chosen, progress=tell)
-    click.echo(tested.protocol)
+    click.echo(printable(tested.protocol))
     for direction, text in tested.tables.items():
         click.echo(f"\n{direction[0]} → {direction[1]}\n\n{text}")
-    click.echo(f"page: {tested.page}", err=True)
+    click.echo(printable(f"page: {tested.page}"), err=True)
     return 0

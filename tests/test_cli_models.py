@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from cgconv.cli.main import main
+from cgconv.runtime.card import write_card
 from cgconv.runtime.doctor import unchanging_model
 
 
@@ -98,3 +100,43 @@ def test_remove_deletes_only_what_is_the_users(same: Path, capfd: pytest.Capture
     assert main(["models", "remove", "same", "--yes"]) == 0
     assert not same.exists()
     assert main(["models", "remove", "same", "--yes"]) == 2
+
+
+def test_no_name_at_all_is_not_taken_for_none_given(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "import", str(foreign(tmp_path / "net.onnx")), "--name", ""]) == 2
+    assert "'' cannot be a model's name" in capfd.readouterr().err
+    assert not list(folder.glob("*"))
+
+
+# A card's title reached the terminal raw: it cleared the screen and renamed the window.
+NASTY = "\x1b[2J\x1b]0;owned\x07<script>\u2026\nline2"
+SPELT_OUT = r"\x1b[2J\x1b]0;owned\x07<script>\u2026\nline2".replace(r"\u2026", "\u2026")
+
+
+def test_what_a_card_says_cannot_steer_the_terminal(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model, card = unchanging_model()
+    write_card(model, replace(card, title=NASTY, licence=NASTY, source={"file": NASTY}))
+    folder.mkdir()
+    onnx.save(model, folder / "nasty.onnx")
+    for command in (["models", "list"], ["models", "info", "nasty"]):
+        assert main(command) == 0
+        out = capfd.readouterr().out
+        assert "\x1b" not in out
+        assert "\x07" not in out
+        assert SPELT_OUT in out
+        assert not any(line.startswith("line2") for line in out.splitlines())
+
+
+def test_an_error_about_a_file_cannot_steer_the_terminal(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "\x1b[2Jnet.onnx"
+    file.write_bytes(b"no model")
+    assert main(["models", "import", str(file), "--name", "net"]) == 1
+    error = capfd.readouterr().err
+    assert r"\x1b[2Jnet.onnx: damaged" in error
+    assert "\x1b" not in error

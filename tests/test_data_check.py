@@ -343,6 +343,15 @@ def test_the_command_says_it_all_and_its_exit_code_counts(tmp_path: Path, capfd:
     assert main(["data", "check", str(root)]) == 0
     out = capfd.readouterr().out
     assert "ready to train on" in out
+def test_a_file_name_cannot_steer_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    root = data_set(tmp_path, {"trainA": 2, "trainB": 2})
+    (root / "trainA" / "\x1b[2Jbad\nname.jpg").write_bytes(b"no picture")
+    assert main(["data", "check", str(root)]) == 1
+    out = capfd.readouterr().out
+    assert "\x1b" not in out
+    assert r"\x1b[2Jbad\nname.jpg" in out
+
+
     assert "preset: small-data" in out
     (root / "trainA" / "bad.jpg").write_bytes(b"no picture")
     assert main(["data", "check", str(root)]) == 1
