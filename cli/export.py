@@ -13,9 +13,12 @@ from cgconv.runtime.errors import UsageError
 
 from .extras import needs_extra
 from .options import PathType, debug_option
+from .progress import printable
 
 if TYPE_CHECKING:
     from cgconv.exporter.half import ExportedHalf
+
+NOT_HALF = 0.6  # of the float32 file; more needs a word
 
 EXAMPLE = """\b
 Try:
@@ -32,7 +35,7 @@ Try:
 )
 @click.option("--name", metavar="NAME", help="The model's name; default: the source's.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are there already.")
-@click.option("--fp16", is_flag=True, help="Write NAME.fp16.onnx in half precision, checked on pictures.")
+@click.option("--fp16", is_flag=True, help="Write NAME.fp16.onnx, weights in half precision, checked on pictures.")
 @click.option(
     "--pictures",
     type=PathType,
@@ -88,7 +91,7 @@ def export(
 
     if source is None:
         source = newest_run()
-        click.echo(f"exporting the newest run: {source}", err=True)
+        click.echo(printable(f"exporting the newest run: {source}"), err=True)
     if fp16 and out is not None and out.name.endswith(".fp16.onnx"):
         raise UsageError("--out names the float32 file; the one in half precision lands beside it as NAME.fp16.onnx")
     written = run_export(
@@ -97,7 +100,7 @@ def export(
     )  # fmt: skip
     for exported in written:
         differs = exported.verification
-        click.echo(f"{exported.path} ({exported.card.direction or exported.card.name})")
+        click.echo(printable(f"{exported.path} ({exported.card.direction or exported.card.name})"))
         on_pictures = f"{differs.real:.1e} on pictures, " if differs.real is not None else ""
         click.echo(f"  differs from torch by {on_pictures}{differs.random:.1e} on noise", err=True)
     for exported in written:
@@ -145,7 +148,7 @@ class _EngineOptions:
             )  # fmt: skip
         for one in built:
             entry, state = one.entry, "there already" if one.was_there else f"built in {one.entry.build_s:.0f} s"
-            click.echo(f"{entry.path} ({entry.model}, {entry.size}, {one.precision})")
+            click.echo(printable(f"{entry.path} ({entry.model}, {entry.size}, {one.precision})"))
             click.echo(
                 f"  {entry.engine_bytes / 1e6:.1f} MB, {state}, {entry.decibels:.1f} dB from the ONNX file", err=True
             )
@@ -157,7 +160,7 @@ def _write_half(model: Path, out: Path | None, name: str | None, pictures: Path 
     if sys.stderr.isatty():  # it takes a while, but an error is to be the only line of a log
         click.echo("checking half precision against float32, picture by picture …", err=True)
     exported = export_half(model, out=out, name=name, pictures=pictures, exists_ok=overwrite)
-    click.echo(f"{exported.path} ({exported.card.direction or exported.card.name}, half precision)")
+    click.echo(printable(f"{exported.path} ({exported.card.direction or exported.card.name}, half precision)"))
     for line in _half_lines(exported):
         click.echo(f"  {line}", err=True)
     return exported.path
@@ -165,16 +168,20 @@ def _write_half(model: Path, out: Path | None, name: str | None, pictures: Path 
 
 def _half_lines(exported: ExportedHalf) -> list[str]:
     """Say how the file in half precision was checked."""
+    from cgconv.runtime.download import bytes_text
+
     check = exported.check
     size, full_size = exported.path.stat().st_size, exported.full_bytes
     number = len(check.decibels)
     kind = "pictures" if check.are_real else "made-up pictures (--pictures FOLDER names real ones)"
     lines = [
-        f"{size / 1e6:.1f} MB, {size / full_size:.0%} of the float32 file",
+        f"{bytes_text(size)}, {size / full_size:.0%} of the float32 file",
         f"{check.worst_db:.1f} dB from float32 at worst, {check.mean_db:.1f} on average of {number} {kind}",
         f"{check.in_half} of {check.convolutions} convolutions in half precision; {check.ran_in_half} ran so here, "
         f"on {check.ran_on}",
     ]
+    if size > NOT_HALF * full_size:
+        lines.insert(1, "not half: only convolutions' weights shrink, and this file is mostly something else")
     if check.ran_in_half < check.in_half:
         lines.append("ONNX Runtime turns the others back to float32 here: the check rounded every layer as a GPU does")
     return lines

@@ -455,6 +455,21 @@ def test_a_model_becomes_a_file_in_half_precision_by_name_or_path(
     assert "4 made-up pictures" in capfd.readouterr().err
 
 
+def test_a_small_file_in_half_precision_is_said_in_kilobytes_and_not_called_half(
+    models: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    net = GraphBuilder()
+    source = saved(
+        with_card(net.model(net.node("Tanh", net.conv("input", 3, 3, 1))), name="tiny"), models / "tiny.onnx"
+    )
+    assert main(["export", "tiny", "--fp16"]) == 0
+    shown = capfd.readouterr().err
+    share = (models / "tiny.fp16.onnx").stat().st_size / source.stat().st_size
+    assert share > 0.6
+    assert f" kB, {share:.0%} of the float32 file" in shown
+    assert "not half: only convolutions' weights shrink" in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "why", "code"),
     [
