@@ -10,8 +10,8 @@ import click
 from .download import complete_entry, fetch_entry, show_list
 from .download_progress import open_file_show, show_all
 from .options import PathType, debug_option
-
 from .progress import printable
+
 if TYPE_CHECKING:
     from cgconv.runtime.events import DataSetChecked
 

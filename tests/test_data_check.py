@@ -338,11 +338,6 @@ def test_thousands_of_pictures_take_seconds_and_progress_is_said(tmp_path: Path)
     assert (steps[0].done, steps[-1].done, steps[-1].total) == (0, 600, 600)
 
 
-def test_the_command_says_it_all_and_its_exit_code_counts(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    root = data_set(tmp_path, {"trainA": 60, "trainB": 60})
-    assert main(["data", "check", str(root)]) == 0
-    out = capfd.readouterr().out
-    assert "ready to train on" in out
 def test_a_file_name_cannot_steer_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     root = data_set(tmp_path, {"trainA": 2, "trainB": 2})
     (root / "trainA" / "\x1b[2Jbad\nname.jpg").write_bytes(b"no picture")
@@ -352,6 +347,11 @@ def test_a_file_name_cannot_steer_the_terminal(tmp_path: Path, capfd: pytest.Cap
     assert r"\x1b[2Jbad\nname.jpg" in out
 
 
+def test_the_command_says_it_all_and_its_exit_code_counts(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    root = data_set(tmp_path, {"trainA": 60, "trainB": 60})
+    assert main(["data", "check", str(root)]) == 0
+    out = capfd.readouterr().out
+    assert "ready to train on" in out
     assert "preset: small-data" in out
     (root / "trainA" / "bad.jpg").write_bytes(b"no picture")
     assert main(["data", "check", str(root)]) == 1
