@@ -205,3 +205,27 @@ def test_what_does_not_fit_together_is_a_sentence(tmp_path: Path, capfd: pytest.
         error = capfd.readouterr().err
         assert wanted in error
         assert "Traceback" not in error
+
+
+def test_a_dry_run_misses_a_file_of_features_as_the_run_would(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--features", "no.onnx", "--dry-run"]) == 1
+    assert "no.onnx: there is no such model file" in capfd.readouterr().err
+
+
+def test_commands_to_paste_keep_folders_with_spaces_in_one_piece(capfd: pytest.CaptureFixture[str]) -> None:
+    from cgconv.cli.train_progress import open_train_show
+    from cgconv.runtime.events import TrainFinished
+
+    with open_train_show(as_json=False) as show:
+        show.show(TrainFinished(out=Path("runs/a b"), images_seen=3))
+    assert "cgconv export 'runs/a b'" in capfd.readouterr().err
+
+
+def test_the_help_says_what_skip_does_and_how_to_have_no_samples(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--help"]) == 0
+    text = " ".join(capfd.readouterr().out.split())
+    assert "Lead tone past the norms, and first features to the last layer." in text
+    assert "Steps between two grids of pictures; 0: none." in text
+    assert shown(capfd, "--sample-every", "0")["run"]["sample_every"] == 0
+    assert main(["train", "--checkpoint-every", "0", "--dry-run"]) == 2
+    assert "--checkpoint-every: found 0, wanted 1 or more" in capfd.readouterr().err
