@@ -204,6 +204,11 @@ def test_a_kind_that_is_grey_throughout_is_only_mentioned(tmp_path: Path) -> Non
 def test_too_few_and_unbalanced_pictures_are_said(tmp_path: Path) -> None:
     result = checked(data_set(tmp_path, {"trainA": 5, "trainB": 60}))
     assert found(result)["few"]["sentence"] == "trainA has only 5 pictures"
+    for path in (tmp_path / "trainA").iterdir():
+        path.write_bytes(b"")
+    result = checked(tmp_path)
+    assert found(result)["few"]["sentence"] == "trainA has no picture that can be read"
+    assert result.preset_reason == "there is no picture of one kind yet that can be read"
     assert not result.ready
     assert "unbalanced" in found(result)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -237,6 +238,40 @@ def test_pairs_by_name_keep_their_partners_and_their_crops(tmp_path: Path) -> No
         assert np.array_equal(a[..., 1:], b[..., 1:])  # the same place, mirrored or not
         seen.add(int(a[0, 0, 0]))
     assert seen == {0, 10, 20, 40}
+
+
+def test_pictures_without_a_partner_are_left_out_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(3):
+        paint(tmp_path / "a" / f"{number}.png", 10)
+        paint(tmp_path / "b" / f"{number + 1}.png", 100)
+    with caplog.at_level("WARNING", logger="cgconv"):
+        assert pairs_of((tmp_path / "a", tmp_path / "b"), RecipeName.PIX2PIX).epoch_images == 2
+        assert pairs_of((tmp_path / "a", tmp_path / "a"), RecipeName.PIX2PIX).epoch_images == 3
+    lone = f"{tmp_path / 'a' / '0.png'}, {tmp_path / 'b' / '3.png'}"
+    assert caplog.messages == [f"2 pictures without a partner of their name are left out: {lone}"]
+
+
+def test_nobody_waits_for_pictures_once_the_batches_are_closed(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second Ctrl-C waited for all batches that had been ordered."""
+    begun: list[int] = []
+    pairs, slow = pairs_of(folders), threading.Event()
+    real = pairs.batch
+
+    def batch(first: int) -> tuple[torch.Tensor, torch.Tensor]:
+        begun.append(first)
+        if first:
+            slow.wait(60)
+        return real(first)
+
+    monkeypatch.setattr(pairs, "batch", batch)
+    batches = pairs.batches(0)
+    next(batches)
+    batches.close()  # would last a minute
+    assert not slow.is_set()
+    slow.set()
+    assert 3 not in begun, "what had not begun never does"
 
 
 def test_pictures_side_by_side_are_pairs(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import statistics
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from cgconv.runtime.events import DataSetChecked, FilesProgressed
 from cgconv.runtime.images import read_thumbnail
 
 from .folders import find_domains, is_picture
+from .readers import open_readers
 
 REPORT_EVERY_S = 0.2
 EDGE_PX = 32  # of what is kept of each picture
@@ -121,7 +121,7 @@ def check_data(
     looked: list[Looked] = []
     said_at = time.monotonic()
     yield FilesProgressed("check", 0, len(listed))
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+    with open_readers(threads or os.cpu_count()) as pool:
         for one in pool.map(lambda given: look_at(given[1], given[0].name, given[0].half), listed):
             looked.append(one)
             if time.monotonic() - said_at >= REPORT_EVERY_S:
@@ -329,6 +329,8 @@ def choose_preset(facts: DataFacts) -> tuple[str, str]:
     if facts.paired:
         return "pix2pix", "the pictures come in pairs, from which it learns more than from two kinds"
     fewest = min(facts.pictures_a, facts.pictures_b)
+    if not fewest:
+        return "small-data", "there is no picture of one kind yet that can be read"
     if fewest < SMALL_DATA:
         only = f"only {_count(fewest, 'picture')} of one kind"
         return "small-data", f"there {'is' if fewest == 1 else 'are'} {only}, which a discriminator soon knows by heart"
@@ -356,8 +358,9 @@ def _counts(folders: Sequence[Folder], train: dict[str, list[Looked]]) -> Iterat
     halves = {folder.domain for folder in folders if folder.half == "right"}  # said of the left ones
     for domain, pictures in train.items():
         if len(pictures) < FEW_PICTURES and domain not in halves:
+            count = f"only {_count(len(pictures), 'picture')}" if pictures else "no picture that can be read"
             yield Finding(
-                "few", True, f"{names[domain]} has only {_count(len(pictures), 'picture')}",
+                "few", True, f"{names[domain]} has {count}",
                 "a few hundred of each kind are a good start",
             )  # fmt: skip
     few, many = sorted(train, key=lambda domain: len(train[domain]))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from cgconv.runtime.errors import DataError
 from cgconv.runtime.images import SUFFIXES
+
+log = logging.getLogger(__name__)
+
+NAMES_SHOWN = 3  # of the pictures without a partner
 
 
 def find_domains(a: Path, b: Path | None, *, paired: bool = False) -> tuple[Path, Path]:
@@ -41,12 +46,23 @@ def pictures_in(folder: Path, *, largest: int = 0) -> list[Path]:
 def pairs_by_name(a: Path, b: Path, *, largest: int = 0) -> tuple[list[Path], list[Path]]:
     """Return the pictures of both folders that have a partner of the same name (endings may differ), in order.
 
-    Raises DataError where there are none.
+    Those that have none are left out, with one line of warning. Raises DataError where there are no pairs.
     """
-    of_a, of_b = ({path.relative_to(folder).with_suffix(""): path for path in pictures_in(folder)} for folder in (a, b))
+    found = [pictures_in(folder) for folder in (a, b)]
+    of_a, of_b = (
+        {path.relative_to(folder).with_suffix(""): path for path in paths}
+        for paths, folder in zip(found, (a, b), strict=True)
+    )
     names = sorted(of_a.keys() & of_b.keys())
     if not names:
         raise DataError(f"{a} and {b}: found no two pictures of the same name; paired training needs pairs")
+    partnered = {of_kind[name] for name in names for of_kind in (of_a, of_b)}
+    lone = [str(path) for paths in found for path in paths if path not in partnered]
+    if lone:
+        shown = ", ".join(lone[:NAMES_SHOWN]) + (", …" if len(lone) > NAMES_SHOWN else "")
+        one = len(lone) == 1
+        why = "picture without a partner of its name is" if one else "pictures without a partner of their name are"
+        log.warning("%d %s left out: %s", len(lone), why, shown)
     names = names[:largest] if largest else names
     return [of_a[name] for name in names], [of_b[name] for name in names]
 
