@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ def download(dataset: str | None, out: Path | None, sha256: str | None, base_url
         archive.unlink(missing_ok=True)
     others = f", {unzipped.left_out} other files left out" if unzipped.left_out else ""
     count = f"{unzipped.pictures:,} picture{'' if unzipped.pictures == 1 else 's'}"
-    click.echo(f"{count} in {folder}{others}: cgconv data check {folder}", err=as_json)
+    click.echo(f"{count} in {folder}{others}: cgconv data check {shlex.quote(str(folder))}", err=as_json)
     return 0
 
 

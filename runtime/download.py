@@ -77,7 +77,8 @@ def download(
         size = target.stat().st_size
         yield (last := DownloadFinished(shown_url(url), target, size, wanted, 0.0, size))
         return last
-    part, note = target.with_name(f".{target.name}.part"), target.with_name(f".{target.name}.part.json")
+    hidden = f".{target.name.removeprefix('.')}"
+    part, note = target.with_name(f"{hidden}.part"), target.with_name(f"{hidden}.part.json")
     with _errors_of_the_disk(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with _locked(note, url) as note_file:

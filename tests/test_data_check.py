@@ -426,6 +426,8 @@ def test_an_archive_that_is_not_the_known_one_is_not_unpacked(
     digest = hashlib.sha256(data).hexdigest()
     assert f"add --sha256 {digest}" in error
     assert not Path("here").exists()
+    left = {path.name for path in place.iterdir()} - {"own"}
+    assert left == {".cgconv-here.zip.part", ".cgconv-here.zip.part.json"}, "as docs/formats.md says"
     site.asked.clear()
     assert main([*command, "--sha256", digest]) == 0, "as the sentence says"
     assert site.asked == [], "it was kept for that"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -237,7 +238,8 @@ def test_only_the_best_states_are_kept_and_found_again(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.glob("*.pt")) == ["best-00000200.pt", "best-00000300.pt"]
     listing = json.loads((tmp_path / "best.json").read_text())
     assert [one["images_seen"] for one in listing["kept"]] == [200, 300]
-    assert "lower is better" in listing["rule"]
+    assert listing["rule"].startswith("Lower is better. A score is")
+    assert not re.search("[`\n]", listing["rule"]), "a sentence for people, no docstring"
 
     resumed = BestStates(tmp_path, 2)
     offer(resumed, 0.6, 600)

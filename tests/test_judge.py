@@ -227,6 +227,15 @@ def test_the_floor_is_taken_at_the_scale_of_the_test_pictures(data: Path, tmp_pa
         assert comparison.measures["ab"]["other real pictures"]["swd"] == pytest.approx(wanted), "the same pictures"
 
 
+def test_a_page_does_not_lie_among_the_files_of_a_run(
+    run: tuple[Path, list[Any]], data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path.name for path in run[0].iterdir()}
+    assert main(["test", str(run[0]), "--data", str(data), "--out", str(run[0])]) == 2
+    assert "is a run's folder" in capsys.readouterr().err
+    assert {path.name for path in run[0].iterdir()} == before
+
+
 def test_a_test_of_too_few_pictures_says_so(
     run: tuple[Path, list[Any]], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

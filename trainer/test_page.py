@@ -13,9 +13,10 @@ from urllib.parse import quote
 import cv2
 import numpy as np
 
-from cgconv.runtime.errors import OutputError
+from cgconv.runtime.errors import OutputError, UsageError
 from cgconv.runtime.images import write_atomically
 
+from .checkpoint import NAME
 from .choices import RecipeName
 from .data import Image, Source, scaled
 from .evaluate import FEWEST, MEASURES, SMALLEST_SIDE_PX, Evaluation, middle_squares, spread, table
@@ -65,6 +66,8 @@ def run_test(
     run = load_run(source)
     folder = source if source.is_dir() else source.parent
     out = out or folder / f"test-{run.images_seen:08d}"
+    if (out / NAME).exists():
+        raise UsageError(f"--out {out}: is a run's folder, whose files the page would lie among; name another")
     paired = run.config.recipe is RecipeName.PIX2PIX
     sources = find_test_sources(data, paired=paired)
     chosen = [[of_kind[index] for index in spread(len(of_kind), count)] for of_kind in sources]
