@@ -11,6 +11,7 @@ from cgconv.runtime.card import ModelCard, Normalization, write_card
 from cgconv.runtime.errors import OutputError, UsageError
 from cgconv.runtime.familiar import learn_familiar
 from cgconv.runtime.model_file import write_model
+from cgconv.runtime.store import check_name
 from cgconv.trainer.checkpoint import NAME, checkpoint_config, load_checkpoint
 from cgconv.trainer.choices import Direction as Direction
 from cgconv.trainer.choices import GeneratorKind, Norm, Upsampling
@@ -71,6 +72,8 @@ def export(
     Raises UsageError, ModelError (also where a file would differ from torch by more than 1e-3: then nothing is
     written), OutputError.
     """
+    if name is not None:
+        check_name(name)
     state = load_checkpoint(source)
     config = checkpoint_config(state)
     folder = source if source.is_dir() else source.parent

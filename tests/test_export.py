@@ -56,6 +56,13 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Export
     return export(run, out=tmp_path_factory.mktemp("exported"), text=text)
 
 
+@pytest.mark.parametrize("name", ["", "a/b", "..", "a\\b", "a\nb", "\x1b[31m"])
+def test_names_that_are_no_file_names_are_refused_as_an_import_does(run: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be a model's name"):
+        export(run, name=name, out=tmp_path / "exp")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_run_becomes_two_files_that_plain_onnx_runtime_opens(run: Path, exported: list[Exported]) -> None:
     assert [one.path.name for one in exported] == ["dots-a2b.onnx", "dots-b2a.onnx"]
     state = load_checkpoint(run)
