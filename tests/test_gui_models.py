@@ -36,7 +36,8 @@ def test_a_model_dropped_on_the_gallery_is_there_to_be_picked_looked_at_and_remo
 ) -> None:
     window.wait_for_models()
     facts = {"name": "gamma", "title": "Gamma", "direction": "photo → gamma", "licence": "CC0"}
-    write_model(with_card(small_resnet(4, 1, 3), **facts), tmp_path / "gamma.onnx")
+    sizes = {"size_multiple": 4, "smallest_size": 8}
+    write_model(with_card(small_resnet(4, 1, 3), **facts, **sizes), tmp_path / "gamma.onnx")
     window.drop([tmp_path / "gamma.onnx"], window.page.gallery.viewport())
     window.wait(lambda: "Gamma" in shown(window), f"for the model: {window.page.summary.text()}")
     assert (models / "gamma.onnx").exists()
