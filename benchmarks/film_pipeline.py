@@ -63,10 +63,10 @@ def main() -> None:
     options = parser.parse_args()
     width, height = (int(side) for side in options.size.split("x"))
     with tempfile.TemporaryDirectory() as folder:
-        film = options.film or make_film(Path(folder) / "film.mp4", options.frames, (width, height))
         if options.memory:
             measure_memory(Path(folder), options.frames, (width, height), options.model)
             return
+        film = options.film or make_film(Path(folder) / "film.mp4", options.frames, (width, height))
         if options.model == "none":
             measure(film, Unchanged(), options)
             return
@@ -80,9 +80,9 @@ def measure(film: Path, translator: Translates, options: argparse.Namespace) -> 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     images = decode(film, keep=60)
     batches = [np.stack(images[at : at + options.batch]) for at in range(0, len(images), options.batch)]
-    translated = [translator.translate(batch) for batch in batches[:3]]  # warm, and something painted to encode
-    painted = [image for batch in (translator.translate(batch) for batch in batches) for image in batch]
-    del translated
+    for batch in batches[:3]:
+        translator.translate(batch)  # to warm up
+    painted = [image for batch in batches for image in translator.translate(batch)]
     table: dict[str, list[tuple[float, float]]] = {"decode": [], "translate": [], "encode": [], "end to end": []}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(options.rounds):
@@ -110,11 +110,11 @@ def clock(work: Callable[[], int]) -> tuple[float, float]:
 
 
 def decode(film: Path, keep: int | None = None) -> list[np.ndarray]:
-    """Return the first images of a film, or all of them, each a view of nothing to save memory."""
+    """Return the first images of a film, or of all a pixel each, to save memory."""
     with FilmReader(film) as reader:
         images = []
         for frame in reader.frames():
-            images.append(frame.image if keep else frame.image[:1, :1])
+            images.append(frame.image if keep else frame.image[:1, :1].copy())
             if keep and len(images) == keep:
                 break
         return images

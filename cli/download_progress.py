@@ -9,9 +9,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from cgconv.runtime.errors import CgconvError
 from cgconv.runtime.events import (
-    CommandFailed,
     DownloadFinished,
     DownloadProgressed,
     DownloadRetried,
@@ -20,7 +18,7 @@ from cgconv.runtime.events import (
     FilesProgressed,
 )
 
-from .progress import JsonShow, LineShow, Show, duration
+from .progress import LineShow, Show, duration, open_json_show
 
 T = TypeVar("T")
 
@@ -30,17 +28,10 @@ TASKS = {"unpack": "unpacking", "check": "looking at"}
 
 @contextmanager
 def open_file_show(*, as_json: bool) -> Iterator[Show]:
-    """Give the display that suits where the output goes; in JSON, an error is an event too."""
+    """Give the display that suits where the output goes."""
     if as_json:
-        from cgconv.runtime.protocol import reserved_stdout
-
-        with reserved_stdout() as stream:
-            show = JsonShow(stream)
-            try:
-                yield show
-            except CgconvError as error:
-                show.show(CommandFailed(str(error), error.exit_code))
-                raise
+        with open_json_show() as show:
+            yield show
         return
     file_show = FileShow(live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
     try:

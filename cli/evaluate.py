@@ -55,11 +55,12 @@ def open_chosen_features(features: Path | None, features_range: str) -> Features
 @click.option("--paired", is_flag=True, help="Pictures of one name belong together: L1, PSNR and SSIM, too.")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Take N pictures of each kind; default: all.")
 @features_options
+@click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
 @click.option("--json", "as_json", is_flag=True, help="Print the measures as JSON on standard output.")
 @debug_option
 def evaluate(
     model_or_run: str, data: Path, direction: str | None, paired: bool, count: int | None, features: Path | None,
-    features_range: str, as_json: bool,
+    features_range: str, device: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Print how near translations come to real pictures: a table, under a line that says what it holds for.
 
@@ -72,12 +73,12 @@ def evaluate(
     chosen = open_chosen_features(features, features_range)
     path = Path(model_or_run)
     if path.is_dir() or path.suffix == ".pt":
-        found = compare_run(path, data, direction=direction, paired=paired, count=count, features=chosen)
+        found = compare_run(path, data, direction=direction, paired=paired, count=count, features=chosen, device=device)
     else:
         from cgconv.runtime.store import resolve_model
         from cgconv.runtime.translator import open_translator
 
-        with open_translator(resolve_model(model_or_run)) as translator:
+        with open_translator(resolve_model(model_or_run), device=device) as translator:
             found = compare_model(
                 translator.translate, translator.card.name, data, paired=paired, count=count, features=chosen,
                 direction=direction or translator.card.source.get("direction"),

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 import click
 
+from cgconv.runtime.errors import CgconvError
 from cgconv.runtime.events import (
     BackendOpened,
     BatchFinished,
     BatchPlanned,
+    CommandFailed,
     EngineBuilding,
     EngineBuilt,
     Event,
@@ -85,6 +87,20 @@ class JsonShow:
 
     def wait(self, sentence: str) -> None:
         pass
+
+
+@contextmanager
+def open_json_show() -> Iterator[JsonShow]:
+    """Give the display for programs; an error that ends the command is an event too."""
+    from cgconv.runtime.protocol import reserved_stdout
+
+    with reserved_stdout() as stream:
+        show = JsonShow(stream)
+        try:
+            yield show
+        except CgconvError as error:
+            show.show(CommandFailed(str(error), error.exit_code))
+            raise
 
 
 class LineShow:

@@ -24,8 +24,11 @@ Try:
 @click.option("-o", "--out", type=PathType, metavar="DIR", help="Where the page goes; default: in the run's folder.")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Take N pictures of each kind; default: all.")
 @features_options
+@click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
 @debug_option
-def test(run: Path, data: Path, out: Path | None, count: int | None, features: Path | None, features_range: str) -> int:
+def test(
+    run: Path, data: Path, out: Path | None, count: int | None, features: Path | None, features_range: str, device: str
+) -> int:
     """Translate the test pictures of both kinds with RUN's averaged weights, and those back again.
 
     A page (index.html) shows real, translated and reconstructed pictures; the table with the measures is printed, too.
@@ -42,7 +45,7 @@ def test(run: Path, data: Path, out: Path | None, count: int | None, features: P
             click.echo(f"{done}/{total} pictures", err=True)
 
     chosen = open_chosen_features(features, features_range)
-    tested = run_test(run, data, out=out, count=count, features=chosen, progress=tell)
+    tested = run_test(run, data, out=out, count=count, features=chosen, device=device, progress=tell)
     click.echo(printable(tested.protocol))
     for direction, text in tested.tables.items():
         click.echo(f"\n{direction[0]} → {direction[1]}\n\n{text}")

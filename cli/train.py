@@ -33,6 +33,8 @@ Try:
 MAY_CHANGE = frozenset({
     "epochs", "images", "device", "precision", "compile", "threads", "memory_gb",
     "report_every", "sample_every", "checkpoint_every", "evaluate_every", "keep_best", "features", "features_range",
+    "learning_rate", "discriminator_learning_rate", "gan_ab", "gan_ba", "cycle", "cycle_a", "cycle_b",
+    "identity", "identity_a", "identity_b", "l1", "contrast", "grid", "patches",
 })  # fmt: skip  # in a run that goes on
 
 
@@ -58,12 +60,10 @@ def train(**given: Any) -> int:  # Any: the options above
         return _list_presets()
     with settings_as_options(given):
         config = _resumed_config(given) if given["resume"] is not None else _new_config(given)
-        if not given["dry_run"]:
-            return _run(config, resume=given["resume"] is not None, as_json=given["as_json"])
-    return _show_settings(config)
+    return _show_settings(config) if given["dry_run"] else _run(config, given)
 
 
-def _run(config: TrainConfig, *, resume: bool, as_json: bool) -> int:
+def _run(config: TrainConfig, given: dict[str, Any]) -> int:  # Any: option values
     with needs_extra("train", "training"):
         from cgconv.trainer.train import leave_group
         from cgconv.trainer.train import train as run_training
@@ -71,8 +71,9 @@ def _run(config: TrainConfig, *, resume: bool, as_json: bool) -> int:
     from .batch import cancel_on_interrupt
     from .train_progress import open_train_show
 
-    with open_train_show(as_json=as_json) as show, cancel_on_interrupt() as cancel:
-        for event in run_training(config, cancel, resume=resume):
+    show_of_run = open_train_show(as_json=given["as_json"])
+    with show_of_run as show, settings_as_options(given), cancel_on_interrupt() as cancel:
+        for event in run_training(config, cancel, resume=given["resume"] is not None):
             show.show(event)
     leave_group()
     return 0
@@ -139,6 +140,7 @@ def _resumed_config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
     with needs_extra("train", "training"):
         from cgconv.trainer.checkpoint import checkpoint_config, load_checkpoint
     config = with_settings(checkpoint_config(load_checkpoint(run)), given)
+    refuse_idle(config, given)
     config = with_folders(config, *_folders(given))
     return replace(config, run=replace(config.run, out=run))
 

@@ -20,7 +20,7 @@ from cgconv.runtime.events import (
     TrainWarned,
 )
 
-from .progress import JsonShow, LineShow, Show, duration
+from .progress import LineShow, Show, duration, open_json_show
 
 LINE_EVERY_S = 5.0
 
@@ -29,16 +29,14 @@ LINE_EVERY_S = 5.0
 def open_train_show(*, as_json: bool) -> Iterator[Show]:
     """Give the display that suits where the output goes."""
     if as_json:
-        from cgconv.runtime.protocol import reserved_stdout
-
-        with reserved_stdout() as stream:
-            yield JsonShow(stream)
+        with open_json_show() as show:
+            yield show
         return
-    show = TrainShow(live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
+    train_show = TrainShow(live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
     try:
-        yield show
+        yield train_show
     finally:
-        show.close()
+        train_show.close()
 
 
 class TrainShow(LineShow):

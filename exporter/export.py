@@ -161,9 +161,7 @@ def _card(
 ) -> ModelCard:  # Any: JSON values  # fmt: skip
     settings = {key: value for key, value in asdict(config).items() if key not in ("focus", "kind")}
     architecture = {"family": FAMILIES[config.kind], **settings}
-    norms = {
-        Norm.INSTANCE: Normalization.INSTANCE, Norm.BATCH: Normalization.BATCH, Norm.NONE: Normalization.NONE,
-    }  # fmt: skip
+    has_norms = config.norm is not Norm.NONE  # batch norms take each picture's own statistics, too
     return ModelCard(
         name=name,
         title=text.title or name,
@@ -179,7 +177,7 @@ def _card(
         training_size_px=training_size_px,
         color_mean=tuple(colors["mean"]) if colors else None,  # type: ignore[arg-type]  # three numbers
         color_std=tuple(colors["std"]) if colors else None,  # type: ignore[arg-type]
-        normalization=norms[config.norm],
+        normalization=Normalization.INSTANCE if has_norms else Normalization.NONE,
         licence=text.licence,
         data=text.data,
         source=source,

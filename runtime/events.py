@@ -176,7 +176,8 @@ class TrainProgressed:
 class Evaluated:
     """A training was judged on pictures it does not learn from; `metrics` are named as in docs/formats.md.
 
-    `protocol` says in a line what the numbers hold for; `is_best` that no earlier state had a lower score.
+    `protocol` says in a line what the numbers hold for; `is_best` that the state is among those of the lowest score,
+    which are kept.
     """
 
     images_seen: int

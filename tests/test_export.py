@@ -15,9 +15,10 @@ from torch import nn
 from cgconv.cli.main import main
 from cgconv.exporter import onnx_graph
 from cgconv.exporter.export import CardText, Direction, Exported, export, newest_run
-from cgconv.runtime.card import read_card
+from cgconv.runtime.card import Normalization, read_card
 from cgconv.runtime.errors import ModelError, OutputError, UsageError
 from cgconv.trainer.checkpoint import checkpoint_config, load_checkpoint
+from cgconv.trainer.choices import DiscriminatorNorm, Norm, RecipeName
 from cgconv.trainer.config import (
     DataConfig,
     DiscriminatorConfig,
@@ -80,6 +81,31 @@ def test_a_run_becomes_two_files_that_plain_onnx_runtime_opens(run: Path, export
     model = onnx.load(exported[0].path, load_external_data=False)
     assert {opset.version for opset in model.opset_import if opset.domain == ""} == {20}
     assert sum(node.op_type == "InstanceNormalization" for node in model.graph.node) == 7
+
+
+def test_batch_norms_take_each_pictures_own_statistics_once_they_are_trained(run: Path, tmp_path: Path) -> None:
+    """Averaged weights were given the running statistics of the raw ones, of about the last ten pictures."""
+    root = run.parent.parent
+    config = TrainConfig(
+        recipe=RecipeName.PIX2PIX,
+        generator=GeneratorConfig(blocks=1, width=4, norm=Norm.BATCH),
+        discriminator=DiscriminatorConfig(layers=1, width=4, norm=DiscriminatorNorm.BATCH),
+        data=DataConfig(a=root / "trainA", b=root / "trainB", crop=32, load=0),
+        optimizer=OptimizerConfig(epochs=2),
+        run=RunConfig(out=tmp_path / "pairs"),
+    )
+    list(train(config, threading.Event()))
+    (one,) = export(config.run.out, out=tmp_path)
+    assert one.card.normalization == Normalization.INSTANCE
+    state = load_checkpoint(config.run.out)
+    generators = Generators(config)
+    generators.load_state_dict({**state["generators"], **state["average"]})
+    generator = generators.of(Direction.A2B).train()  # as the published code tests, pictures one by one
+    values = torch.rand(2, 3, 32, 40) * torch.tensor([0.2, 1.8]).view(2, 1, 1, 1) - 1
+    with torch.no_grad():
+        wanted = torch.cat([generator(picture[None]) for picture in values])
+    session = onnxruntime.InferenceSession(one.path)
+    assert np.abs(session.run(None, {"input": values.numpy()})[0] - wanted.numpy()).max() < 1e-4
 
 
 def test_the_card_tells_direction_sizes_colors_and_how_it_was_verified(exported: list[Exported]) -> None:

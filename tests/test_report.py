@@ -61,6 +61,28 @@ def test_the_page_shows_how_far_the_run_is_and_what_it_measured(tmp_path: Path) 
     assert "{{" not in page
 
 
+@pytest.mark.parametrize(
+    ("settings", "labels", "kinds"),
+    [
+        ({}, ["horse &amp; co", "→ zebra", "back to horse &amp; co", "zebra", "→ horse &amp; co", "back to zebra"],
+         "horse &amp; co ↔ zebra"),
+        ({"recipe": "pix2pix", "direction": "b2a"}, ["zebra", "→ horse &amp; co", "horse &amp; co"],
+         "zebra → horse &amp; co"),
+        ({"recipe": "cut", "direction": "a2b"}, ["horse &amp; co", "→ zebra"], "horse &amp; co → zebra"),
+    ],
+)  # fmt: skip
+def test_the_grids_columns_are_those_that_the_recipe_has(
+    tmp_path: Path, settings: dict[str, str], labels: list[str], kinds: str
+) -> None:
+    out = write_run(tmp_path / "run", [progress(100)], samples=1)
+    (out / "config.json").write_text(json.dumps({**json.loads((out / "config.json").read_text()), **settings}))
+    page = write_report(out).read_text(encoding="utf-8")
+    shown = re.search('<div class="labels">(.*?)</div>', page)
+    assert shown is not None
+    assert re.findall("<span>(.*?)</span>", shown[1]) == labels
+    assert kinds in page
+
+
 def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
     page = write_report(write_run(tmp_path / "run", [progress(100)], samples=2)).read_text(encoding="utf-8")
     assert not re.findall(r"https?://|@import|<link|<script src", page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from cgconv.cli.main import main  # noqa: E402
-from cgconv.runtime.errors import ModelError, UsageError  # noqa: E402
-from cgconv.runtime.events import Evaluated, TrainStarted  # noqa: E402
+from cgconv.runtime.errors import DataError, ModelError, UsageError  # noqa: E402
+from cgconv.runtime.events import Evaluated, TrainProgressed, TrainStarted  # noqa: E402
 from cgconv.trainer import train as training  # noqa: E402
 from cgconv.trainer.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from cgconv.trainer.choices import Precision  # noqa: E402
@@ -30,7 +31,7 @@ from cgconv.trainer.config import (  # noqa: E402
     TrainConfig,
 )
 from cgconv.trainer.data import Pairs  # noqa: E402
-from cgconv.trainer.evaluate import hold_out  # noqa: E402
+from cgconv.trainer.evaluate import BestStates, hold_out  # noqa: E402
 
 
 def paint(folder: Path, count: int, *, prefix: str = "") -> None:
@@ -197,3 +198,132 @@ def test_the_page_of_a_run_without_samples_is_whole(data: Path, tmp_path: Path) 
     train(replace(config, run=replace(config.run, name_a="red")))
     assert "red" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "run" / "config.json").read_text())["run"]["sample_every"] == 0
+
+
+def test_a_run_goes_on_in_another_precision(data: Path, tmp_path: Path) -> None:
+    """Remembered fakes of bf16 went into float32 discriminators as they were: a RuntimeError of types."""
+    config = tiny(data, tmp_path / "run", images=3, every=0)
+    first = replace(config, run=replace(config.run, precision=Precision.BF16))
+    train(first)
+    longer = replace(config, optimizer=replace(config.optimizer, images=12), loss=replace(config.loss, history=3))
+    train(longer, resume=True)
+    assert load_checkpoint(tmp_path / "run")["steps"] == 12
+
+
+def test_a_run_goes_on_from_any_folder(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(data)
+    config = tiny(Path(), tmp_path / "run", images=2, every=0)
+    assert not config.data.a.is_absolute()
+    train(config)
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--resume", str(tmp_path / "run"), "--images", "4"]) == 0
+    assert load_checkpoint(tmp_path / "run")["images_seen"] == 4
+
+
+def test_pictures_that_have_moved_are_one_line(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    train(tiny(tmp_path / "data", tmp_path / "run", images=2, every=0))
+    (tmp_path / "data").rename(tmp_path / "moved")
+    resume = ["train", "--resume", str(tmp_path / "run"), "--images", "4"]
+    assert main(resume) == 1
+    assert f"{tmp_path / 'data' / 'trainA'}: no such folder" in capfd.readouterr().err
+    assert main([*resume, "--data", str(tmp_path / "moved")]) == 0
+
+
+def test_rates_and_weights_may_change_in_a_run_that_goes_on(data: Path, tmp_path: Path) -> None:
+    """The optimizer's state brought the old rate back, so that advice to lower it could not be followed."""
+    train(tiny(data, tmp_path / "run", images=2, every=0))
+    new = ["--learning-rate", "3e-5", "--discriminator-learning-rate", "7e-6", "--cycle", "25"]
+    assert main(["train", "--resume", str(tmp_path / "run"), "--images", "100", "--report-every", "1", *new]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    reports = [line for line in lines if line["event"] == "TrainProgressed" and line["images_seen"] > 2]
+    assert reports[0]["learning_rate"] == pytest.approx(3e-5)
+    terms = reports[-1]["losses"]
+    weighted = 25 * (terms["cycle_a"] + terms["cycle_b"]) + 5 * (terms["identity_a"] + terms["identity_b"])
+    assert terms["objective"] == pytest.approx(weighted + terms["gan_ab"] + terms["gan_ba"], rel=1e-5)
+    state = load_checkpoint(tmp_path / "run")
+    assert [group["initial_lr"] for group in state["optimizers"][1]["param_groups"]] == pytest.approx([7e-6] * 2)
+
+
+def test_what_a_run_was_made_of_may_not_change(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    train(tiny(data, tmp_path / "run", images=2, every=0))
+    assert main(["train", "--resume", str(tmp_path / "run"), "--width", "8"]) == 2
+    assert "--width cannot be changed by --resume" in capfd.readouterr().err
+    assert main(["train", "--resume", str(tmp_path / "run"), "--l1", "8"]) == 2
+    assert "--l1: no effect with recipe cyclegan" in capfd.readouterr().err
+
+
+def test_the_checkpoint_is_read_while_nobody_else_may_write_it(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read before the lock was taken, it could be one that the run before had not finished yet."""
+    train(tiny(data, tmp_path / "run", images=2, every=0))
+    locked = []
+    real = training.load_checkpoint
+
+    def load(path: Path) -> dict[str, Any]:
+        locked.append((path / "training.lock").exists())
+        return real(path)
+
+    monkeypatch.setattr(training, "load_checkpoint", load)
+    train(tiny(data, tmp_path / "run", images=4, every=0), resume=True)
+    assert locked == [True]
+    assert not (tmp_path / "run" / "training.lock").exists()
+
+
+def test_a_training_that_cannot_begin_leaves_no_folder(data: Path, tmp_path: Path) -> None:
+    config = tiny(data, tmp_path / "run", images=2, every=0)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="found no picture"):
+        train(replace(config, data=replace(config.data, a=tmp_path / "empty")))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_new_run_takes_nothing_of_one_that_ended_before_its_first_checkpoint(data: Path, tmp_path: Path) -> None:
+    """Its lines and samples stood among the new run's, and its best state competed with theirs."""
+    out = tmp_path / "run"
+    (out / "samples").mkdir(parents=True)
+    (out / "samples" / "00000900.jpg").write_bytes(b"old")
+    (out / "metrics.jsonl").write_text('{"event": "TrainWarned", "images_seen": 0, "message": "old"}\n')
+    train(tiny(data, out, images=2, every=0))
+    assert "old" not in (out / "metrics.jsonl").read_text()
+    assert not (out / "samples" / "00000900.jpg").exists()
+
+    train(tiny(data, tmp_path / "judged", images=2, every=2))
+    config = tiny(data, tmp_path / "judged", images=2, every=2)
+    train(replace(config, run=replace(config.run, out=tmp_path / "best"), evaluation=EvaluationConfig(2, 4, 1)))
+    (tmp_path / "best" / "checkpoint.pt").unlink()
+    with pytest.raises(UsageError, match=r"best: holds the best states of a run that ended before its first"):
+        train(tiny(data, tmp_path / "best", images=2, every=2))
+    assert (tmp_path / "best" / "best-00000002.pt").exists()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"file": "../precious", "score": 9.0, "images_seen": 1},
+        {"file": "best-00000001.pt", "score": 9.0},
+        {"file": "best-00000001.pt", "score": "9", "images_seen": 1},
+        {"file": 7, "score": 9.0, "images_seen": 1},
+    ],
+)
+def test_a_list_of_best_states_from_elsewhere_deletes_nothing(tmp_path: Path, entry: dict[str, Any]) -> None:
+    """best.json is a file like any other: it named what the next better state displaced, wherever that lay."""
+    out = tmp_path / "run"
+    out.mkdir()
+    for path in (tmp_path / "precious", out / "best-00000001.pt"):
+        path.write_bytes(b"kept")
+    (out / "best.json").write_text(json.dumps({"kept": [entry]}))
+    best = BestStates(out, 1)
+    assert best.wants(0.5, 2)
+    best.keep(0.5, 2, lambda path: path.write_bytes(b"new"))
+    assert (tmp_path / "precious").read_bytes() == b"kept"
+
+
+def test_the_page_is_there_from_the_first_report_on(data: Path, tmp_path: Path) -> None:
+    config = tiny(data, tmp_path / "run", images=3, every=0)
+    events = training.train(replace(config, run=replace(config.run, report_every=1)), threading.Event())
+    next(event for event in events if isinstance(event, TrainProgressed))
+    next(events)  # what is written about a report is written before the next event
+    assert "1 of 3 images" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    events.close()

@@ -176,6 +176,7 @@ def test_crops_grow_over_the_run(folders: tuple[Path, Path]) -> None:
     [  # of a picture of 100×150 (height × width)
         (Preprocess.RESIZE_AND_CROP, 48, (48, 48)),
         (Preprocess.SCALE_WIDTH, 60, (40, 60)),
+        (Preprocess.SCALE_WIDTH, 44, (32, 44)),  # never under the crop
         (Preprocess.SCALE_WIDTH_AND_CROP, 60, (40, 60)),
         (Preprocess.SCALE_WIDTH_AND_CROP, 45, (32, 45)),  # never under the crop
         (Preprocess.CROP, 60, (100, 150)),
@@ -211,6 +212,16 @@ def test_whole_pictures_too_small_for_the_discriminator_are_enlarged(folders: tu
     a, b = open_pairs(config).batch(0)
     assert a.shape == (1, 3, 28, 72)  # 3 · 2³ + 2 pixels at least, both sides by 3.5, rounded to multiples of 4
     assert b.shape == open_pairs(replace(config, loss=LossConfig())).batch(0)[1].shape, "large enough as it is"
+
+
+def test_whole_pictures_fit_the_patch_loss(folders: tuple[Path, Path]) -> None:
+    """A side of 100 pixels, a multiple of 4, could not be halved three times: a sentence about tensors."""
+    paint(folders[0] / "0.png", 10, height=100, width=150)
+    data = DataConfig(a=folders[0], b=folders[1], preprocess=Preprocess.NONE, serial=True, flip=False)
+    config = TrainConfig(data=data, loss=LossConfig(patches=1.0))
+    a, b = open_pairs(config).batch(0)
+    assert a.shape == (1, 3, 96, 152)
+    assert b.shape == (1, 3, 56, 64), "40×48, enlarged by 1.4"
 
 
 def test_greyscale_is_luma(folders: tuple[Path, Path]) -> None:
@@ -332,6 +343,17 @@ def test_a_picture_that_goes_bad_in_mid_run_is_replaced_with_one_line(
         path.unlink()
     with pytest.raises(DataError, match="any more"):
         pairs.batch(0)
+
+
+def test_a_pair_of_which_one_goes_bad_is_replaced_by_a_pair(tmp_path: Path) -> None:
+    """The folder with the bad picture gave its next one, beside the other folder's old one."""
+    for number in range(4):
+        paint(tmp_path / "a" / f"{number}.png", 10 * number)
+        paint(tmp_path / "b" / f"{number}.png", 100 + 10 * number)
+    pairs = pairs_of((tmp_path / "a", tmp_path / "b"), RecipeName.PIX2PIX, memory_gb=0.0, serial=True)
+    (tmp_path / "a" / "2.png").write_bytes(b"gone")
+    assert reds(pairs, 0, range(4)) == [0, 10, 30, 30]
+    assert reds(pairs, 1, range(4)) == [100, 110, 130, 130]
 
 
 def test_memory_changes_nothing_but_speed(folders: tuple[Path, Path]) -> None:

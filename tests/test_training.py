@@ -38,7 +38,16 @@ from cgconv.runtime.events import (  # noqa: E402
 )
 from cgconv.trainer.arithmetic import open_arithmetic  # noqa: E402
 from cgconv.trainer.checkpoint import checkpoint_config, load_checkpoint, save_checkpoint  # noqa: E402
-from cgconv.trainer.choices import GanLoss, GeneratorKind, Init, Precision, RecipeName, Schedule, Upsampling  # noqa: E402
+from cgconv.trainer.choices import (  # noqa: E402
+    GanLoss,
+    GeneratorKind,
+    Init,
+    Precision,
+    Preprocess,
+    RecipeName,
+    Schedule,
+    Upsampling,
+)
 from cgconv.trainer.config import (  # noqa: E402
     ContrastConfig,
     DataConfig,
@@ -313,8 +322,8 @@ def test_metrics_that_do_not_fit_on_the_disk_are_a_sentence_too(
     assert load_checkpoint(config.run.out)["steps"] == 6
 
 
-def test_checkpoints_of_the_first_format_export_and_go_on(folders: Folders, tmp_path: Path) -> None:
-    """The bundled model's run was written by an earlier trainer: other places for histories and random states."""
+def test_checkpoints_of_the_first_format_export_and_are_not_gone_on_with(folders: Folders, tmp_path: Path) -> None:
+    """The bundled model's run was written by a trial version: other places for histories, other optimizers."""
     config = tiny(folders, tmp_path / "run", epochs=1.0)
     list(train(config, threading.Event()))
     state = load_checkpoint(config.run.out)
@@ -329,16 +338,44 @@ def test_checkpoints_of_the_first_format_export_and_go_on(folders: Folders, tmp_
         "optimizers": state["optimizers"],
         "data": "{}",
     }  # fmt: skip
-    for optimizer in old["optimizers"]:
-        for group in optimizer["param_groups"]:
-            del group["initial_lr"]
     torch.save(old, config.run.out / "checkpoint.pt")
     kept = load_checkpoint(config.run.out)
     Generators(checkpoint_config(kept)).load_state_dict(kept["generators"])
     longer = replace(config, optimizer=replace(config.optimizer, epochs=2.0))
-    list(train(longer, threading.Event(), resume=True))
+    with pytest.raises(ModelError, match="trial version; it can be exported, but not gone on with"):
+        list(train(longer, threading.Event(), resume=True))
+
+
+@pytest.mark.parametrize("recipe", [RecipeName.CYCLEGAN, RecipeName.CUT])
+def test_pictures_of_two_sizes_train_with_a_gradient_penalty(tmp_path: Path, recipe: RecipeName) -> None:
+    """Points between a real and a fake picture were wanted where these differed in size."""
+    for name, size_hw in (("a", (40, 64)), ("b", (56, 36))):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "0.png"), np.random.default_rng(0).integers(0, 256, (*size_hw, 3), np.uint8))
+    config = tiny((tmp_path / "a", tmp_path / "b"), tmp_path / "run", images=2)
+    data = replace(config.data, preprocess=Preprocess.NONE)
+    config = replace(config, recipe=recipe, data=data, loss=LossConfig(gan=GanLoss.WGAN_GP, history=1))
+    list(train(config, threading.Event()))
+    assert load_checkpoint(config.run.out)["steps"] == 2
+
+
+def test_crops_that_grow_train_with_a_gradient_penalty(folders: Folders, tmp_path: Path) -> None:
+    """A remembered fake was as small as crops had been, the real picture as large as they had become."""
+    config = tiny(folders, tmp_path / "run", images=12)
+    data = replace(config.data, crop=64, load=64, crop_from=32, crop_over=0.5)
+    list(train(replace(config, data=data, loss=LossConfig(gan=GanLoss.WGAN_GP, history=2)), threading.Event()))
     assert load_checkpoint(config.run.out)["steps"] == 12
-    assert len(load_checkpoint(config.run.out)["processes"][0]["memories"]["history_a"]["fakes"]) == 3
+
+
+@pytest.mark.parametrize("term", [{"patches": 1.0}, {"grid": 1.0}])
+def test_either_of_our_losses_may_be_the_only_one(folders: Folders, tmp_path: Path, term: dict[str, float]) -> None:
+    """The first steps of both had constants, which nothing can be derived from."""
+    off = dict.fromkeys(("gan_ab", "gan_ba", "cycle", "identity"), 0.0)
+    config = tiny(folders, tmp_path / "run", images=2)
+    whole = replace(config.data, preprocess=Preprocess.SCALE_WIDTH, load=48, crop=64 if "grid" in term else 32)
+    data = whole if "grid" in term else replace(config.data, crop=64, load=64)
+    list(train(replace(config, data=data, loss=LossConfig(**off, **term)), threading.Event()))
+    assert load_checkpoint(config.run.out)["steps"] == 2
 
 
 @pytest.mark.skipif(
@@ -443,7 +480,7 @@ def test_a_gpu_that_is_not_there_is_named(folders: Folders, tmp_path: Path) -> N
         next(iter(train(replace(config, run=replace(config.run, device="cuda")), threading.Event())))
 
 
-@pytest.mark.parametrize("device", ["cuda:x", "toaster"])
+@pytest.mark.parametrize("device", ["cuda:x", "cpu:0", "toaster"])
 def test_a_device_that_is_none_is_refused(folders: Folders, tmp_path: Path, device: str) -> None:
     config = tiny(folders, tmp_path / "run")
     with pytest.raises(UsageError, match=device):

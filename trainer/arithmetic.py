@@ -75,33 +75,44 @@ class Arithmetic:
             gradient.copy_(part.view_as(gradient))
 
 
-def open_arithmetic(device: str, precision: Precision) -> Arithmetic:
-    """Return the device and numbers that the run asked for, joined with torchrun's other processes.
+def find_device(device: str) -> torch.device:
+    """Return the device that auto, cpu, cuda or cuda:N names.
 
-    Raises UsageError for a device that is none, MissingError where it is not there.
+    Raises UsageError for one that is none, MissingError where it is not there.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     kind, _, index = device.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdecimal()):
+    if kind not in ("cpu", "cuda") or (index and not (kind == "cuda" and index.isdecimal())):
         raise UsageError(f"--device: found {device}, wanted auto, cpu, cuda or cuda:N")
     if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
         raise MissingError(
             f"--device {device}: this computer has no such GPU for PyTorch; --device cpu works everywhere"
         )
+    return torch.device(kind, int(index)) if index else torch.device(kind)
+
+
+def open_arithmetic(device: str, precision: Precision, *, one_size: bool = True) -> Arithmetic:
+    """Return the device and numbers that the run asked for, joined with torchrun's other processes.
+
+    `one_size`: all pictures have one, so that a search for the fastest convolutions pays within seconds on a GPU.
+    Raises UsageError for a device that is none, MissingError where it is not there.
+    """
+    found = find_device(device)
+    kind, index = found.type, found.index
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     processes = int(os.environ.get("WORLD_SIZE", "1")) if "LOCAL_WORLD_SIZE" in os.environ else 1
     if processes == 1:
-        fabric = Fabric(accelerator=kind, devices=[int(index)] if index else 1)
+        fabric = Fabric(accelerator=kind, devices=1 if index is None else [index])
     else:
-        if index:
+        if index is not None:
             raise UsageError(f"--device {device}: torchrun gives each process its own GPU; say --device cuda")
         fabric = Fabric(accelerator=kind, devices=local, num_nodes=processes // local, strategy="ddp")
     fabric.launch()
     if precision is Precision.AUTO:
         precision = Precision.BF16 if _has_bf16(kind) else Precision.FP32
     if kind == "cuda":
-        torch.backends.cudnn.benchmark = True  # crops have one size: the search pays within seconds
+        torch.backends.cudnn.benchmark = one_size
     return Arithmetic(fabric, precision)
 
 

@@ -44,7 +44,7 @@ def open_board(out: Path, *, images_seen: int) -> Iterator[Board]:
         return
     from torch.utils.tensorboard import SummaryWriter
 
-    writer = SummaryWriter(str(out / FOLDER), purge_step=images_seen + 1 if images_seen else None)
+    writer = SummaryWriter(str(out / FOLDER), purge_step=images_seen + 1)
     try:
         yield Board(writer)
     finally:

@@ -75,7 +75,7 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> dict[str, Any]:
     if state["cgconv"] > FORMAT:
         raise ModelError(f"{path}: checkpoint format {state['cgconv']} found, {FORMAT} or older wanted; update cgconv")
     refuse_incomplete(path, state, TO_TRANSLATE)
-    return _from_format_1(state) if state["cgconv"] == 1 else state
+    return state
 
 
 def refuse_incomplete(path: Path, state: dict[str, Any], names: Iterable[str]) -> None:  # Any: as in load_checkpoint
@@ -102,23 +102,3 @@ def checkpoint_config(state: dict[str, Any]) -> TrainConfig:
     """Return the config that rebuilds a checkpoint's networks."""
     config: TrainConfig = config_from_dict(state["config"])
     return config
-
-
-def _from_format_1(state: dict[str, Any]) -> dict[str, Any]:
-    """Bring the layout of the first checkpoints, of CycleGAN in one process, into today's."""
-    state = dict(state)
-    if "history" not in state:  # damaged or cut down; the weights may be good still
-        return state
-    of_a, of_b = state.pop("history")
-    random = state.pop("random")
-    state["processes"] = [{
-        "memories": {"history_a": {"fakes": of_a}, "history_b": {"fakes": of_b}},
-        "random": {"torch": random["torch"], "cuda": random["cuda"], "recipe": random["history"]},
-    }]  # fmt: skip
-    options = checkpoint_config(state).optimizer
-    for optimizer, rate in zip(
-        state["optimizers"], (options.learning_rate, options.discriminator_learning_rate), strict=True
-    ):
-        for group in optimizer["param_groups"]:
-            group["initial_lr"] = rate
-    return state

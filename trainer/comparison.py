@@ -52,10 +52,11 @@ def comparison_as_json(comparison: Comparison) -> str:
 
 
 def compare_run(
-    source: Path, data: Path, *, direction: str | None, paired: bool, count: int | None, features: Features | None
-) -> Comparison:
+    source: Path, data: Path, *, direction: str | None, paired: bool, count: int | None, features: Features | None,
+    device: str = "auto",
+) -> Comparison:  # fmt: skip
     """Measure a run's or a checkpoint's weights, averaged and raw, on the test pictures below `data`."""
-    run = load_run(source)
+    run = load_run(source, device=device)
     paired = paired or run.config.recipe is RecipeName.PIX2PIX
     wanted = [one for one in run.config.directions if direction in (None, one)]
     if not wanted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,7 @@ __all__ = [
     "Upsampling",
     "config_as_dict",
     "config_from_dict",
+    "with_absolute_paths",
 ]
 
 
@@ -182,7 +183,7 @@ class ContrastConfig:
         _check(self.temperature > 0, "contrast.temperature", self.temperature, "more than 0")
 
 
-DEVICE = re.compile(r"auto|(cpu|cuda)(:\d{1,4})?")
+DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,4})?")
 WHOLE = (Preprocess.SCALE_WIDTH, Preprocess.NONE)  # the networks see whole pictures, of any size
 
 
@@ -352,6 +353,19 @@ class TrainConfig:
     def directions(self) -> tuple[Direction, ...]:
         """The directions that the run learns: those of the generators in its checkpoint."""
         return tuple(Direction) if self.recipe is RecipeName.CYCLEGAN else (self.direction,)
+
+
+def with_absolute_paths(config: TrainConfig) -> TrainConfig:
+    """Return the config with the paths that it reads from made absolute, so that the run goes on from any folder."""
+    data, evaluation = config.data, config.evaluation
+    features = evaluation.features
+    if features not in ("", "inception"):
+        features = str(Path(features).absolute())
+    return replace(
+        config,
+        data=replace(data, a=data.a.absolute(), b=data.b.absolute()),
+        evaluation=replace(evaluation, features=features),
+    )
 
 
 def config_as_dict(config: Any) -> dict[str, Any]:  # Any: any of the classes above; values are JSON's

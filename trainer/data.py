@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from collections.abc import Generator, Sequence, Set
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from .choices import Preprocess, RecipeName
 from .config import DataConfig, TrainConfig
 from .evaluate import hold_out
 from .folders import pairs_by_name, pictures_in
+from .history import PATCHED_MULTIPLE, SMALLEST_PATCHED_PX
 from .networks import size_multiple
 from .readers import open_readers
 
@@ -52,24 +54,24 @@ class Cut:
 
 
 class Domain:
-    """The pictures of one kind: uint8 H×W×3 RGB, decoded and resized once and kept while they fit."""
+    """The pictures of one kind: uint8 H×W×3 RGB, decoded and resized once and kept while they fit in `room` bytes."""
 
     def __init__(
-        self, sources: Sequence[Source], config: DataConfig, *, multiple: int = 4, smallest_px: int = 0
+        self, sources: Sequence[Source], config: DataConfig, *, room: int, multiple: int = 4, smallest_px: int = 0
     ) -> None:
         self.config = config
         self.multiple = multiple
         self.smallest_px = smallest_px  # of a side of whole pictures; smaller ones are enlarged
         self.sources: list[Source] = []
         self._kept: dict[Source, Image] = {}
-        room = int(config.memory_gb * 1024**3) // 2
+        self.kept_bytes = 0
         with open_readers(2) as pool:
             for source, image in zip(sources, pool.map(self._read_or_warn, sources), strict=True):
                 if image is None:
                     continue
                 self.sources.append(source)
-                if image.nbytes <= room:
-                    room -= image.nbytes
+                if self.kept_bytes + image.nbytes <= room:
+                    self.kept_bytes += image.nbytes
                     self._kept[source] = image
 
     def __len__(self) -> int:
@@ -79,17 +81,18 @@ class Domain:
         """Forget all pictures but these, and bring them into this order."""
         self.sources = [self.sources[index] for index in indices]
         self._kept = {source: self._kept[source] for source in self.sources if source in self._kept}
+        self.kept_bytes = sum(image.nbytes for image in self._kept.values())
 
     def image(self, index: int) -> Image:
         """Return picture `index`, resized; the next readable one, with one line of warning, where it has gone bad."""
-        for offset in range(len(self)):
-            source = self.sources[(index + offset) % len(self)]
-            image = self._kept.get(source)
-            if image is None:
-                image = self._read_or_warn(source)
-            if image is not None:
-                return image
-        raise DataError(f"{self.sources[index].path.parent}: none of its pictures can be read any more")
+        (image,) = images_together([self], index)
+        return image
+
+    def found(self, index: int) -> Image | None:
+        """Return picture `index`, resized; None, with one line of warning, where it has gone bad."""
+        source = self.sources[index]
+        image = self._kept.get(source)
+        return self._read_or_warn(source) if image is None else image
 
     def colors(self) -> dict[str, list[float]]:
         """Return the mean and standard deviation of each RGB channel over all pictures, 0 to 255."""
@@ -115,6 +118,20 @@ class Domain:
             middle = image.shape[1] // 2
             image = image[:, :middle] if source.half == "left" else image[:, middle : 2 * middle]
         return resized(image, self.config, multiple=self.multiple, smallest_px=self.smallest_px)
+
+
+def images_together(domains: Sequence[Domain], index: int) -> list[Image]:
+    """Return picture `index` of each domain, resized; of the next index where one of them has gone bad.
+
+    Raises DataError where none is left.
+    """
+    count = len(domains[0])
+    for offset in range(count):
+        images = [domain.found((index + offset) % count) for domain in domains]
+        readable = [image for image in images if image is not None]
+        if len(readable) == len(domains):
+            return readable
+    raise DataError(f"{domains[0].sources[index].path.parent}: none of its pictures can be read any more")
 
 
 class Pairs:
@@ -179,7 +196,7 @@ class Pairs:
         """Return what the networks see of picture number `number` of both domains."""
         random = np.random.default_rng([self.seed, number])
         if self.paired:
-            a, b = (domain.image(self._index(0, number)) for domain in self.domains)
+            a, b = images_together(self.domains, self._index(0, number))
             if a.shape != b.shape:
                 b = scaled(b, a.shape[:2])
             cuts = [self._cut(a.shape[:2], crop, random)] * 2
@@ -229,6 +246,11 @@ def open_pairs(
     """
     data, multiple = config.data, size_multiple(config.generator)
     smallest_px = config.discriminator.smallest_px + config.loss.jitter
+    if config.loss.patches:
+        multiple, smallest_px = math.lcm(multiple, PATCHED_MULTIPLE), max(smallest_px, SMALLEST_PATCHED_PX)
+    for folder in (data.a, data.b):
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder; name where the pictures are")
     paired = config.recipe is RecipeName.PIX2PIX
     if not paired:
         paths_of = [pictures_in(folder, largest=data.largest) for folder in (data.a, data.b)]
@@ -255,13 +277,15 @@ def open_pairs(
         domain: sorted({names[index] for index in held}.union(held_out[domain] if held_out else ()))
         for domain, names, held in zip("ab", names_of, held_of, strict=True)
     }
-    sets = []
+    sets, room = [], int(data.memory_gb * 1024**3)
     for is_held in (False, True):
         chosen = [
             [one for index, one in enumerate(of_kind) if (index in held) is is_held]
             for of_kind, held in zip(sources, held_of, strict=True)
         ]
-        a, b = (Domain(one, data, multiple=multiple, smallest_px=smallest_px) for one in chosen)
+        a = Domain(chosen[0], data, room=room // 2, multiple=multiple, smallest_px=smallest_px)
+        b = Domain(chosen[1], data, room=room - a.kept_bytes, multiple=multiple, smallest_px=smallest_px)
+        room -= a.kept_bytes + b.kept_bytes
         if paired:
             _keep_whole_pairs(a, b, *chosen)
         sets.append((a, b))
@@ -337,7 +361,7 @@ def resized(image: Image, config: DataConfig, *, multiple: int = 4, smallest_px:
             size_hw = (height, width)
         case Preprocess.SCALE_WIDTH | Preprocess.NONE:
             if load and config.preprocess is Preprocess.SCALE_WIDTH:
-                height, width = round(height * load / width), load
+                height, width = max(round(height * load / width), config.crop), load
             least = max(1, -(-smallest_px // multiple)) * multiple
             grow = max(1.0, least / min(height, width))
             rounded = (max(least, round(grow * side / multiple) * multiple) for side in (height, width))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -233,7 +235,7 @@ class BestStates:
         if (out / BEST).is_file():
             try:
                 found = json.loads((out / BEST).read_text(encoding="utf-8"))["kept"]
-                self.kept = [one for one in found if (out / str(one["file"])).is_file() and np.isfinite(one["score"])]
+                self.kept = [one for one in found if _is_best_state(one) and (out / one["file"]).is_file()]
             except (OSError, ValueError, KeyError, TypeError):  # policy: what cannot be read is made anew
                 self.kept = []
 
@@ -257,6 +259,12 @@ class BestStates:
         for one in dropped:
             (self.out / str(one["file"])).unlink(missing_ok=True)
         return path
+
+
+def _is_best_state(one: Any) -> bool:  # Any: JSON values, from who knows where
+    """Return whether an entry of best.json names a file that `keep` writes: one that it displaces is deleted."""
+    named = re.fullmatch(r"best-(\d+)\.pt", one["file"])
+    return named is not None and int(named[1]) == one["images_seen"] and math.isfinite(one["score"])
 
 
 MEASURES = {  # heading of a column → measure and how it is printed

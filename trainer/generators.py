@@ -161,7 +161,7 @@ def _halve(channels: int, config: GeneratorConfig) -> list[nn.Module]:
     strided, wraps = config.downsampling is Downsampling.STRIDED, config.padding is Padding.WRAP
     layers: list[nn.Module] = [Pad(1, config.padding)] if wraps else []  # zeros as published are an edge
     layers.append(nn.Conv2d(channels, 2 * channels, 3, 2 if strided else 1, padding=0 if wraps else 1, bias=bias))
-    layers += [norm(2 * channels, config.norm), nn.ReLU(True)]
+    layers += [norm(2 * channels, config.norm), nn.ReLU(inplace=not bias)]  # without a norm it would change `features`
     return layers if strided else [*layers, BlurDown(2 * channels)]
 
 

@@ -21,7 +21,8 @@ class History:
     def exchange(self, fakes: Tensor, random: torch.Generator) -> Tensor:
         """Return N×C×H×W fakes for the discriminator: each new one, or with even odds an old one that it replaces.
 
-        Where crops have grown, fakes of the old size leave unseen.
+        All come in the number type of the new ones: a run may go on in another. Where crops have grown, a batch of one
+        may be an old fake of the old size; in larger batches, which have one size, such fakes leave unseen.
         """
         if self.size == 0:
             return fakes
@@ -32,7 +33,7 @@ class History:
                 out.append(fake)
             elif torch.rand((), generator=random).item() < 0.5:
                 index = int(torch.randint(self.size, (), generator=random).item())
-                old = self.fakes[index]
+                old = self.fakes[index].to(fake.dtype)
                 out.append(old if old.shape == fake.shape or len(fakes) == 1 else fake)
                 self.fakes[index] = fake.clone()
             else:
@@ -40,8 +41,8 @@ class History:
         return torch.stack(out)
 
     def state(self) -> dict[str, list[Tensor]]:
-        """Return what a checkpoint must hold."""
-        return {"fakes": self.fakes}
+        """Return what a checkpoint must hold, on the CPU: every process sends it to the first."""
+        return {"fakes": [fake.cpu() for fake in self.fakes]}
 
     def load_state(self, state: dict[str, list[Tensor]], device: torch.device) -> None:
         """Go on where `state` was taken."""
@@ -50,6 +51,8 @@ class History:
 
 PATCH_LEVELS = 4  # of the pyramid: three differences between a size and its half, and what remains at an eighth
 PATCH_PX = 7
+PATCHED_MULTIPLE = 2 ** (PATCH_LEVELS - 1)  # of the sides of pictures that patches are cut from …
+SMALLEST_PATCHED_PX = PATCH_PX * PATCHED_MULTIPLE  # … and the least that they are
 
 
 class PatchHistory:
@@ -78,8 +81,11 @@ class PatchHistory:
         return torch.stack(distances).sum()
 
     def state(self) -> dict[str, list[list[Tensor]]]:
-        """Return what a checkpoint must hold."""
-        return {"reals": list(self.reals.values()), "fakes": list(self.fakes.values())}
+        """Return what a checkpoint must hold, on the CPU."""
+        return {
+            name: [[patches.cpu() for patches in batches] for batches in kept.values()]
+            for name, kept in (("reals", self.reals), ("fakes", self.fakes))
+        }
 
     def load_state(self, state: dict[str, list[list[Tensor]]], device: torch.device) -> None:
         """Go on where `state` was taken."""
@@ -93,7 +99,7 @@ class PatchHistory:
         self.fakes[level] = [*before, new.detach()][-self.pictures :]
         count = len(self.reals[level])
         if count < max(2, self.pictures // 2):
-            return new.new_zeros(())
+            return (new * 0).sum()  # a constant could not be derived where it is the only term
         of_reals, older = torch.cat(self.reals[level]), torch.cat(before[1 - count :])
         directions = torch.randn(new.shape[1], self.projections, generator=random).to(new.device)
         directions = directions / directions.norm(dim=0) / of_reals.std()

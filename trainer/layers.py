@@ -134,11 +134,24 @@ class InstanceNorm(nn.Module):
         return F.instance_norm(x, weight=self.ones, bias=self.zeros)
 
 
+class BatchNorm(nn.BatchNorm2d):
+    """BatchNorm with learned weights, which takes each picture's own statistics once it is trained.
+
+    As pix2pix does (arXiv 1611.07004, section 3.3; its code tests pictures one by one in training mode): networks that
+    learned from batches of one have never seen other statistics, and averaged weights have no running ones.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            return super().forward(x)
+        return F.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
+
+
 def norm(channels: int, kind: Norm) -> nn.Module:
     """Return a norm as published: InstanceNorm without learned weights, BatchNorm with them."""
     if kind is Norm.INSTANCE:
         return InstanceNorm(channels)
-    return nn.BatchNorm2d(channels) if kind is Norm.BATCH else nn.Identity()
+    return BatchNorm(channels) if kind is Norm.BATCH else nn.Identity()
 
 
 def double(channels_in: int, channels_out: int, upsampling: Upsampling, *, padding: Padding, kind: Norm) -> nn.Module:

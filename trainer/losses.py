@@ -43,8 +43,10 @@ def gradient_penalty(
     """E[(‖∇D(x̂)‖₂ - 1)²], x̂ at random between a real and a fake picture (arXiv 1704.00028, equation 3).
 
     D is the sum of a picture's patch scores, as in the published CycleGAN code. Everything in float32, outside
-    autocast; `reals` and `fakes` are N×C×H×W of one size.
+    autocast; of N×C×H×W pictures of two sizes the corners that both have are taken.
     """
+    height, width = (min(sides) for sides in zip(reals.shape[2:], fakes.shape[2:], strict=True))
+    reals, fakes = reals[:, :, :height, :width], fakes[:, :, :height, :width]
     share = torch.rand(len(reals), 1, 1, 1, generator=random).to(reals.device)
     between = share * reals.float() + (1 - share) * fakes.detach().float()
     gradient = _gradient(discriminator, between)
@@ -71,11 +73,13 @@ def identity_loss(same: Tensor, real: Tensor) -> Tensor:
 def patch_nce_loss(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
     """How hard it is to find each query's own key among the keys of its picture (arXiv 2007.15651, equation 3).
 
-    `queries` and `keys` are N×S×C, S patches of each of N pictures, of length 1; the keys are constants.
+    `queries` and `keys` are N×S×C, S patches of each of N pictures, of length 1; the keys are constants. Everything
+    in float32, outside autocast, which would round products before the temperature makes them 14 times as large.
     """
-    alike = torch.bmm(queries.float(), keys.detach().float().transpose(1, 2)) / temperature  # N, S, S
-    own = torch.arange(queries.shape[1], device=queries.device).expand(len(queries), -1)
-    return F.cross_entropy(alike.flatten(0, 1), own.flatten())
+    with torch.autocast(queries.device.type, enabled=False):
+        alike = torch.bmm(queries.float(), keys.detach().float().transpose(1, 2)) / temperature  # N, S, S
+        own = torch.arange(queries.shape[1], device=queries.device).expand(len(queries), -1)
+        return F.cross_entropy(alike.flatten(0, 1), own.flatten())
 
 
 def grid_loss(fake: Tensor, period: int = 8, window_px: int = 64, natural: float = 0.15) -> Tensor:
@@ -88,7 +92,7 @@ def grid_loss(fake: Tensor, period: int = 8, window_px: int = 64, natural: float
     no grid to speak of and give 0.
     """
     if min(fake.shape[2:]) < window_px:
-        return fake.new_zeros((), dtype=torch.float32)
+        return (fake.float() * 0).sum()  # a constant could not be derived where it is the only term
     gray = fake.float().mean(1, keepdim=True)
     windows = F.unfold(gray, window_px, stride=window_px // 2)  # N, window², places
     windows = windows.transpose(1, 2).reshape(-1, window_px, window_px)
@@ -102,7 +106,7 @@ def grid_loss(fake: Tensor, period: int = 8, window_px: int = 64, natural: float
     ring = power[:, :, apart // 2 - 3 : apart // 2 + 4, :, apart // 2 - 3 : apart // 2 + 4]
     peak = ring[:, :, 2:5, :, 2:5]
     at, all_around = peak.mean((2, 4)), (ring.sum((2, 4)) - peak.sum((2, 4))) / 40  # M, period, period
-    floor = (0.25 / 127.5) ** 2 * float(hann.square().sum()) ** 2  # the power of a quarter of a grey level
+    floor = (0.25 / 127.5) ** 2 * (0.375 * window_px) ** 2  # the power of a quarter of a grey level
     ratio = (at + floor).log() - (all_around + floor).log()
     return F.relu(F.relu(ratio.flatten(1)[:, 1:]).mean() - natural)  # without frequency 0
 

@@ -24,6 +24,7 @@ from cgconv.runtime.errors import UsageError
 from cgconv.runtime.images import write_atomically
 
 from .chart import Curve, Look, chart, number
+from .choices import Direction, RecipeName
 
 METRICS, CONFIG, ENVIRONMENT, SAMPLES, REPORT = (
     "metrics.jsonl", "config.json", "environment.json", "samples", "report.html",
@@ -242,8 +243,7 @@ def _samples(paths: Sequence[Path], config: Line) -> str:
         f' data-file="{SAMPLES}/{quote(path.name)}"{"" if path is end else " hidden"}>'
         for path, data in shown
     )
-    name_a, name_b = (html.escape(name) for name in _names(config))
-    labels = (name_a, f"→ {name_b}", f"back to {name_a}", name_b, f"→ {name_a}", f"back to {name_b}")
+    labels = [html.escape(label) for label in _columns(config)]
     last = len(shown) - 1
     return (
         '<div class="samples"><div class="at"><button type="button" data-step="-1" aria-label="Earlier">◀</button>'
@@ -253,6 +253,17 @@ def _samples(paths: Sequence[Path], config: Line) -> str:
         f'<div class="labels">{"".join(f"<span>{label}</span>" for label in labels)}</div>'
         f'<div class="grids">{images}</div></div>'
     )
+
+
+def _columns(config: Line) -> list[str]:
+    """Return what the columns of a grid show, as samples.py puts them side by side."""
+    source, target = _ways(config)[0]
+    match config.get("recipe"):
+        case RecipeName.PIX2PIX:
+            return [source, f"→ {target}", target]
+        case RecipeName.CUT:
+            return [source, f"→ {target}"]
+    return [label for one, other in _ways(config) for label in (one, f"→ {other}", f"back to {one}")]
 
 
 def _embedded(path: Path) -> str:
@@ -301,8 +312,17 @@ def _names(config: Line) -> tuple[str, str]:
     return str(run.get("name_a", "a")), str(run.get("name_b", "b"))
 
 
+def _ways(config: Line) -> list[tuple[str, str]]:
+    """Return from which kind to which the run translates."""
+    a, b = _names(config)
+    if config.get("recipe", RecipeName.CYCLEGAN) == RecipeName.CYCLEGAN:
+        return [(a, b), (b, a)]
+    return [(b, a)] if config.get("direction") == Direction.B2A else [(a, b)]
+
+
 def _kinds(config: Line) -> str:
-    return " ↔ ".join(_names(config))
+    ways = _ways(config)
+    return (" ↔ " if len(ways) == 2 else " → ").join(ways[0])
 
 
 def _sides(config: Line) -> dict[str, str]:

@@ -102,12 +102,12 @@ class Run:
 
     def state(self) -> dict[str, Any]:  # Any: tensors and plain Python values
         """Return everything that a checkpoint holds, in process 0; the others give their part to it."""
-        recipe = self.recipe
+        recipe, device = self.recipe, self.arithmetic.device
         mine = {
             "memories": {name: memory.state() for name, memory in recipe.memories.items()},
             "random": {
                 "torch": torch.get_rng_state(),
-                "cuda": torch.cuda.get_rng_state_all() if self.arithmetic.device.type == "cuda" else [],
+                "cuda": [torch.cuda.get_rng_state(device)] if device.type == "cuda" else [],
                 "recipe": recipe.random.get_state(),
             },
         }
@@ -130,15 +130,18 @@ class Run:
         recipe, device = self.recipe, self.arithmetic.device
         for name, network in recipe.networks.items():
             network.load_state_dict(state[name])
-        for name, value in state["average"].items():
-            self.average_of[name].copy_(value)
+        for name, average in self.average_of.items():
+            average.copy_(state["average"][name])
         for optimizer, kept in zip(recipe.optimizers, state["optimizers"], strict=True):
+            rates = [group["initial_lr"] for group in optimizer.param_groups]  # of the config, which may have changed
             optimizer.load_state_dict(kept)
-        if state.get("scaler"):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["initial_lr"] = rate
+        if state["scaler"]:  # of fp16 alone
             self.arithmetic.scaler.load_state_dict(state["scaler"])
-        if schedule := state.get("schedule"):
-            self.plateau.load_state(schedule, device)
-            self._objectives, self._epoch_steps = schedule["objectives"], schedule["epoch_steps"]
+        schedule = state["schedule"]
+        self.plateau.load_state(schedule)
+        self._objectives, self._epoch_steps = schedule["objectives"], schedule["epoch_steps"]
         self.images_seen, self.steps = state["images_seen"], state["steps"]
         if self.arithmetic.rank < len(state["processes"]):
             mine = state["processes"][self.arithmetic.rank]
@@ -147,7 +150,7 @@ class Run:
                     memory.load_state(mine["memories"][name], device)
             torch.set_rng_state(mine["random"]["torch"])
             if device.type == "cuda" and mine["random"]["cuda"]:
-                torch.cuda.set_rng_state_all(mine["random"]["cuda"])
+                torch.cuda.set_rng_state(mine["random"]["cuda"][0], device)
             recipe.random.set_state(mine["random"]["recipe"])
 
 

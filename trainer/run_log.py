@@ -12,14 +12,15 @@ from pathlib import Path
 
 from cgconv.runtime.errors import CgconvError, UsageError
 from cgconv.runtime.events import Evaluated, SamplesSaved, TrainProgressed, TrainWarned, event_as_json
+from cgconv.runtime.images import write_atomically
 from cgconv.runtime.lock import Lock
 
 from .board import Board, open_board
 from .config import TrainConfig, config_as_dict
-from .report import CONFIG, METRICS, write_environment, write_report
+from .report import CONFIG, METRICS, SAMPLES, write_environment, write_report
 
 LOCK = "training.lock"  # is there while a process trains into the folder
-REPORT_EVERY_S = 30.0  # report.html is not written more often
+REPORT_EVERY_S = 60.0  # report.html is not written more often
 
 
 class RunLog:
@@ -46,7 +47,7 @@ class RunLog:
             self.board.scalars("run", {**speed, "data_wait": event.data_wait}, event.images_seen)
         elif isinstance(event, Evaluated):
             self.board.scalars("evaluation", event.metrics, event.images_seen)
-            self._refresh()
+        self._refresh()
 
     def _refresh(self) -> None:
         if time.monotonic() - self._reported > REPORT_EVERY_S:
@@ -58,24 +59,26 @@ class RunLog:
 def open_run_log(out: Path, config: TrainConfig, *, images_seen: int) -> Iterator[RunLog]:
     """Begin or go on with a run's folder: config, environment, metrics; and write its page at the end, however it ends.
 
-    Lines that a run wrote after the checkpoint it goes on from are taken out. Raises OSError; UsageError where another
-    process trains into the folder.
+    Lines and samples that a run wrote after the checkpoint it goes on from are taken out. Raises OSError, OutputError.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    with _alone(out):
-        _write_settings(out, config, images_seen)
-        with open_board(out, images_seen=images_seen) as board:
-            log = RunLog(out, board)
-            try:
-                yield log
-            finally:
-                with suppress(CgconvError):  # policy: a page that cannot be written hides no other error
-                    write_report(out)
+    _write_settings(out, config, images_seen)
+    with open_board(out, images_seen=images_seen) as board:
+        log = RunLog(out, board)
+        try:
+            yield log
+        finally:
+            with suppress(CgconvError):  # policy: a page that cannot be written hides no other error
+                write_report(out)
 
 
 @contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Keep other processes from training into the folder until the end of the block."""
+def alone_in(out: Path) -> Iterator[None]:
+    """Keep other processes from training into the folder, which is made, until the end of the block.
+
+    Where nothing was written into it, it goes again. Raises OSError, OutputError; UsageError where another process
+    trains into it.
+    """
+    out.mkdir(parents=True, exist_ok=True)
     lock = Lock(out / LOCK)
     if not lock.take():
         raise UsageError(f"{out}: another process trains into this folder; stop it first, or name another --out")
@@ -83,16 +86,22 @@ def _alone(out: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+        with suppress(OSError):  # policy: that it is not empty is the usual thing
+            out.rmdir()
 
 
 def _write_settings(out: Path, config: TrainConfig, images_seen: int) -> None:
-    """Write config and environment, and leave of the metrics what came before the checkpoint."""
-    (out / CONFIG).write_text(json.dumps(config_as_dict(config), indent=2) + "\n", encoding="utf-8")
+    """Write config and environment, and leave of metrics and samples what came before the checkpoint."""
+    write_atomically(out / CONFIG, (json.dumps(config_as_dict(config), indent=2) + "\n").encode())
     write_environment(out, sys.argv)
     metrics = out / METRICS
     if metrics.exists():
         lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-        metrics.write_text("".join(line for line in lines if _images_seen(line) <= images_seen), encoding="utf-8")
+        kept = [line for line in lines if images_seen and _images_seen(line) <= images_seen]
+        write_atomically(metrics, "".join(kept).encode())
+    for sample in (out / SAMPLES).glob("*.jpg"):
+        if sample.stem.isdecimal() and int(sample.stem) > images_seen:
+            sample.unlink()
 
 
 def _images_seen(line: str) -> float:

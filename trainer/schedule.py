@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
-
 from .choices import Schedule
 from .config import OptimizerConfig
 
@@ -52,6 +50,6 @@ class Plateau:
         """Return what a checkpoint must hold."""
         return {"factor": self.factor, "best": self.best, "epochs_without": self.epochs_without}
 
-    def load_state(self, state: dict[str, Any], device: torch.device) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken."""
         self.factor, self.best, self.epochs_without = state["factor"], state["best"], state["epochs_without"]

@@ -55,15 +55,16 @@ def run_test(
     out: Path | None = None,
     count: int | None = None,
     features: Features | None = None,
+    device: str = "auto",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Tested:
     """Translate a run's test pictures both ways with the averaged weights, and write a page about it.
 
     `source` is a run's folder or a checkpoint; `data` holds the test split; the page lands in `out`, by default
     test-IMAGES in the run's folder. `count` takes that many of each kind, evenly spread. `progress` is told how many
-    of how many pictures are done. Raises UsageError, DataError, ModelError, OutputError.
+    of how many pictures are done. Raises UsageError, DataError, MissingError, ModelError, OutputError.
     """
-    run = load_run(source)
+    run = load_run(source, device=device)
     folder = source if source.is_dir() else source.parent
     out = out or folder / f"test-{run.images_seen:08d}"
     if (out / NAME).exists():

@@ -31,12 +31,13 @@ from cgconv.runtime.events import (
 from .arithmetic import open_arithmetic
 from .checkpoint import NAME, checkpoint_config, load_checkpoint, refuse_incomplete, save_checkpoint
 from .choices import RecipeName
-from .config import TrainConfig
+from .config import WHOLE, TrainConfig, with_absolute_paths
 from .data import Pairs, open_pairs
+from .evaluate import BEST
 from .judge import Judge
 from .networks import size_multiple
 from .run import Run
-from .run_log import RunLog, open_run_log
+from .run_log import RunLog, alone_in, open_run_log
 from .samples import write_samples
 
 LoggedEvent = TrainProgressed | Evaluated | TrainWarned | SamplesSaved
@@ -56,34 +57,38 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
     the checkpoint cannot be gone on with; OutputError where the disk is full, and CgconvError when a loss or a weight
     is no longer finite, in both cases with the last checkpoint intact.
     """
+    config = with_absolute_paths(config)
     out = config.run.out
-    kept = load_checkpoint(out) if resume else None
-    if kept is None and (out / NAME).exists():
-        raise UsageError(
-            f"{out}: holds a run already; go on with it by --resume {shlex.quote(str(out))}, or name another --out"
-        )
     _check_sizes(config)
     _check_folders(config)
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
-    arithmetic = open_arithmetic(config.run.device, config.run.precision)
+    one_size = config.data.preprocess not in WHOLE
+    arithmetic = open_arithmetic(config.run.device, config.run.precision, one_size=one_size)
     writes = arithmetic.rank == 0
-    pairs = _open_pairs(config, kept, rank=arithmetic.rank, processes=arithmetic.processes)
-    run, judge = Run(config, arithmetic, pairs), Judge(config, pairs)
-    if kept is not None:
-        _go_on(run, judge, kept)
-    del kept
-    started = TrainStarted(
-        out=out, images_total=pairs.images_total, images_seen=run.images_seen, pictures_a=len(pairs.domains[0]),
-        pictures_b=len(pairs.domains[1]), device=str(arithmetic.device), precision=str(arithmetic.precision),
-    )  # fmt: skip
-    if run.images_seen >= pairs.images_total:
-        if writes:
-            yield started
-            yield TrainFinished(out=out, images_seen=run.images_seen)
-        return
-
     with ExitStack() as stack:
+        if writes:
+            with _disk(out):
+                stack.enter_context(alone_in(out))
+        arithmetic.any(False)  # the others wait until nobody else writes there
+        kept = load_checkpoint(out) if resume else None
+        if kept is None:
+            _refuse_used(out)
+        pairs = _open_pairs(config, kept, rank=arithmetic.rank, processes=arithmetic.processes)
+        run, judge = Run(config, arithmetic, pairs), Judge(config, pairs)
+        if kept is not None:
+            _go_on(run, judge, kept)
+        del kept
+        started = TrainStarted(
+            out=out, images_total=pairs.images_total, images_seen=run.images_seen, pictures_a=len(pairs.domains[0]),
+            pictures_b=len(pairs.domains[1]), device=str(arithmetic.device), precision=str(arithmetic.precision),
+        )  # fmt: skip
+        if run.images_seen >= pairs.images_total:
+            if writes:
+                yield started
+                yield TrainFinished(out=out, images_seen=run.images_seen)
+            return
+
         with _disk(out):
             log = stack.enter_context(open_run_log(out, config, images_seen=run.images_seen)) if writes else None
         if log is not None:
@@ -96,7 +101,7 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
         batches = stack.enter_context(closing(pairs.batches(run.images_seen)))
         while run.images_seen < pairs.images_total:
             with meter.waiting():
-                real_a, real_b = (batch.to(arithmetic.device, non_blocking=True) for batch in next(batches))
+                real_a, real_b = (batch.to(arithmetic.device) for batch in next(batches))
             meter.add(run.step(real_a, real_b))
 
             stopping = arithmetic.any(cancel.is_set()) and run.images_seen < pairs.images_total
@@ -140,6 +145,19 @@ def leave_group() -> None:
         torch.distributed.destroy_process_group()
 
 
+def _refuse_used(out: Path) -> None:
+    """Refuse a folder that holds what a new run would write over, or take for its own."""
+    if (out / NAME).exists():
+        raise UsageError(
+            f"{out}: holds a run already; go on with it by --resume {shlex.quote(str(out))}, or name another --out"
+        )
+    if (out / BEST).exists():
+        raise UsageError(
+            f"{out}: holds the best states of a run that ended before its first {NAME}; copy one of them to that name"
+            " and resume, or name another --out"
+        )
+
+
 def _open_pairs(config: TrainConfig, kept: dict[str, Any] | None, *, rank: int, processes: int) -> Pairs:
     """Return the run's pictures; of one that goes on, those held out that it has never learned from."""
     if kept is None:
@@ -156,12 +174,13 @@ def _open_pairs(config: TrainConfig, kept: dict[str, Any] | None, *, rank: int, 
 def _go_on(run: Run, judge: Judge, kept: dict[str, Any]) -> None:
     """Bring run and judge to where the checkpoint was taken. Raises ModelError where it does not hold all of that."""
     path = run.config.run.out / NAME
-    needed = [*run.recipe.networks, "average", "optimizers", "processes", "steps"]
-    needed += ["scaler", "schedule", "judge"] if kept["cgconv"] > 1 else []
+    if kept["cgconv"] == 1:
+        raise ModelError(f"{path}: was written by a trial version; it can be exported, but not gone on with")
+    needed = [*run.recipe.networks, "average", "optimizers", "processes", "steps", "scaler", "schedule", "judge"]
     refuse_incomplete(path, kept, needed)
     try:
         run.load_state(kept)
-        judge.load_state(kept.get("judge") or judge.state())
+        judge.load_state(kept["judge"])
     except (LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         why = (str(error).splitlines() or [type(error).__name__])[-1].strip()[:120]
         raise ModelError(f"{path}: what it holds does not fit its settings ({why})") from error

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cgconv.runtime.errors import DataError, ModelError
 
+from .arithmetic import find_device
 from .checkpoint import checkpoint_config, load_checkpoint
 from .choices import Preprocess
 from .config import TrainConfig
@@ -28,8 +29,12 @@ class LoadedRun:
     weights: dict[str, Translators]
 
 
-def load_run(source: Path) -> LoadedRun:
-    """Return the generators of a run's folder or checkpoint. Raises UsageError, ModelError."""
+def load_run(source: Path, *, device: str = "auto") -> LoadedRun:
+    """Return the generators of a run's folder or checkpoint, on auto, cpu, cuda or cuda:N.
+
+    Raises UsageError, MissingError, ModelError.
+    """
+    found = find_device(device)
     state = load_checkpoint(source)
     config = checkpoint_config(state)
     weights = {}
@@ -38,10 +43,10 @@ def load_run(source: Path) -> LoadedRun:
             average = Generators(config)
             average.load_state_dict(state["generators"])
             average.load_state_dict(state["average"], strict=False)
-            weights["averaged weights"] = translators_of(average.eval(), config)
+            weights["averaged weights"] = translators_of(average.eval().to(found), config)
         generators = Generators(config)
         generators.load_state_dict(state["generators"])
-        weights["raw weights"] = translators_of(generators.eval(), config)
+        weights["raw weights"] = translators_of(generators.eval().to(found), config)
     except (KeyError, RuntimeError) as error:  # torch lists every key that is too many or too few
         why = str(error).splitlines()[-1].strip()[:120]
         raise ModelError(f"{source}: its weights do not fit its settings ({why})") from error

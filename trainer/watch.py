@@ -77,11 +77,10 @@ class Watch:
 
 
 def _wins(name: str, loss: float, guessing: float) -> str:
-    domain = name.removeprefix("discriminator").strip("_") or "of the pair"
     return (
-        f"discriminator {domain} wins outright: its loss has stayed near {loss:.4f}, where guessing costs {guessing:g},"
-        " so the generator learns little from it. Try a lower learning rate for the discriminators, a narrower"
-        " discriminator, or more pictures: with few it learns them by heart."
+        f"{name.replace('_', ' ')} wins outright: its loss has stayed near {loss:.4f}, where guessing costs"
+        f" {guessing:g}, so the generator learns little from it. Try a lower learning rate for the discriminators, a"
+        " narrower discriminator, or more pictures: with few it learns them by heart."
     )
 
 
