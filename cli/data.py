@@ -40,7 +40,7 @@ def download(dataset: str | None, out: Path | None, sha256: str | None, base_url
 
     Without a name the list is shown. A download that broke off goes on where it was.
     """
-    from cgconv.runtime.catalogue import Kind, find_entry
+    from cgconv.runtime.catalogue import Kind, accept, find_entry
     from cgconv.runtime.errors import DataError, UsageError
     from cgconv.runtime.unzip import unzip_pictures
 
@@ -54,13 +54,14 @@ def download(dataset: str | None, out: Path | None, sha256: str | None, base_url
     with open_file_show(as_json=as_json) as show:
         for sentence in entry.terms:
             show.note(sentence)
-        archive, _ = fetch_entry(entry, archive_path, sha256, show)
+        archive, finished = fetch_entry(entry, archive_path, sha256, show)
         try:
             unzipped = show_all(unzip_pictures(archive, folder), show)
         except DataError:
             archive.unlink(missing_ok=True)  # it will not become better by lying here
             raise
         archive.unlink(missing_ok=True)
+        accept(entry, finished)
     others = f", {unzipped.left_out} other files left out" if unzipped.left_out else ""
     count = f"{unzipped.pictures:,} picture{'' if unzipped.pictures == 1 else 's'}"
     click.echo(f"{count} in {folder}{others}: cgconv data check {shlex.quote(str(folder))}", err=as_json)

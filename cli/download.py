@@ -55,7 +55,7 @@ def download(
     Without a name the list is shown. What was fetched before is recognised by its hash; a download that broke off goes
     on where it was.
     """
-    from cgconv.runtime.catalogue import Kind, download_folder, file_name, find_entry
+    from cgconv.runtime.catalogue import Kind, accept, download_folder, file_name, find_entry
 
     if model is None:
         return show_list(Kind.MODEL, base_url, as_json=as_json)
@@ -80,6 +80,7 @@ def download(
             file.unlink(missing_ok=True)  # it will not become one by lying here
             raise
         file.unlink(missing_ok=True)
+        accept(entry, finished)
         _note_origin(path, entry, finished)
     click.echo(f"{path.stem} is here now: cgconv images photos --model {path.stem}", err=as_json)
     click.echo(printable(f"file: {path}"), err=True)
@@ -111,7 +112,7 @@ def fetch_entry(entry: Entry, target: Path, sha256: str | None, show: Show) -> t
     with _stopped_in_words():
         finished = show_all(fetch(entry, target, sha256=sha256), show)
     if expected.sha256 is None:
-        show.note("nobody vouches for this hash yet: it is noted, and a later download must have the same")
+        show.note("nobody vouches for this hash yet: if the file is good, a later download must have the same")
     else:
         show.note(f"this is the hash that {expected.said_by.rstrip(',')} says")
     return target, finished

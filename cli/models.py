@@ -194,10 +194,14 @@ def card_rows(card: ModelCard) -> list[tuple[str, str]]:
 
 
 def _pairs(values: dict[str, Any]) -> str:  # Any: JSON values
-    shown = {key.replace("_", " "): value for key, value in values.items() if value is not None}
-    return ", ".join(
-        f"{key} {value:.2g}" if isinstance(value, float) else f"{key} {value}" for key, value in shown.items()
-    )
+    shown = {key.replace("_", " "): value for key, value in values.items() if value not in (None, "None")}
+    return ", ".join(f"{key} {_value(value)}" for key, value in shown.items())
+
+
+def _value(value: Any) -> str:  # Any: a JSON value
+    if isinstance(value, dict):
+        return f"({_pairs(value)})"
+    return f"{value:.2g}" if isinstance(value, float) else str(value)
 
 
 def _range(ends: tuple[float, float]) -> str:

@@ -57,7 +57,7 @@ def train(**given: Any) -> int:  # Any: the options above
     brackets, are CycleGAN's as published; a recipe or a preset brings its own. Ctrl-C saves a checkpoint.
     """
     if given["preset"] == "list":
-        return _list_presets()
+        return _list_presets(as_json=given["as_json"])
     with settings_as_options(given):
         config = _resumed_config(given) if given["resume"] is not None else _new_config(given)
     return _show_settings(config) if given["dry_run"] else _run(config, given)
@@ -81,19 +81,23 @@ def _run(config: TrainConfig, given: dict[str, Any]) -> int:  # Any: option valu
 
 def _show_settings(config: TrainConfig) -> int:
     """Print all settings, unless the file of features, the one that they name, is not there."""
-    from cgconv.runtime.errors import ModelError
+    from cgconv.runtime.errors import UsageError
     from cgconv.trainer.config import config_as_dict
 
     features = config.evaluation.features
     if features not in ("", "inception") and not Path(features).is_file():
-        raise ModelError(f"{features}: there is no such model file")
+        raise UsageError(f"{features}: there is no such model file")
     click.echo(json.dumps(config_as_dict(config), indent=2))
     return 0
 
 
-def _list_presets() -> int:
+def _list_presets(*, as_json: bool) -> int:
     from cgconv.trainer.presets import PRESETS
 
+    if as_json:
+        listed = [{"name": name, "recipe": one.config.recipe, "purpose": one.purpose} for name, one in PRESETS.items()]
+        click.echo(json.dumps(listed, indent=1))
+        return 0
     width = max(len(name) for name in PRESETS)
     for name, preset in PRESETS.items():
         click.echo(f"{name:{width}}  {preset.config.recipe}: {preset.purpose}")
@@ -103,6 +107,7 @@ def _list_presets() -> int:
 def _new_config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
     """Return the preset's config with what was given."""
     from cgconv.trainer.choices import RecipeName
+    from cgconv.trainer.folders import refuse_nested
     from cgconv.trainer.presets import PRESETS, PUBLISHED
 
     name = given["preset"] or PUBLISHED[RecipeName(given["recipe"] or "cyclegan")]
@@ -121,7 +126,10 @@ def _new_config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
         if not given["dry_run"]:
             raise click.UsageError("name a folder for the run, e.g. --out runs/monet")
         return config
-    return replace(config, run=replace(config.run, out=given["out"]))
+    config = replace(config, run=replace(config.run, out=given["out"]))
+    if a is not None:
+        refuse_nested(config.run.out, config.data.a, config.data.b, paired=config.recipe is RecipeName.PIX2PIX)
+    return config
 
 
 def _resumed_config(given: dict[str, Any]) -> TrainConfig:  # Any: option values

@@ -156,6 +156,28 @@ ONLY_WITH: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("--plateau-patience --plateau-factor", "optimizer.schedule", ("plateau",)),
 )  # fmt: skip
 
+IDENTITY = "--identity --identity-a --identity-b"
+IDENTITY_SCHEDULE = "--identity-every --identity-to --identity-over"
+CONTRAST = "--contrast-identity --contrast-flip --contrast-patches --contrast-features --contrast-temperature"
+
+IDLE: tuple[tuple[str, str, Callable[[TrainConfig], bool]], ...] = (
+    # options that do nothing, with what, and whether that is so
+    ("--cycle", "--cycle-a and --cycle-b", lambda c: None not in (c.loss.cycle_a, c.loss.cycle_b)),
+    ("--identity", "--identity-a and --identity-b", lambda c: None not in (c.loss.identity_a, c.loss.identity_b)),
+    (IDENTITY_SCHEDULE, "--identity 0", lambda c: not any(c.loss.identity_weights(0.0))),
+    ("--identity-over", "no --identity-to", lambda c: c.loss.identity_to is None),
+    (f"{IDENTITY} {IDENTITY_SCHEDULE}", "--channels-a other than --channels-b",
+     lambda c: c.generator.channels_in != c.generator.channels_out),
+    ("--gan-ba", "--direction a2b", lambda c: len(c.directions) == 1 and c.direction == "a2b"),
+    ("--gan-ab", "--direction b2a", lambda c: len(c.directions) == 1 and c.direction == "b2a"),
+    ("--r1-every", "--r1 0", lambda c: not c.loss.r1),
+    (CONTRAST, "--contrast 0", lambda c: not c.contrast.weight),
+    ("--load", "--preprocess crop or none", lambda c: c.data.preprocess in ("crop", "none")),
+    ("--crop-over", "--crop-from 0", lambda c: not c.data.crop_from),
+    ("--held-out --keep-best --features", "--evaluate-every 0", lambda c: not c.evaluation.every),
+    ("--features-range", "no --features", lambda c: not c.evaluation.features),
+)  # fmt: skip
+
 
 def parameter(setting: Setting) -> str:
     """Return the name of the parameter that a command gets an option's value by."""
@@ -226,11 +248,18 @@ def refuse_idle(config: TrainConfig, given: dict[str, Any]) -> None:  # Any: opt
         value = str(getattr(getattr(config, section) if section else config, name))
         idle = sorted(there & set(options.split()))
         if idle and value not in values:
-            raise click.UsageError(f"{', '.join(idle)}: no effect with {name} {value}, only with {' or '.join(values)}")
+            option = {setting.path: setting.option for setting in SETTINGS}.get(path, f"--{path}")
+            raise click.UsageError(
+                f"{', '.join(idle)}: no effect with {option} {value}, only with {' or '.join(values)}"
+            )
+    for options, beside, is_idle in IDLE:
+        idle = sorted(there & set(options.split()))
+        if idle and is_idle(config):
+            raise click.UsageError(f"{', '.join(idle)}: no effect with {beside}")
 
 
 def with_folders(config: TrainConfig, a: Path | None, b: Path | None) -> TrainConfig:
-    """Return a config with the folders that hold its pictures. Raises DataError where they are not there."""
+    """Return a config with the folders that hold its pictures. Raises UsageError where they are not there."""
     from cgconv.trainer.choices import RecipeName
     from cgconv.trainer.folders import find_domains
 

@@ -15,7 +15,7 @@ from cgconv.runtime.store import check_name
 from cgconv.trainer.checkpoint import NAME, checkpoint_config, load_checkpoint
 from cgconv.trainer.choices import Direction as Direction
 from cgconv.trainer.choices import GeneratorKind, Norm, Upsampling
-from cgconv.trainer.config import GeneratorConfig, TrainConfig
+from cgconv.trainer.config import GeneratorConfig, TrainConfig, config_as_dict
 from cgconv.trainer.networks import Generators, generator_config, receptive_field_px, size_multiple, smallest_size
 
 from .onnx_graph import INPUT_NAME, OUTPUT_NAME, Verification, generator_to_onnx, refuse_different, verify
@@ -142,7 +142,7 @@ def _card_of_run(
         "recipe": str(config.recipe),
         "seed": config.run.seed,
         "crop_px": config.data.crop,
-        "loss": {key: str(value) for key, value in asdict(config.loss).items()},
+        "loss": config_as_dict(config.loss),
     }
     card = _card(
         name, generator_config(config.generator, direction), verification, text,

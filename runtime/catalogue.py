@@ -119,17 +119,15 @@ def fetch(
     entry: Entry, target: Path, *, sha256: str | None = None, limits: Limits | None = None,
     cancel: threading.Event | None = None,
 ) -> Generator[DownloadEvent, None, DownloadFinished]:  # fmt: skip
-    """Fetch `entry` to `target`, insisting on the hash that is known for it, and remember the hash that it had.
+    """Fetch `entry` to `target`, insisting on the hash that is known for it; `accept` it when it has proved good.
 
     Raises what `download` raises.
     """
     expected = expected_sha256(entry, sha256)
-    finished = yield from download(
+    return (yield from download(
         entry.url, target, sha256=expected.sha256, sha256_from=expected.said_by,
         limits=limits or LIMITS[entry.kind], cancel=cancel,
-    )  # fmt: skip
-    _remember(entry.url, finished)
-    return finished
+    ))  # fmt: skip
 
 
 def download_folder() -> Path:
@@ -157,13 +155,14 @@ def _record() -> dict[str, dict[str, Any]]:  # Any: JSON values
     }
 
 
-def _remember(url: str, finished: DownloadFinished) -> None:
-    record = _record()
-    seen = record.get(shown_url(url))
+def accept(entry: Entry, finished: DownloadFinished) -> None:
+    """Remember the hash of a file that was what it should be: later ones from there must have the same."""
+    record, url = _record(), shown_url(entry.url)
+    seen = record.get(url)
     if seen is not None and seen["sha256"] == finished.sha256:
         return
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    record[shown_url(url)] = {"sha256": finished.sha256, "bytes": finished.bytes, "date": today}
+    record[url] = {"sha256": finished.sha256, "bytes": finished.bytes, "date": today}
     write_atomically(record_path(), (json.dumps(record, indent=1, sort_keys=True) + "\n").encode())
 
 

@@ -81,24 +81,30 @@ def download(
     part, note = target.with_name(f"{hidden}.part"), target.with_name(f"{hidden}.part.json")
     with _errors_of_the_disk(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(note, url) as note_file:
-            fetching = _Fetching(url, part, note_file, limits, cancel, checkable=wanted is not None)
-            kept = fetching.bytes_done
-            yield DownloadStarted(shown_url(url), target, kept)
-            if not (wanted and fetching.state.sha256 == wanted):
-                yield from fetching.to_the_end()
-            digest = file_sha256(part)
-            if wanted and digest != wanted and fetching.is_joined:  # of two files, perhaps: all of it, again
-                yield DownloadRetried("what was resumed does not have the right hash", 0.0, 0)
-                fetching.begin_anew()
-                kept = 0
-                yield from fetching.to_the_end()
+        try:
+            with _locked(note, url) as note_file:
+                fetching = _Fetching(url, part, note_file, limits, cancel, checkable=wanted is not None)
+                kept = fetching.bytes_done
+                yield DownloadStarted(shown_url(url), target, kept)
+                if not (wanted and fetching.state.sha256 == wanted):
+                    yield from fetching.to_the_end()
                 digest = file_sha256(part)
-            if wanted and digest != wanted:
-                fetching.note_hash(digest)
-                raise DownloadError(_wrong_hash(url, digest, wanted, sha256_from, part))
-            size = part.stat().st_size
-            part.replace(target)
+                if wanted and digest != wanted and fetching.is_joined:  # of two files, perhaps: all of it, again
+                    yield DownloadRetried("what was resumed does not have the right hash", 0.0, 0)
+                    fetching.begin_anew()
+                    kept = 0
+                    yield from fetching.to_the_end()
+                    digest = file_sha256(part)
+                if wanted and digest != wanted:
+                    fetching.note_hash(digest)
+                    raise DownloadError(_wrong_hash(url, digest, wanted, sha256_from, part))
+                size = part.stat().st_size
+                part.replace(target)
+        except DownloadError:
+            if not (part.is_file() and part.stat().st_size):  # nothing came that is worth going on from
+                part.unlink(missing_ok=True)
+                note.unlink(missing_ok=True)
+            raise
         note.unlink(missing_ok=True)
     yield (last := DownloadFinished(shown_url(url), target, size, digest, time.monotonic() - begun, kept))
     return last

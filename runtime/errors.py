@@ -6,7 +6,7 @@ CgconvError                      1  root; its text is one sentence for the user
 │   ├── FilmError                   a film: unreadable, HDR that was not asked for
 │   │   └── PartialFilmError        broken in the middle; what could be decoded was translated and kept
 │   ├── ModelError                  a model or checkpoint: damaged, foreign, too new, not a generator
-│   ├── DataError                   a data set: empty, no second domain
+│   ├── DataError                   a data set: its pictures cannot be read, or are too few or too small
 │   └── DownloadError               a file from the network: unreachable, refused, not what was promised
 ├── OutputError                  1  a result that cannot be written: exists, disk full, no permission
 ├── UsageError                   2  options that do not fit together, a name that does not exist

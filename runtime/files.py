@@ -24,4 +24,6 @@ def write_atomically(path: Path, data: bytes) -> None:
             partial.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+        in_the_way = next((folder for folder in path.parents if folder.is_file()), None)
+        why = f"{in_the_way} is a file, not a folder" if in_the_way is not None else error.strerror or error
+        raise OutputError(f"{path} cannot be written: {why}") from error

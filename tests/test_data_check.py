@@ -19,7 +19,7 @@ from test_download import Site, serve
 
 from cgconv.cli.main import main
 from cgconv.runtime import catalogue
-from cgconv.runtime.errors import DataError
+from cgconv.runtime.errors import UsageError
 from cgconv.runtime.events import DataSetChecked, FilesProgressed
 from cgconv.runtime.images import read_thumbnail
 from cgconv.trainer.data_check import DataFacts, check_data, choose_preset
@@ -74,6 +74,9 @@ def groups(result: DataSetChecked, kind: str) -> list[set[str]]:
 def test_a_good_data_set_is_ready_and_its_facts_are_right(tmp_path: Path) -> None:
     root = data_set(tmp_path, {"trainA": 60, "trainB": 55, "testA": 5, "testB": 4})
     (root / "trainA" / "notes.txt").write_text("hello")
+    for hidden in (".hidden.jpg", "._0.jpg", ".DS_Store", ".cache/0.jpg"):  # "-1 other files" came of one such picture
+        (root / "trainA" / hidden).parent.mkdir(exist_ok=True)
+        (root / "trainA" / hidden).write_bytes((root / "trainA" / "trainA0.jpg").read_bytes())
     result = checked(root)
     assert result.ready
     assert [(folder["name"], folder["pictures"]) for folder in result.folders] == [
@@ -106,7 +109,7 @@ def test_folders_that_cannot_be_are_one_sentence(tmp_path: Path, missing: str) -
     data_set(tmp_path, {"trainA": 1})
     (tmp_path / "void").mkdir()
     other = {"nothing": tmp_path / "gone", "empty": tmp_path / "void", "same": tmp_path / "trainA"}[missing]
-    with pytest.raises(DataError):
+    with pytest.raises(UsageError):
         checked(tmp_path / "trainA", other)
 
 
@@ -248,7 +251,7 @@ def test_pairs_side_by_side_are_looked_at_half_by_half(tmp_path: Path) -> None:
     side_by_side(tmp_path / "train" / "again.png", scene(3), scene(503, color=COLOR["b"]))
     side_by_side(tmp_path / "test" / "leaked.png", scene(5), scene(505, color=COLOR["b"]))
     save(tmp_path / "train" / "alone.png", scene(900)[:, :40])
-    with pytest.raises(DataError, match="--paired"):
+    with pytest.raises(UsageError, match="--paired"):
         checked(tmp_path)
     result = checked(tmp_path, paired=True)
     assert [(folder["name"], folder["pictures"], folder["short_side_px"]) for folder in result.folders] == [

@@ -12,12 +12,14 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from small_models import small_resnet
@@ -25,7 +27,7 @@ from small_models import small_resnet
 from cgconv.cli.main import main
 from cgconv.runtime import catalogue
 from cgconv.runtime.card import read_card
-from cgconv.runtime.catalogue import Kind, fetch, find_entry, list_entries
+from cgconv.runtime.catalogue import Kind, accept, fetch, find_entry, list_entries
 from cgconv.runtime.download import Limits, checked_url, download
 from cgconv.runtime.errors import Cancelled, DownloadError, OutputError, UsageError
 from cgconv.runtime.events import DownloadFinished, DownloadProgressed, DownloadRetried, DownloadStarted
@@ -606,7 +608,7 @@ def test_an_unknown_name_says_what_there_is_and_the_nearest() -> None:
 def test_the_hash_of_the_first_download_is_asked_of_later_ones(site: Site, tmp_path: Path, record: Path) -> None:
     url = site.serves("/net.pth", BODY)
     entry = find_entry(Kind.MODEL, url + "?key=secret")
-    list(fetch(entry, tmp_path / "one", limits=QUICK))
+    accept(entry, list(fetch(entry, tmp_path / "one", limits=QUICK))[-1])
     known = json.loads(record.read_text())
     assert (known[url]["sha256"], known[url]["bytes"]) == (HASH, len(BODY))
     assert "secret" not in record.read_text()
@@ -615,7 +617,7 @@ def test_the_hash_of_the_first_download_is_asked_of_later_ones(site: Site, tmp_p
         DownloadError, match=f"the last download from there, on 20.*, says {HASH}.*--sha256 {OTHER_HASH}"
     ):
         list(fetch(entry, tmp_path / "two", limits=QUICK))
-    list(fetch(entry, tmp_path / "two", sha256=OTHER_HASH, limits=QUICK))
+    accept(entry, list(fetch(entry, tmp_path / "two", sha256=OTHER_HASH, limits=QUICK))[-1])
     assert (tmp_path / "two").read_bytes() == OTHER
     assert json.loads(record.read_text())[url]["sha256"] == OTHER_HASH
 
@@ -723,6 +725,31 @@ def test_what_is_no_model_is_not_kept(
     assert error.startswith("cgconv: ")
     assert list((tmp_path / "coming").iterdir()) == []
     assert not folder.exists()
+
+
+def test_a_file_that_is_no_data_set_vouches_for_nothing(
+    site: Site, folder: Path, record: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its hash was noted, so that the file that the server had afterwards was refused."""
+    url = site.serves("/set.zip", b"not yet a zip file")
+    command = ["data", "download", url, "--out", str(tmp_path / "set")]
+    assert main(command) == 1
+    assert not record.exists()
+    picture = cv2.imencode(".png", np.zeros((70, 70, 3), np.uint8))[1].tobytes()
+    with zipfile.ZipFile(tmp_path / "good.zip", "w") as archive:
+        archive.writestr("trainA/0.png", picture)
+    site.serves("/set.zip", (tmp_path / "good.zip").read_bytes())
+    assert main(command) == 0
+    assert set(json.loads(record.read_text())) == {url}
+
+
+def test_a_file_that_is_not_there_leaves_nothing_behind(
+    site: Site, folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "here").mkdir()
+    assert main(["data", "download", f"{site.url}/gone.zip", "--out", str(tmp_path / "here" / "set")]) == 1
+    assert "404" in capfd.readouterr().err
+    assert list((tmp_path / "here").iterdir()) == []
 
 
 def test_a_wrong_hash_ends_the_command_with_one_line(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -262,6 +263,42 @@ def test_pictures_without_a_partner_are_left_out_in_one_line(tmp_path: Path, cap
     assert caplog.messages == [f"2 pictures without a partner of their name are left out: {lone}"]
 
 
+def test_hidden_pictures_are_no_pictures_of_a_data_set(folders: tuple[Path, Path]) -> None:
+    """Those that macOS leaves beside real ones, ._0.png, were read and warned of; others were trained on."""
+    for hidden in (".hidden.png", ".cache/0.png"):
+        paint(folders[0] / hidden, 200)
+    (folders[0] / "._0.png").write_bytes(b"Mac OS X")
+    assert len(pairs_of(folders).domains[0]) == 6
+
+
+def test_names_that_are_no_text_are_trained_on_like_others(folders: tuple[Path, Path]) -> None:
+    """They were to be encoded as UTF-8 where pictures are chosen to hold out."""
+    (folders[0] / "0.png").rename(folders[0] / os.fsdecode(b"\xff\xfe.png"))
+    for number in range(40):
+        for folder in folders:
+            paint(folder / f"more {number}.png", 10)
+    pairs = pairs_of(folders)
+    assert len(pairs.domains[0]) == 46 - 4
+    assert pairs.held is not None
+    assert len(pairs.held[0]) == 4
+
+
+def test_a_run_is_judged_by_both_kinds_or_learns_from_all(folders: tuple[Path, Path]) -> None:
+    """Two of twenty pictures were held out, which are too few to judge by."""
+    for number in range(40):
+        paint(folders[0] / f"more {number}.png", 10)
+    for number in range(20):
+        paint(folders[1] / f"more {number}.png", 10)
+    pairs = pairs_of(folders)
+    assert [len(domain) for domain in pairs.domains] == [46, 24]
+    assert pairs.held_names == {"a": [], "b": []}
+
+
+def test_whole_steps_are_counted(folders: tuple[Path, Path]) -> None:
+    config = TrainConfig(data=DataConfig(a=folders[0], b=folders[1], batch=3), optimizer=OptimizerConfig(images=5))
+    assert open_pairs(config).images_total == 6
+
+
 def test_nobody_waits_for_pictures_once_the_batches_are_closed(
     folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,7 +336,7 @@ def test_pictures_side_by_side_are_pairs(tmp_path: Path) -> None:
         of_a, of_b = (levels(batch)[0].astype(int) for batch in pairs.batch(number))
         assert np.array_equal(of_b[..., 0] - of_a[..., 0], np.full((32, 32), 100))
         assert np.array_equal(of_b[..., 1] - of_a[..., 1], np.full((32, 32), 40))  # columns of the right half
-    with pytest.raises(DataError, match="no two pictures of the same name"):
+    with pytest.raises(UsageError, match="no two pictures of the same name"):
         pairs_of((folder, tmp_path), RecipeName.PIX2PIX)
 
 
@@ -311,9 +348,9 @@ def test_both_layouts_of_data_sets_are_found(folders: tuple[Path, Path], tmp_pat
     (tmp_path / "train").rename(tmp_path / "nested" / "train")
     inside = tmp_path / "nested" / "train"
     assert find_domains(tmp_path / "nested", None) == (inside / "A", inside / "B")
-    with pytest.raises(DataError, match="trainA"):
+    with pytest.raises(UsageError, match="trainA"):
         find_domains(inside, None)
-    with pytest.raises(DataError, match="nowhere"):
+    with pytest.raises(UsageError, match="nowhere"):
         find_domains(folders[0], tmp_path / "nowhere")
 
 
@@ -327,7 +364,7 @@ def test_bad_pictures_are_left_out_with_one_line_and_empty_folders_refused(
     assert "broken.jpg" in caplog.text
     for path in folders[1].iterdir():
         path.write_bytes(b"")
-    with pytest.raises(DataError, match="no picture"):
+    with pytest.raises(UsageError, match="no picture"):
         pairs_of(folders)
 
 

@@ -261,7 +261,7 @@ def test_a_run_that_cannot_be_judged_says_so_once(folders: Folders, tmp_path: Pa
     off = replace(config, evaluation=EvaluationConfig(every=0), run=replace(config.run, out=tmp_path / "off"))
     assert not any(isinstance(e, TrainWarned) for e in train(off, threading.Event()))
     wanted = replace(config, evaluation=EvaluationConfig(features="no.onnx"))
-    with pytest.raises(ModelError, match=r"no\.onnx: there is no such model file"):
+    with pytest.raises(UsageError, match=r"no\.onnx: there is no such model file"):
         next(train(replace(wanted, run=replace(config.run, out=tmp_path / "features")), threading.Event()))
 
 

@@ -63,6 +63,8 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> dict[str, Any]:
         path = path / NAME
     if not path.is_file():
         raise UsageError(f"{path}: no such checkpoint")
+    if path.suffix == ".onnx":
+        raise UsageError(f"{path}: is a model; wanted a run's folder, or a checkpoint of one")
     _refuse_damaged(path)
     try:
         state = torch.load(path, map_location=device, weights_only=True)

@@ -109,6 +109,8 @@ def compare_model(
 
 
 def _chosen(data: Path, paired: bool, count: int | None) -> list[list[Source]]:
+    if count is not None and count < FEWEST:
+        raise UsageError(f"--count: found {count}, wanted at least {FEWEST}")
     sources = find_test_sources(data, paired=paired)
     return [[kind[index] for index in spread(len(kind), count)] for kind in sources]
 

@@ -212,7 +212,8 @@ class DataConfig:
         _check(0 < self.crop_over <= 1, "data.crop_over", self.crop_over, "more than 0, up to 1")
         _check(0 <= self.load <= 16384, "data.load", self.load, "0 to 16384")
         whole = self.preprocess in WHOLE
-        _check(self.load == 0 or whole or self.load >= self.crop, "data.load", self.load, "0, or at least data.crop")
+        fits = self.load == 0 or whole or self.preprocess is Preprocess.CROP or self.load >= self.crop
+        _check(fits, "data.load", self.load, "0, or at least data.crop")
         _check(self.shrink >= 1, "data.shrink", self.shrink, "1 or more")
         _check(self.largest >= 0, "data.largest", self.largest, "0 or more")
         _check(1 <= self.batch <= 4096, "data.batch", self.batch, "1 to 4096")
@@ -260,7 +261,7 @@ class EvaluationConfig:
     """How a run is judged while it trains, on pictures of its folders that it never learns from."""
 
     every: int = 2000  # images between evaluations; 0: none, and a run that begins so holds no picture out
-    held_out: int = 32  # pictures of each folder, at most a tenth of it; folders under 20 hold none out
+    held_out: int = 32  # pictures of each folder, at most a tenth of it; none of folders under 40
     keep_best: int = 1  # states of the lowest score that are kept beside the last one
     features: str = ""  # for KID and FID: inception, or an ONNX file; empty: neither
     feature_range: FeatureRange = FeatureRange.SIGNED  # what that file wants
@@ -291,6 +292,8 @@ class RunConfig:
         _check(0 <= self.threads <= 256, "run.threads", self.threads, "0 to 256")
         _check(bool(DEVICE.fullmatch(self.device)), "run.device", self.device, "auto, cpu, cuda or cuda:N")
         _check(self.sample_every >= 0, "run.sample_every", self.sample_every, "0 or more")
+        for name in ("name_a", "name_b"):
+            _check(bool(getattr(self, name).strip()), f"run.{name}", repr(getattr(self, name)), "a word or two")
         for name in ("report_every", "checkpoint_every"):
             _check(getattr(self, name) >= 1, f"run.{name}", getattr(self, name), "1 or more")
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cgconv.runtime.errors import CgconvError, DataError
+from cgconv.runtime.errors import CgconvError, DataError, UsageError
 from cgconv.runtime.images import DEFAULT_MAX_PIXELS, Animation, read_picture
 
 from .choices import Preprocess, RecipeName
@@ -158,7 +158,7 @@ class Pairs:
         self.images_a_step = self.config.batch * processes
         self.epoch_images = max(len(a), len(b))
         wanted = config.optimizer.images or round(config.optimizer.epochs * self.epoch_images)
-        self.images_total = max(self.images_a_step, wanted)
+        self.images_total = max(1, -(-wanted // self.images_a_step)) * self.images_a_step  # whole steps
         self._orders: dict[tuple[int, int], NDArray[np.int64]] = {}
 
     def batches(self, first: int) -> Generator[tuple[Tensor, Tensor], None, None]:
@@ -239,7 +239,7 @@ HeldOut = dict[str, list[str]]  # domain (of pairs: a alone) → names in its fo
 def open_pairs(
     config: TrainConfig, *, held_out: HeldOut | None = None, rank: int = 0, processes: int = 1
 ) -> Pairs:  # fmt: skip
-    """Return a run's pictures, decoded as far as they fit into memory. Raises DataError where there are none.
+    """Return a run's pictures, decoded as far as they fit into memory. Raises UsageError where there are none.
 
     Files that cannot be read are left out with one line of warning each, of pairs both. `held_out` says which ones a
     run that goes on has never learned from; None: that is decided now, as for a new run.
@@ -250,7 +250,7 @@ def open_pairs(
         multiple, smallest_px = math.lcm(multiple, PATCHED_MULTIPLE), max(smallest_px, SMALLEST_PATCHED_PX)
     for folder in (data.a, data.b):
         if not folder.is_dir():
-            raise DataError(f"{folder}: no such folder; name where the pictures are")
+            raise UsageError(f"{folder}: no such folder; name where the pictures are")
     paired = config.recipe is RecipeName.PIX2PIX
     if not paired:
         paths_of = [pictures_in(folder, largest=data.largest) for folder in (data.a, data.b)]
@@ -273,6 +273,8 @@ def open_pairs(
     ]
     if paired:  # the name may end otherwise in b
         held_of[1] = held_of[0]
+    elif held_out is None and not all(held_of):  # a run is judged by pictures of both kinds
+        held_of = [set(), set()]
     held_names = {
         domain: sorted({names[index] for index in held}.union(held_out[domain] if held_out else ()))
         for domain, names, held in zip("ab", names_of, held_of, strict=True)
@@ -292,7 +294,7 @@ def open_pairs(
     (a, b), held_domains = sets
     for domain, folder in ((a, data.a), (b, data.b)):
         if not len(domain):
-            raise DataError(f"{folder}: found no picture in it that can be read")
+            raise UsageError(f"{folder}: found no picture in it that can be read")
     return Pairs(a, b, config, paired=paired, rank=rank, processes=processes, held=held_domains, held_names=held_names)
 
 

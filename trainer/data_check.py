@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cgconv.runtime.errors import CgconvError, DataError
+from cgconv.runtime.errors import CgconvError, UsageError
 from cgconv.runtime.events import DataSetChecked, FilesProgressed
 from cgconv.runtime.images import read_thumbnail
 
-from .folders import find_domains, is_picture
+from .folders import find_domains, is_hidden, pictures_in
 from .readers import open_readers
 
 REPORT_EVERY_S = 0.2
@@ -108,7 +108,7 @@ def check_data(
 
     `a` and `b` are folders of pictures, sub-folders included; `a` alone holds trainA and trainB, or train/A and
     train/B; with `paired`, as for pix2pix, also pictures with a on their left and b on their right. Folders of test and
-    val pictures beside them are looked at, too. `has_gpu` None: find out. Raises DataError where there are no such
+    val pictures beside them are looked at, too. `has_gpu` None: find out. Raises UsageError where there are no such
     folders, or nothing in one of them.
     """
     folders = find_folders(a, b, paired=paired)
@@ -117,7 +117,7 @@ def check_data(
         paths, others[folder.name] = _pictures_in(folder.path)
         listed += [(folder, path) for path in paths]
         if not paths and folder.split == "train":
-            raise DataError(f"{folder.path}: there is no picture in it")
+            raise UsageError(f"{folder.path}: there is no picture in it")
     looked: list[Looked] = []
     said_at = time.monotonic()
     yield FilesProgressed("check", 0, len(listed))
@@ -132,17 +132,17 @@ def check_data(
 
 
 def find_folders(a: Path, b: Path | None, *, paired: bool = False) -> list[Folder]:
-    """Return the training folders of both kinds and those of test and val pictures beside them. Raises DataError."""
+    """Return the training folders of both kinds and those of test and val pictures beside them. Raises UsageError."""
     try:
         of_a, of_b = find_domains(a, b, paired=paired)
-    except DataError as error:
+    except UsageError as error:
         if b is None and not paired and a.is_dir():
-            raise DataError(f"{error}, or pairs side by side with --paired") from error
+            raise UsageError(f"{error}, or pairs side by side with --paired") from error
         raise
     if of_a.resolve() != of_b.resolve():
         return _with_siblings(of_a, of_b)
     if b is not None:
-        raise DataError(f"{of_a}: this is one folder; name one of each kind")
+        raise UsageError(f"{of_a}: this is one folder; name one of each kind")
     return _halves(of_a)
 
 
@@ -182,9 +182,9 @@ def _with_siblings(a: Path, b: Path) -> list[Folder]:
 
 def _pictures_in(folder: Path) -> tuple[list[Path], int]:
     """Return the files that a training would read, sorted, and the number of others; hidden ones do not count."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    pictures = [path for path in files if is_picture(path)]
-    return pictures, sum(not path.name.startswith(".") for path in files) - len(pictures)
+    files = sum(path.is_file() and not is_hidden(path, folder) for path in folder.rglob("*"))
+    pictures = pictures_in(folder)
+    return pictures, files - len(pictures)
 
 
 def look_at(path: Path, folder: str, half: str = "") -> Looked:

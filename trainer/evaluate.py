@@ -33,7 +33,6 @@ from .metrics import (
 
 Translate = Callable[[Images], Images]  # uint8 N×H×W×3 RGB, the same shape out
 
-SMALLEST_FOLDER = 20  # folders with fewer pictures hold none out
 HELD_OUT_SHARE = 10  # one picture in so many, at most
 FEWEST = 4  # pictures of a kind that an evaluation needs
 SMALLEST_SIDE_PX = 64  # four levels of a pyramid whose patches are 7 pixels wide
@@ -57,12 +56,14 @@ def hold_out(names: Sequence[str], count: int) -> list[int]:
     """Return which of a folder's pictures are never trained on, as sorted indices: `count`, or a tenth if that is less.
 
     Those whose name without its ending has the smallest SHA-256: the same ones in every run, whatever the order, and
-    the same of both folders where pairs share a name. Folders of fewer than 20 pictures hold none out.
+    the same of both folders where pairs share a name. None where those would be fewer than an evaluation needs: of
+    folders of less than 40 pictures.
     """
-    if len(names) < SMALLEST_FOLDER:
+    held = min(count, len(names) // HELD_OUT_SHARE)
+    if held < FEWEST:
         return []
-    by_digest = sorted(range(len(names)), key=lambda index: hashlib.sha256(_stem(names[index]).encode()).digest())
-    return sorted(by_digest[: min(count, len(names) // HELD_OUT_SHARE)])
+    by_digest = sorted(range(len(names)), key=lambda index: _digest(names[index]))
+    return sorted(by_digest[:held])
 
 
 def middle_squares(images: Iterable[NDArray[np.uint8]], side_px: int) -> Images:
@@ -303,12 +304,14 @@ def table(rows: Mapping[str, Mapping[str, float]]) -> str:
 def find_test_domains(data: Path) -> tuple[Path, Path]:
     """Return the folders of the test pictures of a and b below `data`: testA and testB, or test/A and test/B.
 
-    Raises DataError where there are none.
+    Raises UsageError where there are none.
     """
     for pair in ((data / "testA", data / "testB"), (data / "test" / "A", data / "test" / "B")):
         if all(folder.is_dir() for folder in pair):
             return pair
-    raise DataError(f"{data}: found neither testA and testB nor test/A and test/B in it")
+    if not data.is_dir():
+        raise UsageError(f"{data}: no such folder")
+    raise UsageError(f"{data}: found neither testA and testB nor test/A and test/B in it")
 
 
 def spread(count: int, wanted: int | None) -> list[int]:
@@ -333,8 +336,10 @@ def _middle(image: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
     return image[top : top + side_px, left : left + side_px]
 
 
-def _stem(name: str) -> str:
-    return name[: -len(suffix)] if (suffix := Path(name).suffix) else name
+def _digest(name: str) -> bytes:
+    """Return the SHA-256 of a name without its ending; names that are no text have one, too."""
+    stem = name[: -len(suffix)] if (suffix := Path(name).suffix) else name
+    return hashlib.sha256(stem.encode("utf-8", "surrogateescape")).digest()
 
 
 def _by_score(one: dict[str, Any]) -> tuple[float, int]:  # Any: JSON values

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cgconv.runtime.errors import MissingError, ModelError
+from cgconv.runtime.errors import MissingError, ModelError, UsageError
 
 from .choices import FeatureRange
 from .metrics import Images
@@ -128,7 +128,7 @@ def _onnx_features(path: Path, values: FeatureRange) -> Features:
     from cgconv.runtime.quiet_onnxruntime import onnxruntime
 
     if not path.is_file():
-        raise ModelError(f"{path}: there is no such model file")
+        raise UsageError(f"{path}: there is no such model file")
     try:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises a class of its own for each status

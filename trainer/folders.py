@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from cgconv.runtime.errors import DataError
+from cgconv.runtime.errors import UsageError
 from cgconv.runtime.images import SUFFIXES
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ def find_domains(a: Path, b: Path | None, *, paired: bool = False) -> tuple[Path
 
     With `b` None, `a` holds trainA and trainB, or train/A and train/B; with
     `paired` it may also hold pictures with a on their left and b on their right (in it or in its train folder): then
-    both are that folder. Raises DataError where they are not there.
+    both are that folder. Raises UsageError where they are not there.
     """
     below = [(a / "trainA", a / "trainB"), (a / "train" / "A", a / "train" / "B")]
     for pair in below if b is None else [(a, b)]:
@@ -26,27 +26,46 @@ def find_domains(a: Path, b: Path | None, *, paired: bool = False) -> tuple[Path
             return pair
     if b is not None:
         missing = a if not a.is_dir() else b
-        raise DataError(f"{missing}: no such folder")
+        raise UsageError(f"{missing}: no such folder")
     if paired:
         for folder in (a / "train", a):
             if folder.is_dir() and any(is_picture(path) for path in folder.iterdir()):
                 return folder, folder
     sides = ", nor pictures side by side" if paired else ""
-    raise DataError(
+    if not a.is_dir():
+        raise UsageError(f"{a}: no such folder")
+    raise UsageError(
         f"{a}: found neither trainA and trainB nor train/A and train/B in it{sides}; name two folders instead"
     )
 
 
+def refuse_nested(out: Path, a: Path, b: Path, *, paired: bool) -> None:
+    """Refuse folders within each other: a run would learn from its own samples, or each kind from the other.
+
+    Pairs may lie in one folder, side by side. Raises UsageError.
+    """
+    whole_out, whole_a, whole_b = (path.resolve() for path in (out, a, b))
+    for folder in (whole_a, whole_b):
+        if whole_out.is_relative_to(folder):
+            raise UsageError(f"--out {out}: lies within {folder}, whose pictures are trained on; name another")
+    side_by_side = paired and whole_a == whole_b
+    if not side_by_side and (whole_a.is_relative_to(whole_b) or whole_b.is_relative_to(whole_a)):
+        raise UsageError(f"{a} and {b}: one holds the other, wanted two folders apart")
+
+
 def pictures_in(folder: Path, *, largest: int = 0) -> list[Path]:
-    """Return the pictures below a folder by name, the first `largest` of them where that is not 0."""
-    paths = sorted(path for path in folder.rglob("*") if is_picture(path))
+    """Return the pictures below a folder by name, the first `largest` of them where that is not 0.
+
+    Files and folders whose names begin with a dot are passed over, as `cgconv images` does.
+    """
+    paths = sorted(path for path in folder.rglob("*") if is_picture(path) and not is_hidden(path, folder))
     return paths[:largest] if largest else paths
 
 
 def pairs_by_name(a: Path, b: Path, *, largest: int = 0) -> tuple[list[Path], list[Path]]:
     """Return the pictures of both folders that have a partner of the same name (endings may differ), in order.
 
-    Those that have none are left out, with one line of warning. Raises DataError where there are no pairs.
+    Those that have none are left out, with one line of warning. Raises UsageError where there are no pairs.
     """
     found = [pictures_in(folder) for folder in (a, b)]
     of_a, of_b = (
@@ -55,7 +74,7 @@ def pairs_by_name(a: Path, b: Path, *, largest: int = 0) -> tuple[list[Path], li
     )
     names = sorted(of_a.keys() & of_b.keys())
     if not names:
-        raise DataError(f"{a} and {b}: found no two pictures of the same name; paired training needs pairs")
+        raise UsageError(f"{a} and {b}: found no two pictures of the same name; paired training needs pairs")
     partnered = {of_kind[name] for name in names for of_kind in (of_a, of_b)}
     lone = [str(path) for paths in found for path in paths if path not in partnered]
     if lone:
@@ -65,6 +84,11 @@ def pairs_by_name(a: Path, b: Path, *, largest: int = 0) -> tuple[list[Path], li
         log.warning("%d %s left out: %s", len(lone), why, shown)
     names = names[:largest] if largest else names
     return [of_a[name] for name in names], [of_b[name] for name in names]
+
+
+def is_hidden(path: Path, folder: Path) -> bool:
+    """Return whether a path below `folder`, or a folder on the way to it, has a name that begins with a dot."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def is_picture(path: Path) -> bool:

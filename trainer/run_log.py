@@ -78,6 +78,8 @@ def alone_in(out: Path) -> Iterator[None]:
     Where nothing was written into it, it goes again. Raises OSError, OutputError; UsageError where another process
     trains into it.
     """
+    if out.is_file():
+        raise UsageError(f"{out}: is a file, wanted a folder for the run; name another --out")
     out.mkdir(parents=True, exist_ok=True)
     lock = Lock(out / LOCK)
     if not lock.take():

@@ -16,7 +16,6 @@ import numpy as np
 from cgconv.runtime.errors import OutputError, UsageError
 from cgconv.runtime.images import write_atomically
 
-from .checkpoint import NAME
 from .choices import RecipeName
 from .data import Image, Source, scaled
 from .evaluate import FEWEST, MEASURES, SMALLEST_SIDE_PX, Evaluation, middle_squares, spread, table
@@ -25,6 +24,7 @@ from .judge import squares_of
 from .metrics import Images, mean_change
 from .trained_run import LoadedRun, find_test_sources, load_run, read_source
 
+PAGE, IMAGES, METRICS = "index.html", "images", "metrics.json"
 MOST_JUDGED = 100  # pictures of a kind that the measures are taken of, evenly spread
 LARGEST_SQUARE_PX = 512  # of the middle squares that they are taken of
 
@@ -66,16 +66,18 @@ def run_test(
     """
     run = load_run(source, device=device)
     folder = source if source.is_dir() else source.parent
-    out = out or folder / f"test-{run.images_seen:08d}"
-    if (out / NAME).exists():
-        raise UsageError(f"--out {out}: is a run's folder, whose files the page would lie among; name another")
     paired = run.config.recipe is RecipeName.PIX2PIX
     sources = find_test_sources(data, paired=paired)
+    if out is not None:
+        _refuse_used(out, data)
+    out = out or folder / f"test-{run.images_seen:08d}"
     chosen = [[of_kind[index] for index in spread(len(of_kind), count)] for of_kind in sources]
     translators = next(iter(run.weights.values()))
     names = {"a": run.config.run.name_a, "b": run.config.run.name_b}
     try:
-        (out / "images").mkdir(parents=True, exist_ok=True)
+        (out / IMAGES).mkdir(parents=True, exist_ok=True)
+        for old in (out / IMAGES).glob("*.png"):  # of an earlier test, perhaps of more pictures
+            old.unlink()
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror or error})") from error
 
@@ -100,7 +102,7 @@ def run_test(
                     read_source(chosen[1 - side][number], run.config), real.shape[:2]
                 )
             name = _free_name(one.path.stem, taken)
-            files = {what: out / "images" / f"{name} {what}.png" for what in shown}
+            files = {what: out / IMAGES / f"{name} {what}.png" for what in shown}
             for what, file in files.items():
                 data_of_file = cv2.imencode(".png", cv2.cvtColor(shown[what], cv2.COLOR_RGB2BGR))[1]
                 write_atomically(file, data_of_file.tobytes())
@@ -113,10 +115,21 @@ def run_test(
     evaluation, tables, measures = _judged(rows, chosen, run, paired, features, split=f"the test pictures of {data}")
     protocol = evaluation.protocol() if evaluation is not None else _unmeasured(chosen)
     listing = {"images_seen": run.images_seen, "protocol": protocol, "measures": measures}
-    write_atomically(out / "metrics.json", (json.dumps(listing, indent=1) + "\n").encode())
+    write_atomically(out / METRICS, (json.dumps(listing, indent=1) + "\n").encode())
     page = _page(out, folder.resolve().name, run.images_seen, names, rows, measures, protocol)
-    write_atomically(out / "index.html", page.encode("utf-8", "replace"))
-    return Tested(out / "index.html", protocol, tables)
+    write_atomically(out / PAGE, page.encode("utf-8", "replace"))
+    return Tested(out / PAGE, protocol, tables)
+
+
+def _refuse_used(out: Path, data: Path) -> None:
+    """Refuse a folder of pictures, and one that holds anything but an earlier page."""
+    whole = out.resolve()
+    pictures = [data / name for name in ("testA", "testB", "test", "trainA", "trainB", "train", "valA", "valB", "val")]
+    if whole == data.resolve() or any(whole.is_relative_to(folder.resolve()) for folder in pictures):
+        raise UsageError(f"--out {out}: the page would lie among the pictures of {data}; name another")
+    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if there and not {METRICS} <= there <= {METRICS, PAGE, IMAGES}:
+        raise UsageError(f"--out {out}: holds other files, which the page would lie among; name another")
 
 
 def _judged(

@@ -30,10 +30,11 @@ from cgconv.runtime.events import (
 
 from .arithmetic import open_arithmetic
 from .checkpoint import NAME, checkpoint_config, load_checkpoint, refuse_incomplete, save_checkpoint
-from .choices import RecipeName
+from .choices import Precision, RecipeName
 from .config import WHOLE, TrainConfig, with_absolute_paths
 from .data import Pairs, open_pairs
 from .evaluate import BEST
+from .folders import refuse_nested
 from .judge import Judge
 from .networks import size_multiple
 from .run import Run
@@ -60,7 +61,7 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
     config = with_absolute_paths(config)
     out = config.run.out
     _check_sizes(config)
-    _check_folders(config)
+    refuse_nested(out, config.data.a, config.data.b, paired=config.recipe is RecipeName.PIX2PIX)
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     one_size = config.data.preprocess not in WHOLE
@@ -109,7 +110,8 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
             keep = last or run.steps % config.run.checkpoint_every == 0
             if keep or run.steps % config.run.report_every == 0:
                 progressed = meter.report()
-                _refuse_not_finite(progressed.losses, run if keep else None, out)  # what is kept was found finite
+                kept_run = run if keep else None  # what is kept was found finite
+                _refuse_not_finite(progressed.losses, kept_run, out, arithmetic.precision)
                 if log is not None:
                     yield from _logged(log, [progressed, *judge.warnings(run.images_seen, losses=progressed.losses)])
             if judge.is_due(run, at_end=last and not stopping):
@@ -246,28 +248,14 @@ def _check_sizes(config: TrainConfig) -> None:
             raise SettingError(f"data.{name}", getattr(config.data, name), wanted)
 
 
-def _check_folders(config: TrainConfig) -> None:
-    """Refuse folders within each other: a run would learn from its own samples, or each kind from the other."""
-    out, a, b = (path.resolve() for path in (config.run.out, config.data.a, config.data.b))
-    for folder in (a, b):
-        if out.is_relative_to(folder):
-            raise UsageError(
-                f"--out {config.run.out}: lies within {folder}, whose pictures are trained on; name another"
-            )
-    side_by_side = config.recipe is RecipeName.PIX2PIX and a == b
-    if not side_by_side and (a.is_relative_to(b) or b.is_relative_to(a)):
-        raise UsageError(f"{config.data.a} and {config.data.b}: one holds the other, wanted two folders apart")
-
-
-def _refuse_not_finite(losses: dict[str, float], run: Run | None, out: Path) -> None:
+def _refuse_not_finite(losses: dict[str, float], run: Run | None, out: Path, precision: Precision) -> None:
     bad = [name for name, value in losses.items() if not math.isfinite(value)]
     if run is not None and not bad:
         bad = [f"a weight of the {name}" for name in run.not_finite()]
     if bad:
         good = f"{out / NAME} holds the last good state" if (out / NAME).exists() else "nothing was kept yet"
-        raise CgconvError(
-            f"training stopped: {', '.join(bad)} is not finite; {good}; try a lower learning rate or --precision fp32"
-        )
+        advice = "try a lower learning rate" + ("" if precision is Precision.FP32 else " or --precision fp32")
+        raise CgconvError(f"training stopped: {', '.join(bad)} is not finite; {good}; {advice}")
 
 
 def _logged(log: RunLog, events: Sequence[LoggedEvent]) -> Iterator[LoggedEvent]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cgconv.runtime.errors import DataError, ModelError
+from cgconv.runtime.errors import ModelError, UsageError
 
 from .arithmetic import find_device
 from .checkpoint import checkpoint_config, load_checkpoint
@@ -56,7 +56,7 @@ def load_run(source: Path, *, device: str = "auto") -> LoadedRun:
 def find_test_sources(data: Path, *, paired: bool) -> tuple[list[Source], list[Source]]:
     """Return the test pictures of a and b below `data`: testA and testB, test/A and test/B, or pairs side by side.
 
-    Raises DataError where there are none.
+    Raises UsageError where there are none.
     """
     folder = data / "test"
     if paired and folder.is_dir() and any(is_picture(path) for path in folder.iterdir()):
@@ -69,7 +69,7 @@ def find_test_sources(data: Path, *, paired: bool) -> tuple[list[Source], list[S
         of_a, of_b = pictures_in(a), pictures_in(b)
     for found, where in ((of_a, a), (of_b, b)):
         if not found:
-            raise DataError(f"{where}: found no picture in it")
+            raise UsageError(f"{where}: found no picture in it")
     return [Source(path) for path in of_a], [Source(path) for path in of_b]
 
 
