@@ -103,16 +103,21 @@ def test_penalties_are_reckoned_in_float32_under_autocast() -> None:
     assert found.item() == pytest.approx(r1_penalty(conv, x).item(), rel=1e-6)
 
 
-def test_the_contrastive_loss_is_equation_3_of_cut() -> None:
+@pytest.mark.parametrize("temperature", [0.07, 0.5])
+@pytest.mark.parametrize("autocasts", [False, True])
+def test_the_contrastive_loss_is_equation_3_of_cut_in_float32(autocasts: bool, temperature: float) -> None:
+    """Under autocast its products were bf16, and divided by 0.07 wrong by hundredths."""
     random = torch.Generator().manual_seed(0)
     queries, keys = torch.nn.functional.normalize(torch.randn(2, 2, 5, 8, generator=random), dim=3)
     wanted = []
     for query, key in zip(queries.numpy(), keys.numpy(), strict=True):  # negatives come from the same picture
         for s in range(5):
-            alike = np.exp(key @ query[s] / 0.07)
+            alike = np.exp(key @ query[s] / temperature)
             wanted.append(-math.log(alike[s] / alike.sum()))
     keys.requires_grad_()
-    found = patch_nce_loss(queries.requires_grad_(), keys, 0.07)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocasts):
+        found = patch_nce_loss(queries.requires_grad_(), keys, temperature)
+    assert found.dtype == torch.float32
     assert found.item() == pytest.approx(np.mean(wanted), rel=1e-5)
     found.backward()
     assert keys.grad is None

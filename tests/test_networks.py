@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 F = torch.nn.functional
+
+from foreign_checkpoints import Downsample, Upsample, seeded  # noqa: E402
 
 from cgconv.trainer.choices import (  # noqa: E402
     Direction,
@@ -74,6 +76,146 @@ def test_the_published_networks_have_their_published_weights() -> None:
     assert weights_of(Discriminator(DiscriminatorConfig(), 3)) == patch == 2_763_776
     assert weights_of(Discriminator(DiscriminatorConfig(kind=DiscriminatorKind.PATCH_94), 3)) == patch
     assert weights_of(Discriminator(DiscriminatorConfig(kind=DiscriminatorKind.PIXEL), 3)) == 3 * 64 + 64 * 128 + 128
+
+
+class ByHand:
+    """What published listings are made of, as formulas; each convolution and norm takes a network's next weights."""
+
+    def __init__(self, parts: Iterable[torch.nn.Module], norm: str, padding: Padding) -> None:
+        kinds = torch.nn.Conv2d | torch.nn.ConvTranspose2d | torch.nn.BatchNorm2d
+        self.left = [layer for part in parts for layer in part.modules() if isinstance(layer, kinds)]
+        self.norm_kind = norm
+        self.mode = "constant" if padding is Padding.ZERO else str(padding)
+
+    def conv(self, x: torch.Tensor, pad_px: int = 0, *, stride: int = 1, mode: str = "") -> torch.Tensor:
+        layer = self.left.pop(0)
+        weight = layer.weight
+        if self.norm_kind == "spectral":  # arXiv 1802.05957, equation 8
+            weight = layer.parametrizations.weight.original
+            weight = weight / torch.linalg.matrix_norm(weight.flatten(1), 2)
+        groups = x.shape[1] // weight.shape[1]  # depthwise weights have one channel
+        return F.conv2d(F.pad(x, (pad_px,) * 4, mode=mode or self.mode), weight, layer.bias, stride, groups=groups)
+
+    def norm(self, x: torch.Tensor) -> torch.Tensor:
+        over = {"instance": (2, 3), "batch": (0, 2, 3)}.get(self.norm_kind)
+        if over is None:
+            return x
+        variance = x.var(over, unbiased=False, keepdim=True)
+        x = (x - x.mean(over, keepdim=True)) / (variance + 1e-5).sqrt()
+        if self.norm_kind == "instance":
+            return x
+        learned = self.left.pop(0)
+        return x * learned.weight.view(-1, 1, 1) + learned.bias.view(-1, 1, 1)
+
+    def double(self, x: torch.Tensor, upsampling: Upsampling) -> torch.Tensor:
+        if upsampling is Upsampling.TRANSPOSED:
+            layer = self.left.pop(0)
+            return F.conv_transpose2d(x, layer.weight, layer.bias, 2, 1, output_padding=layer.kernel_size[0] % 2)
+        repeated = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+        return self.conv(repeated if upsampling is Upsampling.RESIZE else blur(Upsample, x), 1)
+
+
+def blur(kind: Callable[[int], torch.nn.Module], x: torch.Tensor) -> torch.Tensor:
+    return kind(x.shape[1]).to(x)(x)
+
+
+def resnet_by_hand(network: torch.nn.Module, x: torch.Tensor, config: GeneratorConfig) -> torch.Tensor:
+    """pytorch-CycleGAN-and-pix2pix's ResNet, with CUT's blurs and gan-compression's separable convolutions."""
+    net = ByHand([network], config.norm, config.padding)
+    blurred = config.downsampling is Downsampling.BLURRED
+
+    def conv3(x: torch.Tensor) -> torch.Tensor:
+        return net.conv(net.norm(net.conv(x, 1))) if config.kind is MOBILE else net.conv(x, 1)
+
+    x = F.relu(net.norm(net.conv(x, 3)))
+    for _ in range(2):
+        x = F.relu(net.norm(net.conv(x, 1, stride=1 if blurred else 2, mode="constant")))
+        x = blur(Downsample, x) if blurred else x
+    for _ in range(config.blocks):
+        x = x + net.norm(conv3(F.relu(net.norm(conv3(x)))))
+    for _ in range(2):
+        x = F.relu(net.norm(net.double(x, config.upsampling)))
+    x = torch.tanh(net.conv(x, 3))
+    assert not net.left
+    return x
+
+
+def unet_by_hand(network: torch.nn.Module, x: torch.Tensor, config: GeneratorConfig) -> torch.Tensor:
+    """pytorch-CycleGAN-and-pix2pix's U-Net."""
+    net = ByHand([*network.down, *reversed(network.up)], config.norm, Padding.REPLICATE)
+    depth = 8 if config.kind is GeneratorKind.UNET_256 else 7
+    kept = [net.conv(x, 1, stride=2, mode="constant")]
+    for _ in range(depth - 2):
+        kept.append(net.norm(net.conv(F.leaky_relu(kept[-1], 0.2), 1, stride=2, mode="constant")))
+    x = net.conv(F.leaky_relu(kept[-1], 0.2), 1, stride=2, mode="constant")  # no norm: one pixel is left
+    for features in reversed(kept):
+        x = torch.cat([features, net.norm(net.double(F.relu(x), config.upsampling))], 1)
+    x = torch.tanh(net.double(F.relu(x), config.upsampling))
+    assert not net.left
+    return x
+
+
+def discriminator_by_hand(network: torch.nn.Module, x: torch.Tensor, config: DiscriminatorConfig) -> torch.Tensor:
+    """pytorch-CycleGAN-and-pix2pix's N-layer (with CUT's blurs) and pixel discriminators, PyTorch-GAN's 94 pixels."""
+    net = ByHand([network], config.norm, config.padding)
+    blurred = config.downsampling is Downsampling.BLURRED
+    pad_px, halvings, stays = {
+        DiscriminatorKind.PATCH: (1, config.layers, 1),
+        DiscriminatorKind.PIXEL: (0, 0, 2),
+        DiscriminatorKind.PATCH_94: (1, 4, 0),
+    }[config.kind]
+    for index in range(halvings + stays):
+        halves = index < halvings
+        x = net.conv(x, pad_px, stride=2 if halves and not blurred else 1)
+        assert x.shape[1] == config.width * min(2**index, 8)
+        x = F.leaky_relu(net.norm(x) if index else x, 0.2)
+        x = blur(Downsample, x) if halves and blurred else x
+    if config.kind is DiscriminatorKind.PATCH_94:
+        x = F.pad(x, (1, 0, 1, 0))
+    x = net.conv(x, pad_px)
+    assert not net.left
+    return x
+
+
+@pytest.mark.parametrize("config", [
+    *(GeneratorConfig(kind=kind, norm=norm) for kind in (RESNET, MOBILE) for norm in Norm),
+    *(GeneratorConfig(padding=padding) for padding in (Padding.REPLICATE, Padding.ZERO)),
+    *(GeneratorConfig(downsampling=down, upsampling=up) for down in Downsampling for up in Upsampling),
+    *(GeneratorConfig(padding=Padding.ZERO, upsampling=up) for up in (Upsampling.RESIZE, Upsampling.BLURRED)),
+])  # fmt: skip
+def test_a_resnet_computes_what_its_published_listing_does(config: GeneratorConfig) -> None:
+    config = replace(config, blocks=2, width=4)
+    network = seeded(lambda: build_generator(config)).train().double()
+    x = torch.rand(2, 3, 16, 24).double() * 2 - 1
+    assert torch.allclose(network(x), resnet_by_hand(network, x, config), atol=1e-7)
+
+
+@pytest.mark.parametrize("config", [
+    *(GeneratorConfig(kind=UNET, norm=norm) for norm in Norm),
+    *(GeneratorConfig(kind=UNET, upsampling=upsampling) for upsampling in (Upsampling.RESIZE, Upsampling.BLURRED)),
+    *(GeneratorConfig(kind=GeneratorKind.UNET_256, norm=norm) for norm in Norm),
+])  # fmt: skip
+def test_a_u_net_computes_what_its_published_listing_does(config: GeneratorConfig) -> None:
+    config = replace(config, width=4)
+    network = seeded(lambda: build_generator(config)).train().double()
+    x = torch.rand(2, 3, *[smallest_size(config)] * 2).double() * 2 - 1
+    assert torch.allclose(network(x), unet_by_hand(network, x, config), atol=1e-7)
+
+
+@pytest.mark.parametrize("config", [
+    *(DiscriminatorConfig(kind=kind, norm=norm) for kind in DiscriminatorKind for norm in DiscriminatorNorm),
+    *(DiscriminatorConfig(layers=layers, norm=DiscriminatorNorm.BATCH) for layers in (1, 2, 4)),
+    *(DiscriminatorConfig(layers=layers, downsampling=Downsampling.BLURRED) for layers in (1, 2, 3)),
+    *(DiscriminatorConfig(padding=padding) for padding in (Padding.REFLECT, Padding.REPLICATE)),
+])  # fmt: skip
+def test_a_discriminator_computes_what_its_published_listing_does(config: DiscriminatorConfig) -> None:
+    config = replace(config, width=4)
+    judge = seeded(lambda: Discriminator(config, 3)).train().double()
+    x = torch.rand(2, 3, 48, 64).double() * 2 - 1
+    with torch.no_grad():
+        for _ in range(60 if config.norm is DiscriminatorNorm.SPECTRAL else 0):  # a step of power iteration each
+            judge(x[:1, :, :32, :32])
+    assert torch.allclose(judge(x), discriminator_by_hand(judge, x, config), atol=1e-7)
 
 
 @pytest.mark.parametrize("downsampling", list(Downsampling))

@@ -136,7 +136,7 @@ def test_the_pix2pix_step_has_the_papers_losses_and_gradients(arithmetic: Arithm
 def test_the_cut_step_has_the_papers_losses_and_gradients(arithmetic: Arithmetic, fast: bool) -> None:
     """CUT, and FastCUT on a step whose pictures are mirrored (the seed's first draw is under one half)."""
     contrast = ContrastConfig(weight=10.0, identity=False, flip=True) if fast else ContrastConfig()
-    config = tiny(RecipeName.CUT, contrast=replace(contrast, patches=16, features=8))
+    config = tiny(RecipeName.CUT, contrast=replace(contrast, patches=16, features=8, temperature=0.2))
     recipe = build(config, arithmetic)
     draws = torch.Generator().manual_seed(0)
     if fast:
@@ -157,7 +157,7 @@ def test_the_cut_step_has_the_papers_losses_and_gradients(arithmetic: Arithmetic
             for features in (key, query):
                 out = heads.layers[layer](features[0].flatten(1)[:, chosen].T)  # 16, 8
                 vectors.append(out / (out.norm(dim=1, keepdim=True) + 1e-7))
-            alike = vectors[1] @ vectors[0].detach().T / 0.07
+            alike = vectors[1] @ vectors[0].detach().T / 0.2
             total = total - (alike.diag() - alike.logsumexp(1)).mean() / len(keys)  # arXiv 2007.15651, equation 3
         return total
 
@@ -256,8 +256,11 @@ def test_identity_is_off_where_channels_differ(arithmetic: Arithmetic) -> None:
     assert "cycle_a" in losses
 
 
-def test_wgan_gp_adds_its_penalty_ten_times(arithmetic: Arithmetic) -> None:
-    recipe = build(tiny(loss=LossConfig(gan=GanLoss.WGAN_GP, history=0)), arithmetic)
+@pytest.mark.parametrize(("asked", "weight"), [({}, 10), ({"penalty": 3.0}, 3)])
+def test_wgan_gp_adds_its_penalty_ten_times_or_as_often_as_asked(
+    arithmetic: Arithmetic, asked: dict[str, float], weight: int
+) -> None:
+    recipe = build(tiny(loss=LossConfig(gan=GanLoss.WGAN_GP, history=0, **asked)), arithmetic)
     a, b = pictures()
     losses = recipe.step(a, b, Moment(0, 0.0))
     judges = recipe.networks["discriminators"]
@@ -272,7 +275,7 @@ def test_wgan_gp_adds_its_penalty_ten_times(arithmetic: Arithmetic) -> None:
         (slope,) = torch.autograd.grad(judge(between).sum(), between, create_graph=True)
         penalty = (slope.norm() - 1) ** 2
         assert float(losses[f"penalty_{side}"]) == pytest.approx(float(penalty.detach()), rel=1e-4)
-        total = total + 0.5 * (judge(fake).mean() - judge(real).mean()) + 10 * penalty
+        total = total + 0.5 * (judge(fake).mean() - judge(real).mean()) + weight * penalty
     assert close(gradients(judges), gradients_of(total, judges))
 
 
@@ -298,6 +301,66 @@ def test_penalties_of_one_sided_recipes_are_their_formulas(arithmetic: Arithmeti
     assert float(losses["r1"]) == pytest.approx(float(r1.detach()), rel=1e-4)
     total = 0.5 * (judge(fake).mean() - judge(real).mean()) + 3 * penalty + 2 * 4 * r1
     assert close(gradients(judge), gradients_of(total, judge))
+
+
+@pytest.mark.parametrize("recipe_name", list(RecipeName))
+def test_discriminators_are_shown_an_old_fake_where_a_full_history_gives_one(
+    arithmetic: Arithmetic, recipe_name: RecipeName
+) -> None:
+    seed = 39  # its draws exchange both domains' fakes, for the second step's and for the first's
+    loss = LossConfig(gan=GanLoss.WGAN_GP, penalty=3.0, history=2)
+    recipe = build(tiny(recipe_name, loss=loss, contrast=ContrastConfig(patches=8, features=4)), arithmetic)
+    batches = list(zip(*(images.split(1) for images in pictures(count=3)), strict=True))
+    for a, b in batches[:2]:
+        recipe.step(a, b, Moment(0, 0.0))
+    recipe.random.manual_seed(seed)
+    losses = recipe.step(*batches[2], Moment(2, 0.0))
+
+    def fake_of(side: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        fake = recipe.generators.ba(b) if side == "_a" else recipe.generators.ab(a)
+        return torch.cat([a, fake], 1) if recipe_name is RecipeName.PIX2PIX else fake
+
+    one_sided = recipe_name is not RecipeName.CYCLEGAN
+    judges = recipe.networks["discriminator" if one_sided else "discriminators"].requires_grad_(True)
+    a, b = batches[2]
+    draws, total = torch.Generator().manual_seed(seed), torch.zeros(())
+    for side in [""] if one_sided else ["_a", "_b"]:
+        judge = judges if one_sided else getattr(judges, side[1:])
+        real = a if side == "_a" else torch.cat([a, b], 1) if recipe_name is RecipeName.PIX2PIX else b
+        assert torch.rand((), generator=draws).item() < 0.5  # then one of the two old ones comes
+        old = fake_of(side, *batches[int(torch.randint(2, (), generator=draws))]).detach()
+        share = torch.rand(1, 1, 1, 1, generator=draws)
+        between = (share * real + (1 - share) * old).requires_grad_()
+        (slope,) = torch.autograd.grad(judge(between).sum(), between, create_graph=True)
+        critic, penalty = 0.5 * (judge(old).mean() - judge(real).mean()), (slope.norm() - 1) ** 2
+        assert float(losses[f"discriminator{side}"]) == pytest.approx(float(critic.detach()), **CLOSE)
+        assert float(losses[f"penalty{side}"]) == pytest.approx(float(penalty.detach()), rel=1e-4)
+        fooled = -judge(fake_of(side, a, b)).mean()  # the generator is paid for the new one
+        assert float(losses["gan_ba" if side == "_a" else "gan_ab"]) == pytest.approx(float(fooled.detach()), **CLOSE)
+        total = total + critic + 3 * penalty
+    assert close(gradients(judges), gradients_of(total, judges))
+
+
+def test_cut_mirrors_half_of_the_batches_where_it_is_asked_to(arithmetic: Arithmetic) -> None:
+    contrast = ContrastConfig(identity=False, flip=True, patches=8, features=4)
+    generator, loss = GeneratorConfig(blocks=1, width=4), LossConfig(gan_ab=0.0)
+    recipe = build(tiny(RecipeName.CUT, contrast=contrast, generator=generator, loss=loss), arithmetic)
+    a, b = pictures(16)
+    seen: list[torch.Tensor] = []
+    recipe.generators.ab.register_forward_pre_hook(lambda _, x: seen.append(x[0]))
+    for number in range(100):
+        recipe.step(a, b, Moment(number, 0.0))
+    mirrored, straight = (sum(torch.equal(x, y) for x in seen) for y in (a.flip(3), a))
+    assert mirrored + straight == len(seen) == 100
+    assert 35 <= mirrored <= 65  # 3 standard deviations
+
+
+@pytest.mark.parametrize("features", [5, 8])
+def test_cut_compares_by_as_many_features_as_asked(arithmetic: Arithmetic, features: int) -> None:
+    heads = build(tiny(RecipeName.CUT, contrast=ContrastConfig(features=features)), arithmetic).networks["heads"]
+    channels = (3, 8, 16, 16, 16)  # of the padded picture, both halvings and two blocks at a width of 4
+    wanted = sum((before + 1) * features + (features + 1) * features for before in channels)
+    assert sum(weight.numel() for weight in heads.parameters()) == wanted
 
 
 def test_adam_is_its_formula_with_each_parts_rate_and_decays(arithmetic: Arithmetic) -> None:
@@ -363,6 +426,25 @@ def test_u_nets_with_batch_norm_and_several_pictures_train_in_every_recipe(
     for number in range(1, 6):
         last = recipe.step(a, b, Moment(number, 0.0))
     assert float(last["objective"]) < float(first["objective"])
+
+
+@pytest.mark.parametrize("recipe_name", list(RecipeName))
+@pytest.mark.parametrize(("precision", "wanted"), [
+    (Precision.FP32, torch.float32), (Precision.BF16, torch.bfloat16), (Precision.FP16, torch.float16),
+])  # fmt: skip
+def test_every_convolution_of_a_step_computes_in_the_precision_asked_for(
+    recipe_name: RecipeName, precision: Precision, wanted: torch.dtype
+) -> None:
+    contrast = ContrastConfig(patches=8, features=4)
+    recipe = build(tiny(recipe_name, contrast=contrast), open_arithmetic("cpu", precision))
+    found: Counter[tuple[str, torch.dtype]] = Counter()
+    for name, network in recipe.networks.items():
+        for part in network.modules():
+            if isinstance(part, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+                part.register_forward_hook(lambda _, x, out, name=name: found.update([(name, out.dtype)]))
+    losses = recipe.step(*pictures(), Moment(0, 0.0))
+    assert found.keys() == {(name, wanted) for name in recipe.networks if name != "heads"}
+    assert {loss.dtype for loss in losses.values()} == {torch.float32}
 
 
 def test_bf16_networks_give_float32_losses_near_those_of_float32() -> None:

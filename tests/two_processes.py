@@ -22,9 +22,11 @@ from cgconv.trainer.config import (
 from cgconv.trainer.data import open_pairs
 from cgconv.trainer.run import Run
 
+Gradients = dict[str, torch.Tensor]  # of each network
 
-def steps(config: TrainConfig, count: int = 3) -> list[tuple[dict[str, float], torch.Tensor]]:
-    """Return the losses, their means over processes, and all weights after each step."""
+
+def steps(config: TrainConfig, count: int = 3) -> list[tuple[dict[str, float], torch.Tensor, Gradients]]:
+    """Return each step's losses, their means over processes, all weights after it, and the gradients it took."""
     arithmetic = open_arithmetic("cpu", Precision.FP32)
     pairs = open_pairs(config, rank=arithmetic.rank, processes=arithmetic.processes)
     run = Run(config, arithmetic, pairs)
@@ -32,8 +34,10 @@ def steps(config: TrainConfig, count: int = 3) -> list[tuple[dict[str, float], t
     for number in range(count):
         losses = run.step(*pairs.batch(number * pairs.images_a_step))
         means = arithmetic.mean(torch.stack(list(losses.values()))).tolist()
-        weights = torch.cat([p.detach().flatten() for n in run.recipe.networks.values() for p in n.parameters()])
-        found.append((dict(zip(losses, means, strict=True)), weights.clone()))
+        networks = run.recipe.networks
+        weights = torch.cat([p.detach().flatten() for network in networks.values() for p in network.parameters()])
+        gradients = {name: torch.cat([p.grad.flatten() for p in one.parameters()]) for name, one in networks.items()}
+        found.append((dict(zip(losses, means, strict=True)), weights, gradients))
     return found
 
 
@@ -48,7 +52,8 @@ def config_for(recipe: RecipeName, folder: Path, batch: int) -> TrainConfig:
         optimizer=OptimizerConfig(epochs=2.0, init_gain=0.1),
     )
     if recipe is RecipeName.CUT:  # every process draws its own patches; all of them are everybody's
-        config = replace(config, contrast=ContrastConfig(patches=100_000, features=4))
+        # with a handful of features some vectors have a length of next to 0, and their gradients are rounding
+        config = replace(config, contrast=ContrastConfig(patches=100_000, features=32))
     return config
 
 
