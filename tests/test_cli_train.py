@@ -93,7 +93,7 @@ def test_export_hands_its_options_on_and_says_what_was_written(
 
 
 def test_folders_that_are_not_there_are_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "run")]) == 1
+    assert main(["train", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "run")]) == 2
     assert len(capfd.readouterr().err.splitlines()) == 1
     assert not (tmp_path / "run").exists()
 
@@ -116,6 +116,71 @@ def test_every_setting_is_an_option_with_the_defaults_and_choices_of_the_trainer
             assert setting.default == wanted, setting.option
         if isinstance(setting.kind, str) and isinstance(value, str):
             assert setting.kind.split("|") == [str(choice) for choice in type(value)], setting.option
+
+
+# Options that are not named as their settings are.
+NAMED_OTHERWISE = {
+    "--generator": "generator.kind", "--channels-a": "generator.channels_in", "--channels-b": "generator.channels_out",
+    "--discriminator": "discriminator.kind", "--discriminator-learning-rate": "optimizer.discriminator_learning_rate",
+    "--gan-loss": "loss.gan", "--contrast": "contrast.weight", "--ema": "optimizer.ema_half_life",
+    "--evaluate-every": "evaluation.every", "--features-range": "evaluation.feature_range",
+}  # fmt: skip
+WITH_PREFIX = ("discriminator", "contrast")  # sections whose options begin with their name
+OTHER_VALUES = {"--crop": "128", "--shrink": "1.5", "--device": "cpu"}  # that fit beside the defaults
+
+
+def setting_of(option: str, sections: dict[str, Any]) -> str:
+    """Return the path of the setting that an option's name promises."""
+    name = option.removeprefix("--").replace("-", "_")
+    prefix, _, rest = name.partition("_")
+    if option in NAMED_OTHERWISE or option == "--direction":
+        return NAMED_OTHERWISE.get(option, "direction")
+    if prefix in WITH_PREFIX:
+        return f"{prefix}.{rest}"
+    (section,) = (one for one, fields in sections.items() if one not in WITH_PREFIX and name in fields)
+    return f"{section}.{name}"
+
+
+def other_value(option: str, kind: object, default: str) -> list[str]:
+    """Return what to type to have anything but the default."""
+    if option in OTHER_VALUES:
+        return [option, OTHER_VALUES[option]]
+    if kind is bool:
+        return [f"--no-{option.removeprefix('--')}" if default == "yes" else option]
+    if isinstance(kind, str):
+        return [option, next(choice for choice in kind.split("|") if choice != default)]
+    if kind is int:
+        return [option, str(2 * int(default or 0) or 64)]
+    return [option, str(float(default or 0) / 2 or 0.5) if kind is float else "other"]
+
+
+def test_every_option_changes_the_setting_of_its_name_and_no_other() -> None:
+    """Two options of one default, --cycle-a and --cycle-b say, could be exchanged unseen."""
+    from cgconv.cli.train import train
+    from cgconv.cli.train_options import SETTINGS, with_settings
+    from cgconv.trainer.config import TrainConfig, config_as_dict
+
+    def flat(config: TrainConfig) -> dict[str, Any]:
+        values = config_as_dict(config)
+        sections = {name: fields for name, fields in values.items() if isinstance(fields, dict)}
+        inner = {f"{section}.{name}": value for section, fields in sections.items() for name, value in fields.items()}
+        return {name: value for name, value in values.items() if name not in sections} | inner
+
+    defaults = flat(TrainConfig())
+    sections = {name: fields for name, fields in config_as_dict(TrainConfig()).items() if isinstance(fields, dict)}
+    for setting in SETTINGS:
+        typed = other_value(setting.option, setting.kind, setting.default)
+        given = train.make_context("train", typed.copy()).params
+        after = flat(with_settings(TrainConfig(), given))
+        changed = {path: value for path, value in after.items() if value != defaults[path]}
+        if setting.option == "--learning-rate":  # of both unless one is named
+            assert changed.pop("optimizer.discriminator_learning_rate") == float(typed[1])
+        (value,) = changed.values()
+        assert list(changed) == [setting_of(setting.option, sections)], setting.option
+        if len(typed) == 2:
+            assert str(value) == typed[1] or value == float(typed[1]), setting.option
+        else:
+            assert value == (not typed[0].startswith("--no-")), setting.option
 
 
 def shown(capfd: pytest.CaptureFixture[str], *arguments: str) -> Any:
@@ -190,14 +255,14 @@ def test_what_does_not_fit_together_is_a_sentence(tmp_path: Path, capfd: pytest.
         (["--out", str(tmp_path / "run")], "name the two folders"),
         ([str(tmp_path), "--data", str(tmp_path), "--dry-run"], "not both"),
         ([str(tmp_path), str(tmp_path)], "--out"),
-        (["--l1", "5", "--dry-run"], "--l1: no effect with recipe cyclegan, only with pix2pix"),
-        (["--preset", "fastcut", "--identity", "0", "--dry-run"], "--identity: no effect with recipe cut"),
+        (["--l1", "5", "--dry-run"], "--l1: no effect with --recipe cyclegan, only with pix2pix"),
+        (["--preset", "fastcut", "--identity", "0", "--dry-run"], "--identity: no effect with --recipe cut"),
         (
             ["--recipe", "pix2pix", "--blocks", "6", "--no-skip", "--dry-run"],
-            "--blocks, --skip: no effect with kind unet",
+            "--blocks, --skip: no effect with --generator unet",
         ),
         (["--epochs", "3", "--images", "50", "--dry-run"], "--epochs: no effect beside --images"),
-        (["--decay", "0.1", "--schedule", "step", "--dry-run"], "--decay: no effect with schedule step"),
+        (["--decay", "0.1", "--schedule", "step", "--dry-run"], "--decay: no effect with --schedule step"),
         (["--resume", str(tmp_path / "run"), "--preset", "quick"], "--preset cannot be changed"),
         (["--resume", str(tmp_path / "run")], "no such checkpoint"),
     ):
@@ -208,7 +273,7 @@ def test_what_does_not_fit_together_is_a_sentence(tmp_path: Path, capfd: pytest.
 
 
 def test_a_dry_run_misses_a_file_of_features_as_the_run_would(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "--features", "no.onnx", "--dry-run"]) == 1
+    assert main(["train", "--features", "no.onnx", "--dry-run"]) == 2
     assert "no.onnx: there is no such model file" in capfd.readouterr().err
 
 

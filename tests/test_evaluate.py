@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from cgconv.runtime.errors import DataError, MissingError, ModelError
+from cgconv.runtime.errors import DataError, MissingError, ModelError, UsageError
 from cgconv.trainer.choices import FeatureRange
 from cgconv.trainer.evaluate import (
     BestStates,
@@ -64,9 +64,11 @@ def test_held_out_pictures_are_a_tenth_chosen_by_name_alone() -> None:
     assert len({more[index] for index in hold_out(more, 40)} & set(held)) >= 15, "few change places"
 
 
-def test_small_folders_hold_none_out() -> None:
-    assert hold_out([str(number) for number in range(19)], 40) == []
-    assert len(hold_out([str(number) for number in range(20)], 40)) == 2
+def test_folders_too_small_to_judge_by_hold_none_out() -> None:
+    """Of 20 pictures two were held out, for nothing: an evaluation takes four of a kind."""
+    assert hold_out([str(number) for number in range(39)], 40) == []
+    assert len(hold_out([str(number) for number in range(40)], 40)) == 4
+    assert hold_out([str(number) for number in range(99)], 3) == []
 
 
 def test_middles_are_cut_from_large_pictures_and_small_ones_enlarged() -> None:
@@ -132,14 +134,28 @@ def test_features_give_kid_and_fid_and_decide_the_score() -> None:
     assert "subsets of 2" in evaluation.protocol()
 
 
-def test_the_frechet_distance_of_two_normal_sets_is_its_formula() -> None:
-    """|μ1 - μ2|² + Σ (σ1 - σ2)² where the axes are independent."""
+def frechet_by_hand(a: np.ndarray, b: np.ndarray) -> float:
+    """|μ1 - μ2|² + tr(Σ1 + Σ2 - 2 (Σ1^½ Σ2 Σ1^½)^½), of rows (arXiv 1706.08500, equation 6)."""
+    (of_a, of_b), gap = (np.cov(rows, rowvar=False) for rows in (a, b)), a.mean(0) - b.mean(0)
+    values, vectors = np.linalg.eigh(of_a)
+    root = vectors * np.sqrt(values) @ vectors.T
+    shared = np.sqrt(np.linalg.eigvalsh(root @ of_b @ root)).sum()
+    return float(gap @ gap + np.trace(of_a) + np.trace(of_b) - 2 * shared)
+
+
+def test_the_frechet_distance_is_its_formula() -> None:
     random = np.random.default_rng(0)
-    a = random.normal((0, 0, 0), (1, 2, 3), (4000, 3)).astype(np.float32)
-    b = random.normal((1, -2, 0), (2, 2, 1), (4000, 3)).astype(np.float32)
-    mean, deviation = fid(a, b, subsets=4, subset_size=3500)
-    assert mean == pytest.approx(1 + 4 + (1 + 0 + 4), rel=0.05)
-    assert 0 < deviation < 1
+    mixing = random.normal(size=(2, 4, 4))
+    a, b = (random.normal(shift, 1, (60, 4)) @ mixing[shift] for shift in (0, 1))
+    mean, deviation = fid(a.astype(np.float32), b.astype(np.float32), subsets=2, subset_size=60)
+    assert mean == pytest.approx(frechet_by_hand(a, b), rel=1e-5)
+    assert deviation == pytest.approx(0, abs=1e-5)
+
+    draws, wanted = np.random.default_rng(0), []
+    for _ in range(3):
+        of_b, of_a = b[draws.permutation(60)[:30]], a[draws.permutation(60)[:30]]
+        wanted.append(frechet_by_hand(of_a, of_b))
+    assert fid(a.astype(np.float32), b.astype(np.float32)) == pytest.approx((np.mean(wanted), np.std(wanted)), rel=1e-5)
 
 
 def test_the_kernel_distance_is_its_formula_over_whole_sets() -> None:
@@ -209,7 +225,7 @@ def test_every_range_of_values_is_its_formula(tmp_path: Path) -> None:
 
 
 def test_what_gives_no_features_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no such model file"):
+    with pytest.raises(UsageError, match="no such model file"):
         open_features(tmp_path / "nothing.onnx")
     (tmp_path / "text.onnx").write_text("not a model")
     with pytest.raises(ModelError, match=r"text\.onnx"):
@@ -258,7 +274,7 @@ def test_the_table_leaves_out_what_nobody_measured() -> None:
 
 
 def test_test_pictures_are_found_in_both_layouts(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="testA"):
+    with pytest.raises(UsageError, match="testA"):
         find_test_domains(tmp_path)
     for name in ("test/A", "test/B"):
         (tmp_path / name).mkdir(parents=True)

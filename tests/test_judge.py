@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from small_models import identity_model, with_card
 
+from cgconv.cli.evaluate import open_chosen_features
 from cgconv.cli.main import main
 from cgconv.runtime.events import Evaluated
 from cgconv.runtime.model_file import write_model
@@ -23,7 +25,8 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 from test_evaluate import mean_of_picture  # noqa: E402
 
-from cgconv.trainer.checkpoint import load_checkpoint  # noqa: E402
+from cgconv.trainer.checkpoint import checkpoint_config, load_checkpoint  # noqa: E402
+from cgconv.trainer.choices import FeatureRange  # noqa: E402
 from cgconv.trainer.comparison import compare_model, compare_run  # noqa: E402
 from cgconv.trainer.config import (  # noqa: E402
     DataConfig,
@@ -40,8 +43,10 @@ from cgconv.trainer.config import (  # noqa: E402
 from cgconv.trainer.data import Source, open_pairs  # noqa: E402
 from cgconv.trainer.judge import Judge  # noqa: E402
 from cgconv.trainer.metrics import sliced_wasserstein  # noqa: E402
+from cgconv.trainer.networks import Generators  # noqa: E402
 from cgconv.trainer.report import read_metrics  # noqa: E402
 from cgconv.trainer.train import train  # noqa: E402
+from cgconv.trainer.trained_run import load_run  # noqa: E402
 
 
 def paint(folder: Path, count: int, *, seed: int, color: tuple[int, int, int], size_wh: tuple[int, int]) -> None:
@@ -98,6 +103,70 @@ def test_a_run_is_evaluated_every_so_many_images_and_at_its_end(run: tuple[Path,
     assert "4 pictures of a and 4 of b, 64×64, held out of the training folders" in evaluated[-1].protocol
     lines = [line for line in read_metrics(out) if line["event"] == "Evaluated"]
     assert lines[-1]["metrics"] == metrics
+
+
+def held_out_by_hand(folder: Path, count: int) -> np.ndarray:
+    """Read the pictures whose names without their endings have the smallest SHA-256, in the order of their names."""
+    chosen = sorted(folder.iterdir(), key=lambda path: hashlib.sha256(path.stem.encode()).digest())[:count]
+    return np.stack([cv2.imread(str(path))[..., ::-1] for path in sorted(chosen)])
+
+
+def by_hand(network: torch.nn.Module, images: np.ndarray) -> np.ndarray:
+    """Translate uint8 N×H×W×C one by one, without anything of the judge's."""
+    with torch.no_grad():
+        fakes = [network(torch.from_numpy(image / 127.5 - 1).float().permute(2, 0, 1)[None])[0] for image in images]
+    return np.stack([((fake.permute(1, 2, 0).numpy() + 1) * 127.5).round().astype(np.uint8) for fake in fakes])
+
+
+def generators_of(state: dict[str, Any]) -> dict[str, Generators]:
+    """Return the raw and the averaged weights of a checkpoint."""
+    found = {}
+    for weights, name in (("raw", "generators"), ("average", "average")):
+        found[weights] = Generators(checkpoint_config(state)).eval()
+        found[weights].load_state_dict(state[name], strict=False)
+    return found
+
+
+def test_raw_and_averaged_measures_are_those_of_the_checkpoints_weights(
+    run: tuple[Path, list[Any]], data: Path
+) -> None:
+    """Exchanged, every measure would still be there, finite, and the two apart."""
+    out, events = run
+    metrics = [event for event in events if isinstance(event, Evaluated)][-1].metrics
+    held = {domain: held_out_by_hand(data / f"train{domain.upper()}", 4) for domain in "ab"}
+    for weights, generators in generators_of(load_checkpoint(out)).items():
+        for way, there, back in (("ab", generators.ab, generators.ba), ("ba", generators.ba, generators.ab)):
+            real, target = (held[domain] for domain in way)
+            fake = by_hand(there, real)
+            cycled = by_hand(back, fake)
+            wanted = {
+                "swd": np.mean(sliced_wasserstein(fake, target)),
+                "change": np.abs(fake.astype(int) - real).mean(),
+                "cycle": np.abs(cycled.astype(int) - real).mean(),
+            }
+            found = {name: metrics[f"{weights}.{way}.{name}"] for name in wanted}
+            assert found == pytest.approx(wanted, rel=1e-4), f"{weights}.{way}"
+    apart = abs(metrics["average.ab.change"] / metrics["raw.ab.change"] - 1)
+    assert apart > 1e-3, "or the two could be exchanged"
+
+
+def test_where_b_is_grey_its_pictures_are_luma_and_a_becomes_grey(data: Path, tmp_path: Path) -> None:
+    config = tiny(data, tmp_path, optimizer=OptimizerConfig(images=1))
+    config = replace(config, generator=replace(config.generator, channels_out=1))
+    assert [batch.shape for batch in open_pairs(config).batch(0)] == [(1, 3, 32, 32), (1, 1, 32, 32)]
+    (metrics,) = (event.metrics for event in train(config, threading.Event()) if isinstance(event, Evaluated))
+    real_a, real_b = (held_out_by_hand(data / folder, 4) for folder in ("trainA", "trainB"))
+    luma = np.rint(real_b @ (0.299, 0.587, 0.114)).astype(np.uint8)[..., None]
+    generators = generators_of(load_checkpoint(tmp_path))["raw"]
+    fake_b, fake_a = by_hand(generators.ab, real_a), by_hand(generators.ba, luma)
+    assert (fake_b.shape, fake_a.shape) == ((4, 64, 64, 1), (4, 64, 64, 3))
+    wanted = {
+        "raw.ab.change": np.abs(fake_b.astype(int) - real_a).mean(),
+        "raw.ba.change": np.abs(fake_a.astype(int) - luma).mean(),
+        "raw.ab.swd": np.mean(sliced_wasserstein(fake_b.repeat(3, -1), luma.repeat(3, -1))),
+        "inputs.ab.swd": np.mean(sliced_wasserstein(real_a, luma.repeat(3, -1))),
+    }
+    assert {name: metrics[name] for name in wanted} == pytest.approx(wanted, rel=1e-3)
 
 
 def test_the_best_state_is_a_checkpoint_of_its_own(run: tuple[Path, list[Any]]) -> None:
@@ -176,6 +245,7 @@ def test_evaluating_changes_nothing_in_the_training(data: Path, tmp_path: Path) 
         config = tiny(data, tmp_path / name, evaluation=EvaluationConfig(every=every, held_out=4, keep_best=0))
         list(train(replace(config, generator=replace(config.generator, dropout=True)), threading.Event()))
         ends.append(load_checkpoint(tmp_path / name)["generators"])
+        assert not list((tmp_path / name).glob("best*")), "--keep-best 0"
     for name, value in ends[0].items():
         assert torch.equal(value, ends[1][name]), name
 
@@ -202,6 +272,40 @@ def test_evaluate_prints_one_table_for_runs_and_models(
     assert measures["same"]["swd"] == measures["not translated"]["swd"]
     header = next(line for line in of_run.splitlines() if line.startswith("| pictures"))
     assert "| structure |" in header
+
+
+def test_a_run_that_is_loaded_tells_averaged_from_raw_weights(run: tuple[Path, list[Any]], data: Path) -> None:
+    real, generators = held_out_by_hand(data / "trainA", 4), generators_of(load_checkpoint(run[0]))
+    for name, weights in (("averaged weights", "average"), ("raw weights", "raw")):
+        found = load_run(run[0]).weights[name].ab(real).astype(int)  # type: ignore[misc]
+        assert (found != by_hand(generators[weights].ab, real)).mean() < 1e-3, name
+    assert (found != by_hand(generators["average"].ab, real)).mean() > 0.1, "or the two could be exchanged"
+
+
+def test_as_many_best_states_are_kept_as_asked_for(data: Path, tmp_path: Path) -> None:
+    config = tiny(data, tmp_path, evaluation=EvaluationConfig(every=2, held_out=4, keep_best=2))
+    events = list(train(config, threading.Event()))
+    scores = {e.images_seen: e.metrics["score"] for e in events if isinstance(e, Evaluated)}
+    assert list(scores) == [2, 4, 6]
+    best = sorted(scores, key=scores.__getitem__)[:2]
+    assert {path.name for path in tmp_path.glob("best-*")} == {f"best-{seen:08d}.pt" for seen in best}
+    assert [one["images_seen"] for one in json.loads((tmp_path / "best.json").read_text())["kept"]] == best
+
+
+def test_features_get_the_range_of_values_that_was_asked_for(data: Path, tmp_path: Path) -> None:
+    """Means of channels say by their size what the network was given."""
+    features = str(mean_of_picture(tmp_path / "means.onnx", shape=["n", 3, "h", "w"]))
+    flat = np.full((4, 64, 64, 3), (255, 51, 0), np.uint8)
+    for values, wanted in ((FeatureRange.BYTES, (255, 51, 0)), (FeatureRange.UNIT, (1, 0.2, 0))):
+        asked = EvaluationConfig(every=4, held_out=4, features=features, feature_range=values)
+        config = tiny(data, tmp_path, evaluation=asked)
+        evaluation = Judge(config, open_pairs(config)).evaluation
+        assert evaluation is not None
+        assert evaluation.features is not None
+        of_evaluate = open_chosen_features(Path(features), str(values))
+        assert of_evaluate is not None
+        for extract in (evaluation.features.extract, of_evaluate.extract):
+            assert extract(flat)[0] == pytest.approx(wanted, abs=1e-3)
 
 
 def test_the_floor_is_taken_at_the_scale_of_the_test_pictures(data: Path, tmp_path: Path) -> None:
@@ -232,7 +336,7 @@ def test_a_page_does_not_lie_among_the_files_of_a_run(
 ) -> None:
     before = {path.name for path in run[0].iterdir()}
     assert main(["test", str(run[0]), "--data", str(data), "--out", str(run[0])]) == 2
-    assert "is a run's folder" in capsys.readouterr().err
+    assert "holds other files, which the page would lie among" in capsys.readouterr().err
     assert {path.name for path in run[0].iterdir()} == before
 
 
@@ -268,7 +372,7 @@ def test_a_data_set_without_test_pictures_is_one_line(
     run: tuple[Path, list[Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for command in (["evaluate", str(run[0])], ["test", str(run[0])]):
-        assert main([*command, "--data", str(tmp_path)]) == 1
+        assert main([*command, "--data", str(tmp_path)]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert "found neither testA and testB" in line
     assert main(["test", str(tmp_path), "--data", str(tmp_path)]) == 2
