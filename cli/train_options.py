@@ -161,21 +161,21 @@ IDENTITY_SCHEDULE = "--identity-every --identity-to --identity-over"
 CONTRAST = "--contrast-identity --contrast-flip --contrast-patches --contrast-features --contrast-temperature"
 
 IDLE: tuple[tuple[str, str, Callable[[TrainConfig], bool]], ...] = (
-    # options that do nothing, with what, and whether that is so
-    ("--cycle", "--cycle-a and --cycle-b", lambda c: None not in (c.loss.cycle_a, c.loss.cycle_b)),
-    ("--identity", "--identity-a and --identity-b", lambda c: None not in (c.loss.identity_a, c.loss.identity_b)),
-    (IDENTITY_SCHEDULE, "--identity 0", lambda c: not any(c.loss.identity_weights(0.0))),
-    ("--identity-over", "no --identity-to", lambda c: c.loss.identity_to is None),
-    (f"{IDENTITY} {IDENTITY_SCHEDULE}", "--channels-a other than --channels-b",
+    # options that do nothing, beside what, and whether that is so
+    ("--cycle", "with --cycle-a and --cycle-b", lambda c: None not in (c.loss.cycle_a, c.loss.cycle_b)),
+    ("--identity", "with --identity-a and --identity-b", lambda c: None not in (c.loss.identity_a, c.loss.identity_b)),
+    (IDENTITY_SCHEDULE, "with --identity 0", lambda c: not any(c.loss.identity_weights(0.0))),
+    ("--identity-over", "without --identity-to", lambda c: c.loss.identity_to is None),
+    (f"{IDENTITY} {IDENTITY_SCHEDULE}", "with --channels-a other than --channels-b",
      lambda c: c.generator.channels_in != c.generator.channels_out),
-    ("--gan-ba", "--direction a2b", lambda c: len(c.directions) == 1 and c.direction == "a2b"),
-    ("--gan-ab", "--direction b2a", lambda c: len(c.directions) == 1 and c.direction == "b2a"),
-    ("--r1-every", "--r1 0", lambda c: not c.loss.r1),
-    (CONTRAST, "--contrast 0", lambda c: not c.contrast.weight),
-    ("--load", "--preprocess crop or none", lambda c: c.data.preprocess in ("crop", "none")),
-    ("--crop-over", "--crop-from 0", lambda c: not c.data.crop_from),
-    ("--held-out --keep-best --features", "--evaluate-every 0", lambda c: not c.evaluation.every),
-    ("--features-range", "no --features", lambda c: not c.evaluation.features),
+    ("--gan-ba", "with --direction a2b", lambda c: len(c.directions) == 1 and c.direction == "a2b"),
+    ("--gan-ab", "with --direction b2a", lambda c: len(c.directions) == 1 and c.direction == "b2a"),
+    ("--r1-every", "with --r1 0", lambda c: not c.loss.r1),
+    (CONTRAST, "with --contrast 0", lambda c: not c.contrast.weight),
+    ("--load", "with --preprocess crop or none", lambda c: c.data.preprocess in ("crop", "none")),
+    ("--crop-over", "with --crop-from 0", lambda c: not c.data.crop_from),
+    ("--held-out --keep-best --features", "with --evaluate-every 0", lambda c: not c.evaluation.every),
+    ("--features-range", "without --features", lambda c: not c.evaluation.features),
 )  # fmt: skip
 
 
@@ -255,7 +255,7 @@ def refuse_idle(config: TrainConfig, given: dict[str, Any]) -> None:  # Any: opt
     for options, beside, is_idle in IDLE:
         idle = sorted(there & set(options.split()))
         if idle and is_idle(config):
-            raise click.UsageError(f"{', '.join(idle)}: no effect with {beside}")
+            raise click.UsageError(f"{', '.join(idle)}: no effect {beside}")
 
 
 def with_folders(config: TrainConfig, a: Path | None, b: Path | None) -> TrainConfig:

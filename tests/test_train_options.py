@@ -28,9 +28,9 @@ def data(tmp_path: Path) -> Path:
     [
         ("--r1-every 3", "--r1-every: no effect with --r1 0"),
         ("--crop-over 0.3", "--crop-over: no effect with --crop-from 0"),
-        ("--identity-over 0.3", "--identity-over: no effect with no --identity-to"),
+        ("--identity-over 0.3", "--identity-over: no effect without --identity-to"),
         ("--identity 0 --identity-every 2", "--identity-every: no effect with --identity 0"),
-        ("--features-range 0..1", "--features-range: no effect with no --features"),
+        ("--features-range 0..1", "--features-range: no effect without --features"),
         ("--evaluate-every 0 --keep-best 3 --held-out 4", "--held-out, --keep-best: no effect with --evaluate-every 0"),
         ("--recipe cut --gan-ba 2", "--gan-ba: no effect with --direction a2b"),
         ("--recipe pix2pix --gan-ab 2 --direction b2a", "--gan-ab: no effect with --direction b2a"),
