@@ -277,6 +277,10 @@ def test_a_training_that_cannot_begin_leaves_no_folder(data: Path, tmp_path: Pat
     with pytest.raises(UsageError, match="found no picture"):
         train(replace(config, data=replace(config.data, a=tmp_path / "empty")))
     assert not (tmp_path / "run").exists()
+    (tmp_path / "run").mkdir()
+    with pytest.raises(UsageError, match="found no picture"):
+        train(replace(config, data=replace(config.data, a=tmp_path / "empty")))
+    assert (tmp_path / "run").exists(), "somebody else's"
 
 
 def test_a_new_run_takes_nothing_of_one_that_ended_before_its_first_checkpoint(data: Path, tmp_path: Path) -> None:

@@ -73,13 +73,14 @@ def open_run_log(out: Path, config: TrainConfig, *, images_seen: int) -> Iterato
 
 @contextmanager
 def alone_in(out: Path) -> Iterator[None]:
-    """Keep other processes from training into the folder, which is made, until the end of the block.
+    """Keep other processes from training into the folder until the end of the block.
 
-    Where nothing was written into it, it goes again. Raises OSError, OutputError; UsageError where another process
-    trains into it.
+    A folder that is made here goes again where nothing was written into it. Raises OSError, OutputError; UsageError
+    where another process trains into it.
     """
     if out.is_file():
         raise UsageError(f"{out}: is a file, wanted a folder for the run; name another --out")
+    is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     lock = Lock(out / LOCK)
     if not lock.take():
@@ -89,7 +90,8 @@ def alone_in(out: Path) -> Iterator[None]:
     finally:
         lock.release()
         with suppress(OSError):  # policy: that it is not empty is the usual thing
-            out.rmdir()
+            if is_new:
+                out.rmdir()
 
 
 def _write_settings(out: Path, config: TrainConfig, images_seen: int) -> None:
