@@ -53,7 +53,9 @@ def open_chosen_features(features: Path | None, features_range: str) -> Features
     "--direction", type=click.Choice(["a2b", "b2a"]), help="Of a run: only this one. Of a model: what it does."
 )
 @click.option("--paired", is_flag=True, help="Pictures of one name belong together: L1, PSNR and SSIM, too.")
-@click.option("--count", type=click.IntRange(min=1), metavar="N", help="Take N pictures of each kind; default: all.")
+@click.option(
+    "--count", type=click.IntRange(min=1), metavar="N", help="Take N pictures of each kind, 4 or more; default: all."
+)
 @features_options
 @click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
 @click.option("--json", "as_json", is_flag=True, help="Print the measures as JSON on standard output.")

@@ -194,7 +194,8 @@ def card_rows(card: ModelCard) -> list[tuple[str, str]]:
 
 
 def _pairs(values: dict[str, Any]) -> str:  # Any: JSON values
-    shown = {key.replace("_", " "): value for key, value in values.items() if value not in (None, "None")}
+    unset = (None, "None")  # cards of 0.1 have text for every loss setting
+    shown = {key.replace("_", " "): value for key, value in values.items() if value not in unset}
     return ", ".join(f"{key} {_value(value)}" for key, value in shown.items())
 
 

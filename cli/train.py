@@ -43,7 +43,12 @@ MAY_CHANGE = frozenset({
 @click.argument("b", type=PathType, required=False)
 @click.option("--data", type=PathType, metavar="DIR", help="One folder that holds both kinds, instead of A and B.")
 @click.option("-o", "--out", type=PathType, metavar="DIR", help="The run's folder, e.g. runs/monet.")
-@click.option("--resume", type=PathType, metavar="RUN", help="Go on with a run, with its own settings.")
+@click.option(
+    "--resume",
+    type=PathType,
+    metavar="RUN",
+    help="Go on with a run, with its own settings; its length, rates and weights may change.",
+)
 @click.option("--recipe", type=click.Choice(["cyclegan", "pix2pix", "cut"]), help="What to train.  [cyclegan]")
 @click.option("--preset", metavar="NAME", help="Settings to begin with; --preset list shows them.")
 @settings_options
