@@ -19,13 +19,12 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import av
 import cv2
 import numpy as np
 
+from cgconv.runtime.card import ModelCard
 from cgconv.runtime.events import BackendOpened
 from cgconv.runtime.film_encoding import choose_encoding
 from cgconv.runtime.film_job import FilmOptions, translate_film
@@ -38,7 +37,10 @@ from cgconv.runtime.translator import open_translator
 class Unchanged:
     """Translates nothing: what remains is the cost of the film itself."""
 
-    card: Any = SimpleNamespace(scale=1, name="unchanged")  # Any: only what a film asks of a card
+    card = ModelCard(
+        name="unchanged", input_name="input", output_name="output", value_range_in=(-1, 1), value_range_out=(-1, 1),
+        size_multiple=1, smallest_size=1,
+    )  # fmt: skip
     sha256 = "unchanged"
 
     def translate(self, batch: np.ndarray) -> np.ndarray:
