@@ -24,13 +24,13 @@ import av
 import cv2
 import numpy as np
 
-from cgconv.runtime.card import ModelCard
 from cgconv.runtime.events import BackendOpened
-from cgconv.runtime.film_encoding import choose_encoding
-from cgconv.runtime.film_job import FilmOptions, translate_film
-from cgconv.runtime.film_reader import FilmReader
-from cgconv.runtime.film_writer import SegmentWriter
-from cgconv.runtime.shared_translator import Translates
+from cgconv.runtime.films.encoding import choose_encoding
+from cgconv.runtime.films.job import FilmOptions, translate_film
+from cgconv.runtime.films.reader import FilmReader
+from cgconv.runtime.films.writer import SegmentWriter
+from cgconv.runtime.models.card import ModelCard
+from cgconv.runtime.translate.shared_translator import Translates
 from cgconv.runtime.translator import open_translator
 
 

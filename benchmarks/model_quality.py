@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgconv.runtime.images import SUFFIXES, Animation, read_picture
-from cgconv.runtime.store import resolve_model
+from cgconv.runtime.models.store import resolve_model
 from cgconv.runtime.translator import Translator, open_translator
 from cgconv.trainer.metrics import edge_correlation, mean_change, reinhard, sliced_wasserstein, stride_peak
 

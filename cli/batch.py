@@ -48,7 +48,7 @@ def run_batch(
         show = stack.enter_context(open_show(as_json=reporting.as_json, kind=options.kind))
         report = stack.enter_context(Report(reporting.report, settings))
         try:
-            from cgconv.runtime.backend import checked_device
+            from cgconv.runtime.backends.choose import checked_device
             from cgconv.runtime.jobs import plan_jobs, run_jobs
 
             checked_device(machine["device"])  # also where there turns out to be nothing to do
@@ -165,7 +165,7 @@ def _write_page(path: Path, report: Report, model_name: str, show: Show) -> None
 
 def model_names(model: str) -> tuple[Path, frozenset[str]]:
     """Return the model's file, and all names that results of earlier runs may carry. Opens no model."""
-    from cgconv.runtime.store import bundled_folder, models_folder, resolve_model
+    from cgconv.runtime.models.store import bundled_folder, models_folder, resolve_model
 
     path = resolve_model(model)
     stored = (file.stem for folder in (bundled_folder(), models_folder()) for file in folder.glob("*.onnx"))

@@ -40,9 +40,9 @@ def download(dataset: str | None, out: Path | None, sha256: str | None, base_url
 
     Without a name the list is shown. A download that broke off goes on where it was.
     """
-    from cgconv.runtime.catalogue import Kind, accept, find_entry
+    from cgconv.runtime.downloads.catalogue import Kind, accept, find_entry
+    from cgconv.runtime.downloads.unzip import unzip_pictures
     from cgconv.runtime.errors import DataError, UsageError
-    from cgconv.runtime.unzip import unzip_pictures
 
     if dataset is None:
         return show_list(Kind.DATA, base_url, as_json=as_json)

@@ -20,7 +20,7 @@ from .progress import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cgconv.runtime.catalogue import Entry, Kind
+    from cgconv.runtime.downloads.catalogue import Entry, Kind
     from cgconv.runtime.events import DownloadFinished
 
     from .progress import Show
@@ -30,7 +30,7 @@ def complete_entry(kind: str) -> Any:  # Any: what click takes as a completion
     """Return a completion for names of the list."""
 
     def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
-        from cgconv.runtime.catalogue import Kind, list_entries
+        from cgconv.runtime.downloads.catalogue import Kind, list_entries
 
         return [entry.name for entry in list_entries(Kind(kind)) if entry.name.startswith(incomplete)]
 
@@ -55,11 +55,11 @@ def download(
     Without a name the list is shown. What was fetched before is recognised by its hash; a download that broke off goes
     on where it was.
     """
-    from cgconv.runtime.catalogue import Kind, accept, download_folder, file_name, find_entry
+    from cgconv.runtime.downloads.catalogue import Kind, accept, download_folder, file_name, find_entry
 
     if model is None:
         return show_list(Kind.MODEL, base_url, as_json=as_json)
-    from cgconv.runtime.store import free_path
+    from cgconv.runtime.models.store import free_path
 
     from .models import bring_in
 
@@ -89,8 +89,8 @@ def download(
 
 def show_list(kind: Kind, base_url: str | None, *, as_json: bool) -> int:
     """Print what can be fetched by name."""
-    from cgconv.runtime.catalogue import list_entries
-    from cgconv.runtime.download import bytes_text
+    from cgconv.runtime.downloads.catalogue import list_entries
+    from cgconv.runtime.downloads.download import bytes_text
 
     entries = list_entries(kind, base_url=base_url)
     if as_json:
@@ -106,7 +106,7 @@ def show_list(kind: Kind, base_url: str | None, *, as_json: bool) -> int:
 
 def fetch_entry(entry: Entry, target: Path, sha256: str | None, show: Show) -> tuple[Path, DownloadFinished]:
     """Fetch `entry` to `target`, showing how it goes and who vouches for the hash."""
-    from cgconv.runtime.catalogue import expected_sha256, fetch
+    from cgconv.runtime.downloads.catalogue import expected_sha256, fetch
 
     expected = expected_sha256(entry, sha256)
     with _stopped_in_words():
@@ -129,8 +129,8 @@ def _stopped_in_words() -> Iterator[None]:
 
 def _note_origin(path: Path, entry: Entry, finished: DownloadFinished) -> None:
     """Put into a model's card where it came from, and the terms that are known."""
-    from cgconv.runtime.card import read_card, write_card
-    from cgconv.runtime.model_file import load_model, write_model
+    from cgconv.runtime.models.card import read_card, write_card
+    from cgconv.runtime.models.model_file import load_model, write_model
 
     card = read_card(path)
     assert card is not None, "an import writes one"

@@ -60,7 +60,7 @@ class FileShow(LineShow):
     def show(self, event: Event) -> None:
         match event:
             case DownloadStarted():
-                from cgconv.runtime.download import bytes_text
+                from cgconv.runtime.downloads.download import bytes_text
 
                 kept = f", going on after {bytes_text(event.bytes_kept)}" if event.bytes_kept else ""
                 self.note(f"fetching {event.url}{kept}")
@@ -103,7 +103,7 @@ class FileShow(LineShow):
 
 def bytes_line(event: DownloadProgressed) -> str:
     """Return how far a download is."""
-    from cgconv.runtime.download import bytes_text
+    from cgconv.runtime.downloads.download import bytes_text
 
     total = f" of {bytes_text(event.bytes_total)}" if event.bytes_total is not None else ""
     parts = [f"{bytes_text(event.bytes_done)}{total}", f"{bytes_text(event.bytes_per_second)} a second"]
@@ -114,7 +114,7 @@ def bytes_line(event: DownloadProgressed) -> str:
 
 def finished_line(event: DownloadFinished) -> str:
     """Return what was fetched, with its hash."""
-    from cgconv.runtime.download import bytes_text
+    from cgconv.runtime.downloads.download import bytes_text
 
     how = f"in {duration(event.seconds)}" if event.bytes_kept < event.bytes else "here already"
     return f"{bytes_text(event.bytes)} {how}, SHA-256 {event.sha256}"

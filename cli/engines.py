@@ -13,7 +13,7 @@ from .options import debug_option, json_option
 from .progress import printable
 
 if TYPE_CHECKING:
-    from cgconv.runtime.engine_cache import StoredEngine
+    from cgconv.runtime.backends.engines.cache import StoredEngine
 
 
 @click.group(epilog="Try: cgconv engines list", short_help="Show and delete TensorRT engines.")
@@ -29,7 +29,7 @@ def engines() -> None:
 @debug_option
 def list_(as_json: bool) -> int:
     """Show every engine: what it is for, how large it is, how close it is to its model."""
-    from cgconv.runtime.engine_cache import EngineCache
+    from cgconv.runtime.backends.engines.cache import EngineCache
 
     cache = EngineCache()
     found, total = cache.engines(), cache.total_bytes()
@@ -51,7 +51,7 @@ def list_(as_json: bool) -> int:
 @debug_option
 def clear(yes: bool) -> int:
     """Delete all engines; they are built again when they are needed."""
-    from cgconv.runtime.engine_cache import EngineCache
+    from cgconv.runtime.backends.engines.cache import EngineCache
 
     cache = EngineCache()
     found, total = cache.engines(), cache.total_bytes()

@@ -77,7 +77,7 @@ def evaluate(
     if path.is_dir() or path.suffix == ".pt":
         found = compare_run(path, data, direction=direction, paired=paired, count=count, features=chosen, device=device)
     else:
-        from cgconv.runtime.store import resolve_model
+        from cgconv.runtime.models.store import resolve_model
         from cgconv.runtime.translator import open_translator
 
         with open_translator(resolve_model(model_or_run), device=device) as translator:

@@ -128,7 +128,7 @@ class _EngineOptions:
                 raise UsageError("--sizes, --batch and --level say what --engine builds; add --engine")
             return None
         from cgconv.exporter.engine import require_tensorrt
-        from cgconv.runtime.engine_shapes import parse_batch, parse_sizes
+        from cgconv.runtime.backends.engines.shapes import parse_batch, parse_sizes
 
         options = cls(parse_sizes(sizes) if sizes else [], parse_batch(batch) if batch else (1, 1), level)
         require_tensorrt()
@@ -168,7 +168,7 @@ def _write_half(model: Path, out: Path | None, name: str | None, pictures: Path 
 
 def _half_lines(exported: ExportedHalf) -> list[str]:
     """Say how the file in half precision was checked."""
-    from cgconv.runtime.download import bytes_text
+    from cgconv.runtime.downloads.download import bytes_text
 
     check = exported.check
     size, full_size = exported.path.stat().st_size, exported.full_bytes

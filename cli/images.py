@@ -37,7 +37,7 @@ def images(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options ab
     """
     from cgconv.runtime.find import Kind
     from cgconv.runtime.jobs import BatchOptions, Exists
-    from cgconv.runtime.picture_job import PictureOptions
+    from cgconv.runtime.pictures.job import PictureOptions
 
     from .batch import Reporting, model_names, run_batch, settings_of
 

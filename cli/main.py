@@ -14,7 +14,8 @@ import click
 
 from cgconv.runtime.errors import CgconvError
 
-# Each is a module of this folder that holds a command of the same name, and is imported when it is asked for.
+# Each is a module of this folder that holds a command of the same name, and is imported when it is asked for;
+# the worker has a room of its own.
 COMMANDS = (
     "images", "video", "models", "doctor", "data", "train", "evaluate", "test", "export", "engines",
     "gui", "worker", "completion",
@@ -34,7 +35,8 @@ class LazyGroup(click.Group):
             near = difflib.get_close_matches(cmd_name, COMMANDS, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             raise click.UsageError(f"there is no command {cmd_name!r}{hint}", ctx)
-        command = getattr(importlib.import_module(f"cgconv.cli.{cmd_name}"), cmd_name)
+        module = "worker.command" if cmd_name == "worker" else cmd_name
+        command = getattr(importlib.import_module(f"cgconv.cli.{module}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
 

@@ -19,7 +19,7 @@ from .options import PathType, complete_model, debug_option, json_option
 from .progress import printable
 
 if TYPE_CHECKING:
-    from cgconv.runtime.card import ModelCard
+    from cgconv.runtime.models.card import ModelCard
 
 CHECKPOINT_SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".pkl", ".model", ".tar", ".bin", ".safetensors"})
 CHECKPOINT_STARTS = (b"PK\x03\x04", b"\x80\x02")  # torch's zip files, and the pickles before them
@@ -35,7 +35,7 @@ def models() -> None:
 @debug_option
 def list_(as_json: bool) -> int:
     """Show every model that --model knows by name."""
-    from cgconv.runtime.store import list_models, models_folder
+    from cgconv.runtime.models.store import list_models, models_folder
 
     stored = list_models()
     if as_json:
@@ -59,8 +59,8 @@ def list_(as_json: bool) -> int:
 @debug_option
 def info(model: str, as_json: bool) -> int:
     """Show a model's card: what it does, what it takes, where it comes from, how it was verified."""
-    from cgconv.runtime.card import read_card
-    from cgconv.runtime.store import resolve_model
+    from cgconv.runtime.models.card import read_card
+    from cgconv.runtime.models.store import resolve_model
 
     path = resolve_model(model)
     card = read_card(path)
@@ -69,7 +69,7 @@ def info(model: str, as_json: bool) -> int:
         return 0
     click.echo(printable(f"{path} ({_megabytes(path.stat().st_size)})"))
     if card is None:
-        from cgconv.runtime.foreign import inspect_foreign
+        from cgconv.runtime.translate.foreign import inspect_foreign
 
         click.echo("no card in the file; found out by running it (cgconv models import keeps this):")
         card = inspect_foreign(path)
@@ -114,7 +114,7 @@ models.add_command(download)
 @debug_option
 def remove(name: str, yes: bool) -> int:
     """Delete a model of yours; those shipped with cgconv stay."""
-    from cgconv.runtime.store import remove_model, resolve_model
+    from cgconv.runtime.models.store import remove_model, resolve_model
 
     resolve_model(name)  # an unknown name is said before the question
     if not yes and sys.stdin.isatty():
@@ -141,8 +141,8 @@ def bring_in(
         return import_checkpoint(file, name=name, part=part, norm_mode=mode).path
     if part or norm_mode:
         raise UsageError("--part and --norm-mode are for checkpoints, not for ONNX files")
-    from cgconv.runtime.card import ChannelOrder
-    from cgconv.runtime.foreign import Said, import_onnx, parse_range
+    from cgconv.runtime.models.card import ChannelOrder
+    from cgconv.runtime.translate.foreign import Said, import_onnx, parse_range
 
     known = parse_range(value_range) if value_range else None
     return import_onnx(file, name, Said(known, known, ChannelOrder.BGR if bgr else ChannelOrder.RGB))

@@ -18,7 +18,7 @@ PathType = click.Path(path_type=Path)
 def complete_model(_: click.Context, __: click.Parameter, incomplete: str) -> list[Any]:  # Any: click's items
     from click.shell_completion import CompletionItem
 
-    from cgconv.runtime.store import bundled_folder, models_folder
+    from cgconv.runtime.models.store import bundled_folder, models_folder
 
     names = {path.stem for folder in (models_folder(), bundled_folder()) for path in folder.glob("*.onnx")}
     found = [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]

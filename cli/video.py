@@ -41,8 +41,8 @@ def video(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options abo
     A film's result lies beside it as NAME.MODEL.EXT, a folder's in FOLDER-MODEL. Every frame keeps its time; sound,
     subtitles and chapters are copied. A film that was stopped goes on where it was with the same command.
     """
-    from cgconv.runtime.film_encoding import VideoCodec
-    from cgconv.runtime.film_job import FilmOptions
+    from cgconv.runtime.films.encoding import VideoCodec
+    from cgconv.runtime.films.job import FilmOptions
     from cgconv.runtime.find import Kind
     from cgconv.runtime.jobs import BatchOptions, Exists
 

@@ -11,8 +11,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from cgconv.runtime.half import LARGEST_HALF, half_name, layer_name
-from cgconv.runtime.quiet_onnxruntime import onnxruntime
+from cgconv.runtime.backends.quiet_onnxruntime import onnxruntime
+from cgconv.runtime.graphs.half import LARGEST_HALF, half_name, layer_name
 
 Array = NDArray[Any]  # Any: float32 where it is a layer's result
 

@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cgconv.runtime.backend import Machine, building_for, choose_machine, fall_back, graph_precision
-from cgconv.runtime.card import read_card
-from cgconv.runtime.engine_cache import StoredEngine
-from cgconv.runtime.engine_shapes import Profiles, for_one_size
+from cgconv.runtime.backends.choose import Machine, building_for, choose_machine, fall_back, graph_precision
+from cgconv.runtime.backends.engines.backend import TensorrtBackend, why_not
+from cgconv.runtime.backends.engines.cache import StoredEngine
+from cgconv.runtime.backends.engines.shapes import Profiles, for_one_size
+from cgconv.runtime.backends.precision_check import natural_picture
 from cgconv.runtime.errors import MissingError, ModelError, UsageError
 from cgconv.runtime.events import EngineBuilding, EngineBuilt
-from cgconv.runtime.foreign import adopt
-from cgconv.runtime.graph import Doors, specialise
-from cgconv.runtime.model_file import load_model
-from cgconv.runtime.precision_check import natural_picture
-from cgconv.runtime.tensorrt_backend import TensorrtBackend, why_not
-from cgconv.runtime.translator import fitting_size
+from cgconv.runtime.graphs.graph import Doors, specialise
+from cgconv.runtime.models.card import read_card
+from cgconv.runtime.models.model_file import load_model
+from cgconv.runtime.translate.foreign import adopt
+from cgconv.runtime.translate.translator import fitting_size
 
 from .pictures import sample_pictures
 
 if TYPE_CHECKING:
     import onnx
 
-    from cgconv.runtime.card import ModelCard
+    from cgconv.runtime.models.card import ModelCard
 
 USUAL_SIZES_HW = ((720, 1280), (1080, 1920))
 LEVELS = range(6)

@@ -7,11 +7,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from cgconv.runtime.card import ModelCard, Normalization, write_card
 from cgconv.runtime.errors import OutputError, UsageError
-from cgconv.runtime.familiar import learn_familiar
-from cgconv.runtime.model_file import write_model
-from cgconv.runtime.store import check_name
+from cgconv.runtime.models.card import ModelCard, Normalization, write_card
+from cgconv.runtime.models.familiar import learn_familiar
+from cgconv.runtime.models.model_file import write_model
+from cgconv.runtime.models.store import check_name
 from cgconv.trainer.checkpoint import NAME, checkpoint_config, load_checkpoint
 from cgconv.trainer.choices import Direction as Direction
 from cgconv.trainer.choices import GeneratorKind, Norm, Upsampling

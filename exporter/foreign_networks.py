@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cgconv.runtime.card import Normalization
+from cgconv.runtime.models.card import Normalization
 
 from .weights import PICTURE, Weights
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import onnx
 
-from cgconv.runtime.card import ModelCard, write_card
 from cgconv.runtime.errors import UsageError
-from cgconv.runtime.graph import specialise
-from cgconv.runtime.model_file import write_model
-from cgconv.runtime.segments import receptive_field_px
-from cgconv.runtime.store import free_path
+from cgconv.runtime.graphs.graph import specialise
+from cgconv.runtime.graphs.stages import receptive_field_px
+from cgconv.runtime.models.card import ModelCard, write_card
+from cgconv.runtime.models.model_file import write_model
+from cgconv.runtime.models.store import free_path
 
 from .checkpoint_file import read_checkpoint
 from .export import CardText, Exported

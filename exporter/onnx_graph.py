@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from cgconv.runtime.backends.quiet_onnxruntime import onnxruntime
 from cgconv.runtime.errors import ModelError
-from cgconv.runtime.quiet_onnxruntime import onnxruntime
 
 OPSET = 20  # newer convolutions fall to the CPU on DirectML
 IR_VERSION = 10  # the newest that ONNX Runtime 1.31 opens

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cgconv.runtime.errors import UsageError
-from cgconv.runtime.store import list_models, resolve_model
+from cgconv.runtime.models.store import list_models, resolve_model
 
 
 def model_file(source: Path) -> Path | None:

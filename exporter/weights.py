@@ -9,8 +9,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from cgconv.runtime.card import Normalization
 from cgconv.runtime.errors import ModelError
+from cgconv.runtime.models.card import Normalization
 
 Expected = Sequence[int | tuple[int, ...] | None]  # one axis each: its size, the sizes it may have, or None: any
 PICTURE = (1, 3)  # channels that a picture may have

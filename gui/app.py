@@ -13,7 +13,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox, QSystemTrayIcon
 
 from cgconv.runtime import events, requests
-from cgconv.runtime.store import models_folder
+from cgconv.runtime.models.store import models_folder
 
 from .conversion import Conversion, Phase, Totals
 from .convert_page import ConvertPage

@@ -21,7 +21,7 @@ from .events import BackendOpened
 if TYPE_CHECKING:
     import onnx
 
-    from .card import ModelCard
+    from .models.card import ModelCard
 
 PACKAGES = (
     *("numpy", "opencv-python-headless", "av", "pillow", "pillow-heif", "onnx"),
@@ -108,8 +108,8 @@ class Examination:
 
 def examine() -> Examination:
     """Look at everything. Takes a few seconds, because each backend really opens and runs a tiny model."""
-    from .backend import cuda_devices
-    from .store import list_models, models_folder
+    from .backends.choose import cuda_devices
+    from .models.store import list_models, models_folder
 
     stored = list_models()
     return Examination(
@@ -133,8 +133,8 @@ def examine() -> Examination:
 
 def try_backend(backend: str, device: str, precision: str) -> Trial:
     """Open a model that changes nothing, run a small picture through it and compare."""
-    from .backend import open_backend
-    from .graph import IMAGES, TRANSLATED
+    from .backends.choose import open_backend
+    from .graphs.graph import IMAGES, TRANSLATED
 
     began = time.perf_counter()
     model, card = unchanging_model()
@@ -164,7 +164,7 @@ def unchanging_model() -> tuple[onnx.ModelProto, ModelCard]:
     import onnx
     from onnx import helper
 
-    from .card import ModelCard, write_card
+    from .models.card import ModelCard, write_card
 
     card = ModelCard(
         name="unchanged",
@@ -191,7 +191,7 @@ def _not_on_this_system() -> set[str]:
 
 
 def _chosen() -> BackendOpened | None:
-    from .backend import open_backend
+    from .backends.choose import open_backend
 
     try:
         opened = open_backend(*unchanging_model())

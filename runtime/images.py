@@ -8,9 +8,8 @@ import os
 os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(2**40)
 
 from .files import write_atomically
-from .picture import Animation, Picture
-from .picture_encoder import encode_animation, encode_picture, losses
-from .picture_formats import (
+from .pictures.encoder import encode_animation, encode_picture, losses
+from .pictures.formats import (
     ANIMATED_FORMATS,
     REQUESTABLE,
     SUFFIXES,
@@ -19,8 +18,9 @@ from .picture_formats import (
     output_format,
     output_suffix,
 )
-from .picture_reader import DEFAULT_MAX_PIXELS, picture_size_hw, read_picture
-from .thumbnail import Thumbnail, read_thumbnail
+from .pictures.picture import Animation, Picture
+from .pictures.reader import DEFAULT_MAX_PIXELS, picture_size_hw, read_picture
+from .pictures.thumbnail import Thumbnail, read_thumbnail
 
 __all__ = [
     "ANIMATED_FORMATS",

@@ -34,9 +34,9 @@ from .find import (
 from .images import output_suffix, picture_size_hw
 
 if TYPE_CHECKING:
-    from .film_job import FilmOptions
-    from .picture_job import PictureOptions
-    from .shared_translator import SharedTranslator, Translates
+    from .films.job import FilmOptions
+    from .pictures.job import PictureOptions
+    from .translate.shared_translator import SharedTranslator, Translates
 
 log = logging.getLogger(__name__)
 
@@ -210,7 +210,7 @@ def _run_all(jobs: Sequence[Job], translator: Translates | None, cancel: threadi
 
 def _run_pictures(jobs: Sequence[Job], translator: Translates, cancel: threading.Event) -> Iterator[Event]:
     """Work on several pictures at once; the translator takes one call at a time."""
-    from .shared_translator import SharedTranslator
+    from .translate.shared_translator import SharedTranslator
 
     options = jobs[0].options
     shared = SharedTranslator(translator, batch=options.batch, cancel=cancel)
@@ -264,7 +264,7 @@ def _is_large(path: Path) -> bool:
 
 
 def _run_picture(job: Job, shared: SharedTranslator) -> Iterator[Event]:
-    from .picture_job import PictureOptions, translate_picture_file
+    from .pictures.job import PictureOptions, translate_picture_file
 
     yield JobStarted(job.index, job.input, job.output)
     started, waited_before_s = time.perf_counter(), shared.waited_s()
@@ -280,7 +280,7 @@ def _run_picture(job: Job, shared: SharedTranslator) -> Iterator[Event]:
 
 
 def _run_film(job: Job, translator: Translates, cancel: threading.Event) -> Iterator[Event]:
-    from .film_job import FilmOptions, translate_film
+    from .films.job import FilmOptions, translate_film
 
     yield JobStarted(job.index, job.input, job.output)
     started = time.perf_counter()
@@ -403,7 +403,7 @@ def result_suffix(source: Path, options: BatchOptions) -> str:
 
 
 def _film_suffix(own: str, options: BatchOptions) -> str:
-    from .film_encoding import FORMATS, film_output_suffix
+    from .films.encoding import FORMATS, film_output_suffix
 
     codec = options.film.codec if options.film is not None else "auto"
     if options.file_format == "same":

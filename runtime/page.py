@@ -134,7 +134,7 @@ def _picture_image(path: Path) -> Image:
 
 def _film_frame(path: Path) -> Image | None:
     """Return a film's first frame as H×W×3 RGB uint8, None where it has none."""
-    from .film_reader import FilmReader
+    from .films.reader import FilmReader
 
     with FilmReader(path, allow_hdr=True) as reader:
         frame = next(reader.frames(), None)

@@ -16,12 +16,12 @@ import platformdirs
 from numpy.typing import NDArray
 
 from .errors import CgconvError
-from .film_reader import FilmInfo, FilmReader
+from .films.reader import FilmInfo, FilmReader
 from .find import Kind
 from .images import Animation, Picture, picture_size_hw, read_picture
 from .look import keep_colors
-from .picture_job import resized_hw
-from .shared_translator import Translates
+from .pictures.job import resized_hw
+from .translate.shared_translator import Translates
 
 Image = NDArray[np.uint8]  # H×W×3 RGB
 

@@ -10,7 +10,7 @@ import pytest
 from fake_nvidia import FakeGpu, installed
 from small_models import small_resnet
 
-from cgconv.runtime.model_file import write_model
+from cgconv.runtime.models.model_file import write_model
 
 
 @pytest.fixture(autouse=True, scope="session")

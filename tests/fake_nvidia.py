@@ -30,7 +30,7 @@ import pytest
 
 MAGIC = b"fake TensorRT engine\n"
 TIMING = b"fake timings of "
-LOADED_WITH_THE_LIBRARIES = ("cuda_runtime", "engine_runner", "tensorrt_build", "tensorrt_log")
+LOADED_WITH_THE_LIBRARIES = ("cuda_runtime", "runner", "build", "log")
 
 
 class cudaError_t(enum.IntEnum):
@@ -775,7 +775,8 @@ def installed(gpu: FakeGpu) -> Iterator[FakeGpu]:
         patch.setitem(sys.modules, name, module)
     modules["cuda"].bindings = modules["cuda.bindings"]  # type: ignore[attr-defined]
     modules["cuda.bindings"].runtime = modules["cuda.bindings.runtime"]  # type: ignore[attr-defined]
-    from cgconv.runtime import backend, tensorrt_backend
+    from cgconv.runtime.backends import choose as backend
+    from cgconv.runtime.backends.engines import backend as tensorrt_backend
 
     for module_with_it in (backend, tensorrt_backend):
         patch.setattr(module_with_it, "cuda_devices", lambda: 1)
@@ -788,7 +789,7 @@ def installed(gpu: FakeGpu) -> Iterator[FakeGpu]:
 
 def _forget_modules() -> None:
     for name in LOADED_WITH_THE_LIBRARIES:
-        sys.modules.pop(f"cgconv.runtime.{name}", None)
+        sys.modules.pop(f"cgconv.runtime.backends.engines.{name}", None)
 
 
 assert ctypes.sizeof(ctypes.c_void_p) == 8, "pointers are numbers here"

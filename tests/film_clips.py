@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from cgconv.runtime.events import BackendOpened, JobProgressed, JobWarned
-from cgconv.runtime.film_job import FilmOptions, translate_film
+from cgconv.runtime.films.job import FilmOptions, translate_film
 
 QUARTER_TURNS = {90: [0, -65536, 0, 65536, 0, 0, 0, 0, 1 << 30], -90: [0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30]}
 

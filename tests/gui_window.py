@@ -12,7 +12,7 @@ import cv2
 import pytest
 from small_models import photo, small_resnet
 
-from cgconv.runtime.model_file import write_model
+from cgconv.runtime.models.model_file import write_model
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 pytest.importorskip("PySide6.QtWidgets", exc_type=ImportError)  # the library may be there, what it needs missing

@@ -22,11 +22,11 @@ OUTSIDE_THE_PACKAGE = {"tests", "benchmarks", "scripts", "setup.py"}
 MAY_IMPORT = {
     "runtime": "numpy cv2 av PIL pillow_heif onnx google onnxruntime openvino platformdirs tensorrt cuda",
     "trainer": "torch lightning numpy cv2 tensorboard torchmetrics cgconv.runtime.errors cgconv.runtime.events "
-    "cgconv.runtime.images cgconv.runtime.lock cgconv.runtime.quiet_onnxruntime",
+    "cgconv.runtime.images cgconv.runtime.lock cgconv.runtime.backends.quiet_onnxruntime",
     "exporter": "torch onnx onnxscript safetensors numpy cgconv.runtime.* cgconv.trainer.*",
     "cli": "click rich numpy cgconv.runtime.* cgconv.trainer.* cgconv.exporter.* cgconv.gui.app",
-    "gui": "PySide6 pyqtgraph platformdirs cgconv.runtime.events cgconv.runtime.requests cgconv.runtime.card "
-    "cgconv.runtime.store cgconv.runtime.protocol cgconv.runtime.errors",
+    "gui": "PySide6 pyqtgraph platformdirs cgconv.runtime.events cgconv.runtime.requests cgconv.runtime.models.card "
+    "cgconv.runtime.models.store cgconv.runtime.protocol cgconv.runtime.errors",
 }
 
 

@@ -13,13 +13,13 @@ import platformdirs
 import pytest
 from small_models import GraphBuilder, card_for, decibels, identity_model, photo, small_resnet
 
-from cgconv.runtime import backend as backends
-from cgconv.runtime import onnxruntime_backend, openvino_backend, precision_check
-from cgconv.runtime.backend import BackendName, Machine, PrecisionChoice, open_backend, open_graph
-from cgconv.runtime.card import ModelCard, read_card
+from cgconv.runtime.backends import choose as backends
+from cgconv.runtime.backends import onnxruntime_backend, openvino_backend, precision_check
+from cgconv.runtime.backends.choose import BackendName, Machine, PrecisionChoice, open_backend, open_graph
+from cgconv.runtime.backends.precision_check import check_bf16, natural_picture
 from cgconv.runtime.errors import MissingError, ModelError, UsageError
-from cgconv.runtime.graph import IMAGES, TRANSLATED, Doors, specialise
-from cgconv.runtime.precision_check import check_bf16, natural_picture
+from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, specialise
+from cgconv.runtime.models.card import ModelCard, read_card
 
 BOTH = ["onnxruntime", "openvino"]
 HAS_BF16 = openvino_backend.why_not("CPU") is None and "BF16" in openvino_backend.capabilities("CPU")

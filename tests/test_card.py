@@ -11,10 +11,10 @@ import pytest
 from small_models import card_for, identity_model
 
 from cgconv.runtime import events
-from cgconv.runtime.card import CARD_KEY, ModelCard, read_card, write_card
 from cgconv.runtime.errors import ModelError
-from cgconv.runtime.foreign import import_onnx
-from cgconv.runtime.model_file import load_model, write_model
+from cgconv.runtime.models.card import CARD_KEY, ModelCard, read_card, write_card
+from cgconv.runtime.models.model_file import load_model, write_model
+from cgconv.runtime.translate.foreign import import_onnx
 from cgconv.runtime.translator import open_translator
 
 FORMATS = Path(__file__).parent.parent / "docs" / "formats.md"

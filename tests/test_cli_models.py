@@ -13,8 +13,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from cgconv.cli.main import main
-from cgconv.runtime.card import write_card
 from cgconv.runtime.doctor import unchanging_model
+from cgconv.runtime.models.card import write_card
 
 
 @pytest.fixture

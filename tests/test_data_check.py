@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from test_download import Site, serve
 
 from cgconv.cli.main import main
-from cgconv.runtime import catalogue
+from cgconv.runtime.downloads import catalogue
 from cgconv.runtime.errors import UsageError
 from cgconv.runtime.events import DataSetChecked, FilesProgressed
 from cgconv.runtime.images import read_thumbnail

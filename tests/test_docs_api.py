@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from cgconv.runtime.card import ModelCard, write_card
-from cgconv.runtime.model_file import write_model
+from cgconv.runtime.models.card import ModelCard, write_card
+from cgconv.runtime.models.model_file import write_model
 
 EXAMPLES = re.findall(
     r"```python\n(.*?)```", (Path(__file__).parent.parent / "docs/api.md").read_text(encoding="utf-8"), re.DOTALL

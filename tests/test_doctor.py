@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cgconv.cli.main import main
-from cgconv.runtime import doctor, store
+from cgconv.runtime import doctor
+from cgconv.runtime.models import store
 
 
 def test_some_backend_runs_and_auto_is_one_of_those() -> None:

@@ -25,12 +25,12 @@ import pytest
 from small_models import small_resnet
 
 from cgconv.cli.main import main
-from cgconv.runtime import catalogue
-from cgconv.runtime.card import read_card
-from cgconv.runtime.catalogue import Kind, accept, fetch, find_entry, list_entries
-from cgconv.runtime.download import Limits, checked_url, download
+from cgconv.runtime.downloads import catalogue
+from cgconv.runtime.downloads.catalogue import Kind, accept, fetch, find_entry, list_entries
+from cgconv.runtime.downloads.download import Limits, checked_url, download
 from cgconv.runtime.errors import Cancelled, DownloadError, OutputError, UsageError
 from cgconv.runtime.events import DownloadFinished, DownloadProgressed, DownloadRetried, DownloadStarted
+from cgconv.runtime.models.card import read_card
 
 BODY = np.random.default_rng(7).bytes(700_000)
 OTHER = np.random.default_rng(8).bytes(700_000)

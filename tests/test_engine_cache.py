@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from cgconv.runtime.engine_cache import EngineCache, EngineKey, StoredEngine
-from cgconv.runtime.engine_shapes import (
+from cgconv.runtime.backends.engines.cache import EngineCache, EngineKey, StoredEngine
+from cgconv.runtime.backends.engines.shapes import (
     Profile,
     described,
     for_any_size,
@@ -274,7 +274,7 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
 from test_engine_cache import HD, KEY
-from cgconv.runtime.engine_cache import EngineCache
+from cgconv.runtime.backends.engines.cache import EngineCache
 cache = EngineCache(Path(sys.argv[1]), Path(sys.argv[2]))
 with cache.lock(KEY, HD, is_cancelled=lambda: False, waiting=lambda s: None):
     print("locked", flush=True)

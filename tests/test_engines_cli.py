@@ -15,8 +15,8 @@ from fake_nvidia import FakeGpu
 from small_models import identity_model, photo, with_card
 
 from cgconv.cli.main import main
-from cgconv.runtime.engine_cache import EngineCache
-from cgconv.runtime.model_file import write_model
+from cgconv.runtime.backends.engines.cache import EngineCache
+from cgconv.runtime.models.model_file import write_model
 from cgconv.runtime.translator import open_translator
 
 ROOT = Path(__file__).parent.parent
@@ -110,7 +110,7 @@ def test_options_of_engines_that_make_no_sense_are_misuse(
 def test_without_a_gpu_one_sentence_says_what_is_needed(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from cgconv.runtime import tensorrt_backend
+    from cgconv.runtime.backends.engines import backend as tensorrt_backend
 
     monkeypatch.setattr(tensorrt_backend, "cuda_devices", lambda: 0)
     for command in (

@@ -15,8 +15,8 @@ from torch import nn
 from cgconv.cli.main import main
 from cgconv.exporter import onnx_graph
 from cgconv.exporter.export import CardText, Direction, Exported, export, newest_run
-from cgconv.runtime.card import Normalization, read_card
 from cgconv.runtime.errors import ModelError, OutputError, UsageError
+from cgconv.runtime.models.card import Normalization, read_card
 from cgconv.trainer.checkpoint import checkpoint_config, load_checkpoint
 from cgconv.trainer.choices import DiscriminatorNorm, Norm, RecipeName
 from cgconv.trainer.config import (

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from small_models import card_for, identity_model
 
-from cgconv.runtime.card import ModelCard
 from cgconv.runtime.events import BackendOpened, JobFinished, JobWarned
-from cgconv.runtime.familiar import FEWEST, LENGTH, describe, learn_familiar, unfamiliar
 from cgconv.runtime.find import Kind
 from cgconv.runtime.jobs import BatchOptions, plan_jobs, run_jobs
+from cgconv.runtime.models.card import ModelCard
+from cgconv.runtime.models.familiar import FEWEST, LENGTH, describe, learn_familiar, unfamiliar
 
 
 def landscape(seed: int, side: int = 96) -> np.ndarray[Any, np.dtype[np.uint8]]:

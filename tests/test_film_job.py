@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from film_clips import FakeTranslator, look_at, make_film, run_film
 
-from cgconv.runtime import film_job
 from cgconv.runtime.errors import Cancelled, OutputError, ResourceError
-from cgconv.runtime.film_job import FilmOptions
-from cgconv.runtime.film_reader import FilmReader
+from cgconv.runtime.films import job as film_job
+from cgconv.runtime.films.job import FilmOptions
+from cgconv.runtime.films.reader import FilmReader
 
 UNEVEN = [number * 20 + (number * 7) % 13 for number in range(33)]
 
@@ -84,7 +84,7 @@ def test_a_killed_process_loses_only_its_last_segment(tmp_path: Path) -> None:
         import sys, time
         from pathlib import Path
         sys.path.insert(0, {str(Path(__file__).parent)!r})
-        from cgconv.runtime import film_job
+        from cgconv.runtime.films import job as film_job
         from film_clips import FakeTranslator, run_film
         film_job.SEGMENT_FRAMES = 10
         def slow(batch):

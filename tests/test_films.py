@@ -13,9 +13,9 @@ from film_clips import FakeTranslator, look_at, make_film, picture, psnr_db, run
 from PIL import Image
 
 from cgconv.runtime.errors import FilmError, PartialFilmError, UsageError
-from cgconv.runtime.film_encoding import VideoCodec, film_output_suffix
-from cgconv.runtime.film_job import FilmOptions
-from cgconv.runtime.film_reader import probe_film
+from cgconv.runtime.films.encoding import VideoCodec, film_output_suffix
+from cgconv.runtime.films.job import FilmOptions
+from cgconv.runtime.films.reader import probe_film
 
 UNEVEN = [0, 13, 20, 41, 60, 61, 90, 118, 140, 171, 180, 222, 230, 251, 280, 300]
 

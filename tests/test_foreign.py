@@ -11,12 +11,12 @@ import pytest
 from onnx import TensorProto
 from small_models import GraphBuilder, decibels, identity_model, photo, small_resnet, with_card
 
-from cgconv.runtime.backend import BackendName, Machine, open_graph
-from cgconv.runtime.card import ChannelOrder, read_card
+from cgconv.runtime.backends.choose import BackendName, Machine, open_graph
+from cgconv.runtime.backends.precision_check import mirrored_picture, natural_picture
 from cgconv.runtime.errors import InputError, ModelError, UsageError
-from cgconv.runtime.foreign import Said, import_onnx, inspect_foreign, parse_range
-from cgconv.runtime.precision_check import mirrored_picture, natural_picture
-from cgconv.runtime.store import resolve_model
+from cgconv.runtime.models.card import ChannelOrder, read_card
+from cgconv.runtime.models.store import resolve_model
+from cgconv.runtime.translate.foreign import Said, import_onnx, inspect_foreign, parse_range
 from cgconv.runtime.translator import open_translator
 
 Array = np.ndarray[Any, Any]

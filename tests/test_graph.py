@@ -12,10 +12,10 @@ from onnx import TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from small_models import GraphBuilder, card_for, decibels, identity_model, photo, small_resnet
 
-from cgconv.runtime.backend import BackendName, Machine, open_graph
-from cgconv.runtime.card import read_card
+from cgconv.runtime.backends.choose import BackendName, Machine, open_graph
 from cgconv.runtime.errors import ModelError
-from cgconv.runtime.graph import IMAGES, TRANSLATED, Doors, Precision, Statistics, specialise, statistics_names
+from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, Statistics, specialise, statistics_names
+from cgconv.runtime.models.card import read_card
 
 Array = np.ndarray[Any, Any]
 ALL_LEVELS = np.arange(256, dtype=np.uint8).reshape(1, 8, 32, 1).repeat(3, axis=3)

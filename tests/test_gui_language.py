@@ -89,7 +89,7 @@ def test_the_window_is_chinese_where_that_is_chosen(qapp: QApplication, models: 
 def test_known_reasons_are_the_runtimes_own_words() -> None:
     """A sentence that the runtime no longer says would be shown in English, unnoticed."""
     sources = [
-        path.read_text(encoding="utf-8") for folder in ("runtime", "cli") for path in (ROOT / folder).glob("*.py")
+        path.read_text(encoding="utf-8") for folder in ("runtime", "cli") for path in (ROOT / folder).rglob("*.py")
     ]
     said = re.sub(r'"\s+f?"', "", "".join(sources))  # a string over several lines
     for template in REASONS:

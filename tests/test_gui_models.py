@@ -14,7 +14,7 @@ from small_models import GraphBuilder, small_resnet, with_card
 
 from cgconv.gui.dialogs import ImportDialog, ModelDialog
 from cgconv.gui.queue_item import State
-from cgconv.runtime.model_file import write_model
+from cgconv.runtime.models.model_file import write_model
 
 pytestmark = pytest.mark.timeout(240)
 OK = QDialogButtonBox.StandardButton.Ok

@@ -20,10 +20,10 @@ from small_models import GraphBuilder, card_for, decibels, identity_model, photo
 
 from cgconv.cli.main import main
 from cgconv.exporter.half import export_half
-from cgconv.runtime.card import read_card
 from cgconv.runtime.errors import ModelError, OutputError, UsageError
-from cgconv.runtime.graph import Doors, Precision, modernise, specialise
-from cgconv.runtime.half import convert_to_half, element_types, half_convolutions, round_like_half, widen
+from cgconv.runtime.graphs.graph import Doors, Precision, modernise, specialise
+from cgconv.runtime.graphs.half import convert_to_half, element_types, half_convolutions, round_like_half, widen
+from cgconv.runtime.models.card import read_card
 from cgconv.runtime.translator import open_translator
 
 Array = np.ndarray[Any, Any]

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cgconv.runtime.card import ModelCard
 from cgconv.runtime.doctor import unchanging_model
 from cgconv.runtime.errors import ModelError, ResourceError, UsageError
 from cgconv.runtime.events import (
@@ -29,6 +28,7 @@ from cgconv.runtime.events import (
 )
 from cgconv.runtime.find import PICTURE_SUFFIXES, Kind
 from cgconv.runtime.jobs import BatchOptions, Exists, JobList, plan_jobs, run_jobs
+from cgconv.runtime.models.card import ModelCard
 
 PICTURES = BatchOptions(kind=Kind.PICTURE, model_name="monet")
 FILMS = BatchOptions(kind=Kind.FILM, model_name="monet")
@@ -131,8 +131,8 @@ def test_a_format_keeps_suffixes_that_mean_it_already(tmp_path: Path) -> None:
 
 
 def test_a_codec_that_the_container_cannot_hold_is_refused(tmp_path: Path) -> None:
-    from cgconv.runtime.film_encoding import VideoCodec
-    from cgconv.runtime.film_job import FilmOptions
+    from cgconv.runtime.films.encoding import VideoCodec
+    from cgconv.runtime.films.job import FilmOptions
 
     touch(tmp_path, "a.mp4")
     options = replace(FILMS, film=FilmOptions(codec=VideoCodec.FFV1), file_format="mp4")

@@ -19,7 +19,7 @@ from small_models import identity_model, with_card
 from cgconv.cli.evaluate import open_chosen_features
 from cgconv.cli.main import main
 from cgconv.runtime.events import Evaluated
-from cgconv.runtime.model_file import write_model
+from cgconv.runtime.models.model_file import write_model
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from cgconv.runtime.errors import Cancelled, OutputError, PictureError, UsageError
 from cgconv.runtime.images import Animation, Picture, encode_animation, encode_picture, picture_size_hw, read_picture
-from cgconv.runtime.picture_job import PictureOptions, translate_picture_file
+from cgconv.runtime.pictures.job import PictureOptions, translate_picture_file
 
 
 class Identity:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from small_models import small_resnet
 
-from cgconv.runtime.model_file import write_model
+from cgconv.runtime.models.model_file import write_model
 
 
 def test_loading_openvino_forks_no_process_that_reports_it() -> None:
@@ -20,7 +20,7 @@ def test_loading_openvino_forks_no_process_that_reports_it() -> None:
         "import sys\n"
         "forks = []\n"
         "sys.addaudithook(lambda event, values: forks.append(event) if event == 'os.fork' else None)\n"
-        "from cgconv.runtime import openvino_backend\n"
+        "from cgconv.runtime.backends import openvino_backend\n"
         "assert openvino_backend.version()\n"
         "assert openvino_backend.capabilities('CPU')\n"
         "print(forks, sys.modules['openvino_telemetry'])"

@@ -9,10 +9,10 @@ import pytest
 from onnx import helper
 from small_models import GraphBuilder, identity_model, with_card
 
-from cgconv.runtime import store
 from cgconv.runtime.errors import ModelError, OutputError, UsageError
-from cgconv.runtime.model_file import load_model, write_model
-from cgconv.runtime.store import add_model, list_models, models_folder, remove_model, resolve_model
+from cgconv.runtime.models import store
+from cgconv.runtime.models.model_file import load_model, write_model
+from cgconv.runtime.models.store import add_model, list_models, models_folder, remove_model, resolve_model
 from cgconv.runtime.translator import open_translator
 
 

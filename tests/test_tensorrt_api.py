@@ -25,8 +25,8 @@ from fake_nvidia import FakeGpu, cuda_module, tensorrt_module
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [
-    ROOT / "runtime" / f"{name}.py"
-    for name in ("cuda_runtime", "tensorrt_log", "tensorrt_build", "engine_runner", "tensorrt_backend")
+    ROOT / "runtime" / "backends" / "engines" / f"{name}.py"
+    for name in ("cuda_runtime", "log", "build", "runner", "backend")
 ]
 STUBS = {
     "tensorrt": ROOT / "stubs" / "tensorrt" / "__init__.pyi",

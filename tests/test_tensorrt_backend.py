@@ -17,10 +17,10 @@ import pytest
 from fake_nvidia import FakeGpu, installed
 from small_models import decibels, identity_model, photo, with_card
 
-from cgconv.runtime.engine_cache import EngineCache
+from cgconv.runtime.backends.engines.cache import EngineCache
 from cgconv.runtime.errors import Cancelled, MissingError, ModelError, ResourceError, UsageError
 from cgconv.runtime.events import EngineBuilding, EngineBuilt
-from cgconv.runtime.model_file import write_model
+from cgconv.runtime.models.model_file import write_model
 from cgconv.runtime.translator import Translator, open_translator
 
 SIZE = (40, 56)
@@ -113,7 +113,7 @@ def test_results_may_be_asked_for_late_and_in_any_order(gpu: FakeGpu, model: Pat
 
 
 def test_a_film_is_translated_with_the_next_frame_on_its_way(gpu: FakeGpu, model: Path, tmp_path: Path) -> None:
-    from cgconv.runtime.film_job import FilmOptions, translate_film
+    from cgconv.runtime.films.job import FilmOptions, translate_film
 
     clip = tmp_path / "in.mkv"
     make_film(clip, 8)
@@ -285,7 +285,7 @@ def test_a_batch_of_any_number_up_to_the_largest_runs_on_one_engine(gpu: FakeGpu
 
 
 def test_only_a_few_engines_are_open_at_once(gpu: FakeGpu, model: Path) -> None:
-    from cgconv.runtime import tensorrt_backend
+    from cgconv.runtime.backends.engines import backend as tensorrt_backend
 
     with open_translator(model, backend="tensorrt") as translator:
         for size in ((24, 24), (24, 32), (40, 24), (600, 24), (1100, 8)):
@@ -524,7 +524,7 @@ def test_a_gpu_number_that_is_not_there_is_missing(gpu: FakeGpu, model: Path) ->
 def test_without_a_gpu_or_tensorrt_one_sentence_says_what_to_install(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cgconv.runtime import tensorrt_backend
+    from cgconv.runtime.backends.engines import backend as tensorrt_backend
 
     monkeypatch.setattr(tensorrt_backend, "cuda_devices", lambda: 0)
     with pytest.raises(MissingError, match=r"needs an NVIDIA GPU .* and pip install 'cgconv\[tensorrt\]'") as caught:

@@ -12,14 +12,14 @@ import pytest
 from onnx import TensorProto, helper
 from small_models import GraphBuilder, card_for, decibels, identity_model, photo, small_resnet, with_card
 
-from cgconv.runtime import memory, tiles, translator
-from cgconv.runtime.backend import Array, BackendName, Machine
+from cgconv.runtime.backends.choose import Array, BackendName, Machine
 from cgconv.runtime.errors import InputError, ModelError, ResourceError, UsageError
 from cgconv.runtime.events import BackendOpened
-from cgconv.runtime.graph import IMAGES, TRANSLATED, specialise
-from cgconv.runtime.model_file import write_model
-from cgconv.runtime.segments import plan_stages, receptive_field_px
-from cgconv.runtime.tiles import Moments, cut_into_parts
+from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialise
+from cgconv.runtime.graphs.stages import plan_stages, receptive_field_px
+from cgconv.runtime.models.model_file import write_model
+from cgconv.runtime.translate import memory, tiles, translator
+from cgconv.runtime.translate.tiles import Moments, cut_into_parts
 from cgconv.runtime.translator import Translator, open_translator
 
 
@@ -220,7 +220,7 @@ def test_wide_layers_are_computed_again_instead_of_stored(monkeypatch: pytest.Mo
     model = small_resnet()
     graph = specialise(model, card_for(model, size_multiple=4, smallest_size=8))
     stored = plan_stages(graph, 4)
-    monkeypatch.setattr("cgconv.runtime.segments.STORED_BYTES_PER_PIXEL", 10)
+    monkeypatch.setattr("cgconv.runtime.graphs.stages.STORED_BYTES_PER_PIXEL", 10)
     again = plan_stages(graph, 4)
     assert all(stage.halo_px <= 6 for stage in stored.stages)  # one convolution between two norms
     assert len(again.stages) == len(stored.stages)

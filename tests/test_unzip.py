@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
+from cgconv.runtime.downloads.unzip import UnzipLimits, Unzipped, unzip_pictures
 from cgconv.runtime.errors import CgconvError, DataError, UsageError
-from cgconv.runtime.unzip import UnzipLimits, Unzipped, unzip_pictures
 
 
 def picture(seed: int = 0, suffix: str = ".png") -> bytes:

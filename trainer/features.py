@@ -125,7 +125,7 @@ def _inception() -> Features:
 
 
 def _onnx_features(path: Path, values: FeatureRange) -> Features:
-    from cgconv.runtime.quiet_onnxruntime import onnxruntime
+    from cgconv.runtime.backends.quiet_onnxruntime import onnxruntime
 
     if not path.is_file():
         raise UsageError(f"{path}: there is no such model file")

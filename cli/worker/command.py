@@ -1,0 +1,217 @@
+"""cgconv worker: do a window's requests, read as JSON lines, and answer with events as JSON lines."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TextIO
+
+import click
+
+from cgconv.cli.extras import installed_extras
+from cgconv.runtime import requests
+from cgconv.runtime.errors import Cancelled, CgconvError
+from cgconv.runtime.events import CommandFailed, Event, RequestFinished, WorkerEvent, WorkerReady, event_as_json
+from cgconv.runtime.protocol import read_request, reserved_stdout, write_line
+
+NICENESS = 5  # the window and the rest of the desktop go first
+LAST_WORDS_S = 8.0  # what a job may take to stop once the window has gone
+
+Say = Callable[[Event | WorkerEvent], None]
+Answer = Callable[["Task", Say], None]
+
+
+@dataclass
+class Task:
+    """A request on its way. `going` is cleared while translations are held."""
+
+    number: int
+    request: requests.Request
+    going: threading.Event
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+@click.command(hidden=True, epilog="Try: cgconv gui")
+def worker() -> int:
+    """Work for `cgconv gui`: requests come on standard input, events go to standard output, one JSON object a line."""
+    if hasattr(os, "nice"):
+        with contextlib.suppress(OSError):
+            os.nice(NICENESS)
+    with reserved_stdout() as stream:
+        serve(sys.stdin, stream)
+        stream.flush()
+        os._exit(0)  # native threads of a backend may still be at work: nothing of theirs is to be waited for
+    return 0
+
+
+def serve(lines: Iterable[str], stream: TextIO) -> None:
+    """Do what the lines ask for until they end; then what is still running is stopped.
+
+    Requests of one lane follow each other, those of different lanes go side by side: finding files does not wait for
+    a preview, nor a preview for a film. In a lane, previews go before thumbnails.
+    """
+    from importlib.metadata import version
+
+    writing = threading.Lock()
+
+    def say(event: Event | WorkerEvent, number: int) -> None:
+        with writing, contextlib.suppress(BrokenPipeError, ValueError):  # the window has gone: nobody to tell
+            write_line(stream, {**event_as_json(event), "request": number})
+
+    going = threading.Event()
+    going.set()
+    lanes = {name: Lane(name, say) for name in ("files", "looks", "jobs")}
+    say(WorkerReady(version("cgconv"), installed_extras()), 0)
+    for line in lines:
+        try:
+            number, request = read_request(line)
+        except (ValueError, TypeError, KeyError) as error:
+            say(CommandFailed(f"a request that nobody understands: {error}", 2), 0)
+            continue
+        match request:
+            case requests.Pause():
+                going.clear()
+                say(RequestFinished(), number)
+            case requests.Resume():
+                going.set()
+                say(RequestFinished(), number)
+            case requests.Cancel():
+                for lane in lanes.values():
+                    lane.cancel(request.number)
+                say(RequestFinished(), number)
+            case _:
+                lanes[_lane_of(request)].add(Task(number, request, going))
+    for lane in lanes.values():
+        lane.cancel(None)
+    for lane in lanes.values():
+        lane.wait_until_free(LAST_WORDS_S)
+    if "cgconv.cli.worker.looks" in sys.modules:
+        from .looks import clean_up
+
+        clean_up()
+
+
+def _lane_of(request: requests.Request) -> str:
+    quick = requests.Scan | requests.Examine | requests.Plan | requests.ListModels | requests.ListPresets
+    if isinstance(request, quick | requests.MeasureCaches):
+        return "files"
+    if isinstance(request, requests.Preview | requests.PreviewLoop | requests.SampleModel):
+        return "looks"
+    return "jobs"
+
+
+class Lane:
+    """A thread that does tasks one after the other, urgent ones first."""
+
+    def __init__(self, name: str, say: Callable[[Event | WorkerEvent, int], None]) -> None:
+        self._say = say
+        self._waiting: queue.PriorityQueue[tuple[int, int, Task]] = queue.PriorityQueue()
+        self._tasks: dict[int, Task] = {}
+        self._lock = threading.Lock()
+        self.thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self.thread.start()
+
+    def add(self, task: Task) -> None:
+        """Put a task in line. A preview takes the place of those before it."""
+        with self._lock:
+            if isinstance(task.request, requests.Preview | requests.PreviewLoop):
+                for other in self._tasks.values():
+                    if isinstance(other.request, requests.Preview | requests.PreviewLoop):
+                        other.cancel.set()
+            self._tasks[task.number] = task
+        self._waiting.put((_urgency(task.request), task.number, task))
+
+    def cancel(self, number: int | None) -> None:
+        """Stop the task of this number, or all."""
+        with self._lock:
+            for task in self._tasks.values():
+                if number is None or task.number == number:
+                    task.cancel.set()
+
+    def wait_until_free(self, timeout_s: float) -> None:
+        """Wait until nothing is being done any more, but not for ever."""
+        until = time.monotonic() + timeout_s
+        while self._tasks and time.monotonic() < until:
+            time.sleep(0.02)
+
+    def _work(self) -> None:
+        while True:
+            _, _, task = self._waiting.get()
+            try:
+                self._do(task)
+            finally:
+                with self._lock:
+                    del self._tasks[task.number]
+
+    def _do(self, task: Task) -> None:
+        def say(event: Event | WorkerEvent) -> None:
+            self._say(event, task.number)
+
+        try:
+            if not task.cancel.is_set():
+                answer_of(task.request)(task, say)
+            say(RequestFinished())
+        except Cancelled:
+            say(RequestFinished())
+        except CgconvError as error:
+            say(CommandFailed(str(error), error.exit_code))
+        except Exception as error:
+            from cgconv.runtime.jobs import reason_of
+
+            say(CommandFailed(reason_of(error), 1))
+
+
+def _urgency(request: requests.Request) -> int:
+    match request:
+        case requests.Examine() | requests.SampleModel():
+            return 1
+        case _:
+            return 0
+
+
+def answer_of(request: requests.Request) -> Answer:
+    """Return the function that does this kind of request; only its own module is imported."""
+    match request:
+        case requests.Scan() | requests.Examine() | requests.Preview() | requests.PreviewLoop():
+            from . import looks as worker_looks
+
+            return {
+                requests.Scan: worker_looks.scan,
+                requests.Examine: worker_looks.examine,
+                requests.Preview: worker_looks.preview,
+                requests.PreviewLoop: worker_looks.preview_loop,
+            }[type(request)]
+        case requests.Plan() | requests.Convert():
+            from . import convert as worker_convert
+
+            return worker_convert.plan if isinstance(request, requests.Plan) else worker_convert.convert
+        case requests.CheckData() | requests.ListPresets() | requests.Train() | requests.ExportRun():
+            from . import train as worker_train
+
+            return {
+                requests.CheckData: worker_train.check_data,
+                requests.ListPresets: worker_train.list_presets,
+                requests.Train: worker_train.train,
+                requests.ExportRun: worker_train.export_run,
+            }[type(request)]
+        case _:
+            from . import models as worker_models
+
+            answers: dict[type, Answer] = {
+                requests.ListModels: worker_models.list_all,
+                requests.SampleModel: worker_models.sample,
+                requests.ImportModel: worker_models.import_model,
+                requests.RemoveModel: worker_models.remove,
+                requests.HalveModel: worker_models.halve,
+                requests.BuildEngines: worker_models.build_engines,
+                requests.Diagnose: worker_models.diagnose,
+                requests.MeasureCaches: worker_models.measure_caches,
+                requests.ClearCaches: worker_models.clear_caches,
+            }
+            return answers[type(request)]

@@ -1,0 +1,157 @@
+"""What the worker does with a window's queue: settle names, then translate."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cgconv.cli.batch import model_names
+from cgconv.runtime.backends.choose import checked_device
+from cgconv.runtime.errors import CgconvError
+from cgconv.runtime.events import BackendOpened, JobPlanned
+from cgconv.runtime.films.encoding import VideoCodec
+from cgconv.runtime.films.job import FilmOptions
+from cgconv.runtime.find import FoundFile, Kind
+from cgconv.runtime.jobs import BatchOptions, Exists, Job, plan_files, run_jobs
+from cgconv.runtime.pictures.job import PictureOptions
+from cgconv.runtime.requests import Convert, ConvertOptions, FileToPlan, Plan
+from cgconv.runtime.translator import Translator, open_translator
+
+from .command import Say, Task
+
+_CANCEL_POLL_S = 0.1
+_collected: list[tuple[FileToPlan, ConvertOptions]] = []  # files of a plan that comes in several requests
+
+
+def plan(task: Task, say: Say) -> None:
+    """Settle every output over all batches of the queue; the answers come with the last request."""
+    request = task.request
+    assert isinstance(request, Plan)
+    if request.is_first:
+        _collected.clear()
+    _collected.extend((file, request.options[file.options]) for file in request.files)
+    if not request.is_last:
+        return
+    batches: dict[tuple[str, str, ConvertOptions], list[FileToPlan]] = {}
+    for file, options in _collected:
+        batches.setdefault((file.kind, file.model, options), []).append(file)
+    inputs = [file.path for file, _ in _collected]
+    taken: list[Path] = []
+    for (kind, model, options), files in batches.items():
+        try:
+            checked_device(options.device)
+            found = [FoundFile(file.path, file.folder) for file in files]
+            jobs = plan_files(found, batch_options(Kind(kind), model, options), inputs=inputs, taken=taken)
+        except CgconvError as error:  # of this batch only: the queue's other files are planned all the same
+            for file in files:
+                say(JobPlanned(file.key, file.path, file.path, "fail", str(error)))
+            continue
+        for file, job in zip(files, jobs, strict=True):
+            missing = "" if file.path.exists() else f"{file.path}: this file is no longer there"
+            action = "fail" if job.problem or missing else "skip" if job.skip else "translate"
+            say(JobPlanned(file.key, job.input, job.output, action, missing or job.problem or job.skip or ""))
+        taken += [job.output for job in jobs]
+    _collected.clear()
+
+
+def convert(task: Task, say: Say) -> None:
+    """Do planned jobs; their keys are the events' indices."""
+    request = task.request
+    assert isinstance(request, Convert)
+    options = batch_options(Kind(request.kind), request.model, request.options)
+    jobs = [Job(job.key, job.path, job.output, options) for job in request.jobs]
+    translator = translator_for(request.model, request.options)
+    translator.report, translator.cancel = say, task.cancel  # building an engine takes minutes
+    for event in run_jobs(jobs, HeldTranslator(translator, task.going, task.cancel), task.cancel):
+        say(event)
+
+
+def batch_options(kind: Kind, model: str, wanted: ConvertOptions) -> BatchOptions:
+    """Return a window's options as those of a batch. Raises UsageError."""
+    path, names = model_names(model)
+    picture = PictureOptions(
+        file_format=wanted.picture_format,
+        quality=wanted.quality or None,
+        resize_short_side=wanted.short_side or None,
+        strength=wanted.strength,
+        keep_colors=wanted.keep_colors,
+        **({"max_pixels": wanted.max_pixels} if wanted.max_pixels else {}),
+    )
+    film = FilmOptions(
+        codec=VideoCodec(wanted.codec),
+        crf=wanted.crf if wanted.crf >= 0 else None,
+        start_s=wanted.start_s or None,
+        end_s=wanted.end_s or None,
+        keep_audio=wanted.keep_audio,
+        strength=wanted.strength,
+        keep_colors=wanted.keep_colors,
+        short_side=wanted.short_side or None,
+        batch=wanted.batch,
+        threads=wanted.threads or None,
+        allow_hdr=wanted.allow_hdr,
+    )
+    return BatchOptions(
+        kind=kind, model_name=path.stem, model_names=names, out=wanted.out, name=wanted.name,
+        exists=Exists(wanted.exists), batch=wanted.batch, workers=wanted.threads or None,
+        file_format=wanted.picture_format if kind is Kind.PICTURE else wanted.film_format,
+        picture=picture if kind is Kind.PICTURE else None, film=film if kind is Kind.FILM else None,
+    )  # fmt: skip
+
+
+class HeldTranslator:
+    """A translator that waits while `going` is not set, unless `cancel` is."""
+
+    def __init__(self, translator: Translator, going: threading.Event, cancel: threading.Event) -> None:
+        self._translator, self._going, self._cancel = translator, going, cancel
+        self.card = translator.card
+
+    @property
+    def sha256(self) -> str:
+        """What tells two models apart."""
+        return self._translator.sha256
+
+    def describe(self) -> BackendOpened:
+        """Return what really runs."""
+        return self._translator.describe()
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether `start` gains anything."""
+        return self._translator.overlaps
+
+    def translate(self, batch: Any) -> Any:  # Any: as of the translator
+        """Translate once it goes on."""
+        self._wait()
+        return self._translator.translate(batch)
+
+    def start(self, batch: Any) -> Callable[[], Any]:  # Any: as of the translator
+        """Begin to translate once it goes on."""
+        self._wait()
+        return self._translator.start(batch)
+
+    def _wait(self) -> None:
+        while not self._going.wait(_CANCEL_POLL_S) and not self._cancel.is_set():
+            pass
+
+
+_open: dict[tuple[Any, ...], Translator] = {}  # Any: what a translator was opened with; one at a time
+_opening = threading.Lock()
+
+
+def translator_for(model: str, wanted: ConvertOptions) -> Translator:
+    """Return the open translator where it is the same as last time, else close that one and open another."""
+    path = model_names(model)[0]
+    stat = path.stat()
+    key = (path, stat.st_mtime_ns, stat.st_size, wanted.backend, wanted.device, wanted.precision, wanted.threads)
+    with _opening:
+        if key not in _open:
+            for other in _open.values():
+                other.close()
+            _open.clear()
+            _open[key] = open_translator(
+                path, backend=wanted.backend, device=wanted.device, precision=wanted.precision,
+                threads=wanted.threads or None,
+            )  # fmt: skip
+        return _open[key]

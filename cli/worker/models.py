@@ -1,0 +1,177 @@
+"""What the worker does with models: lists them, shows what they make of a sample, imports and removes them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cgconv.cli.models import bring_in, card_rows
+from cgconv.runtime import preview as looks
+from cgconv.runtime.backends.precision_check import natural_picture
+from cgconv.runtime.events import (
+    CachesMeasured,
+    Diagnosed,
+    ModelExported,
+    ModelInfo,
+    ModelSampled,
+    ModelsListed,
+    StepProgressed,
+)
+from cgconv.runtime.models.store import list_models, models_folder, remove_model, resolve_model
+from cgconv.runtime.requests import (
+    BuildEngines,
+    ConvertOptions,
+    HalveModel,
+    ImportModel,
+    RemoveModel,
+    SampleModel,
+)
+
+from .command import Say, Task
+
+SAMPLE_EDGE_PX = 480
+
+
+def list_all(task: Task, say: Say) -> None:
+    """Name every model, with what is known of it."""
+    models = []
+    for stored in list_models():
+        card, known = stored.card, _remembered(stored.path)
+        sample = _sample_path(stored.path)
+        facts = tuple((label, value) for label, value in card_rows(card) if value) if card else ()
+        models.append(
+            ModelInfo(
+                name=stored.name, path=stored.path, title=card.title if card else "",
+                direction=card.direction if card else "", licence=card.licence if card else "", bytes=stored.bytes,
+                is_bundled=stored.bundled, problem=stored.problem or ("" if card else "this model has no card yet"),
+                facts=facts, sample=sample if sample.exists() else None,
+                megapixels_per_second=known.get("megapixels_per_second"),
+            )
+        )  # fmt: skip
+    say(ModelsListed(tuple(models)))
+
+
+def sample(task: Task, say: Say) -> None:
+    """Translate the sample picture, and measure the second time: the first one warms everything up."""
+    from .convert import translator_for
+
+    request = task.request
+    assert isinstance(request, SampleModel)
+    path = resolve_model(request.model)
+    translator = translator_for(request.model, ConvertOptions())
+    if request.picture is not None:
+        picture = looks.picture_for_preview(request.picture, short_side=None)
+    else:
+        picture = natural_picture((SAMPLE_EDGE_PX * 3 // 4, SAMPLE_EDGE_PX))
+    picture = looks.shrunk(picture, SAMPLE_EDGE_PX)
+    translated = translator.translate(picture[None])
+    started = time.perf_counter()
+    translator.translate(np.ascontiguousarray(picture[None]))
+    speed = picture.shape[0] * picture.shape[1] / 1e6 / max(time.perf_counter() - started, 1e-6)
+    looks.write_image(_sample_path(path), translated[0])
+    running = translator.describe()
+    facts = {"megapixels_per_second": speed, "running": f"{running.backend}, {running.device}, {running.precision}"}
+    _facts_path(path).write_text(json.dumps(facts), encoding="utf-8")
+    say(ModelSampled(request.model, _sample_path(path), speed, str(facts["running"])))
+
+
+def import_model(task: Task, say: Say) -> None:
+    """Bring a model in."""
+    request = task.request
+    assert isinstance(request, ImportModel)
+    bring_in(request.path, request.name or None, request.value_range or None, request.bgr, part=request.part or None)
+    list_all(task, say)
+
+
+def remove(task: Task, say: Say) -> None:
+    """Delete a model of the user's."""
+    request = task.request
+    assert isinstance(request, RemoveModel)
+    remove_model(request.model)
+    list_all(task, say)
+
+
+def diagnose(task: Task, say: Say) -> None:
+    """Say what `cgconv doctor` says."""
+    from cgconv.cli.doctor import described
+    from cgconv.runtime.doctor import examine
+
+    say(Diagnosed(tuple(described(examine()))))
+
+
+def measure_caches(task: Task, say: Say) -> None:
+    """Say how large the caches are."""
+    folder = looks.cache_folder()
+    sizes: dict[str, int] = {}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        sizes[path.name] = _bytes_below(path)
+    say(CachesMeasured(folder, sizes))
+
+
+def clear_caches(task: Task, say: Say) -> None:
+    """Delete what can be made again."""
+    folder = looks.cache_folder()
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    measure_caches(task, say)
+
+
+def halve(task: Task, say: Say) -> None:
+    """Write a model in half precision into the model folder."""
+    from cgconv.exporter.half import export_half
+
+    request = task.request
+    assert isinstance(request, HalveModel)
+    say(StepProgressed("checking half precision against float32, picture by picture"))
+    exported = export_half(resolve_model(request.model), out=models_folder())
+    say(ModelExported(exported.path.stem, exported.path))
+    list_all(task, say)
+
+
+def build_engines(task: Task, say: Say) -> None:
+    """Compile a model for this computer's GPU."""
+    from cgconv.exporter.engine import build_engines as build
+
+    request = task.request
+    assert isinstance(request, BuildEngines)
+    build(
+        resolve_model(request.model), sizes_hw=[(height, width) for width, height in request.sizes_wh],
+        report=say, is_cancelled=task.cancel.is_set,
+    )  # fmt: skip
+
+
+def _bytes_below(path: Path) -> int:
+    if not path.is_dir():
+        return path.stat().st_size
+    return sum((Path(folder) / name).lstat().st_size for folder, _, names in os.walk(path) for name in names)
+
+
+def _key(path: Path) -> str:
+    stat = path.stat()
+    return hashlib.sha256(os.fsencode(f"{path.absolute()}|{stat.st_size}|{stat.st_mtime_ns}")).hexdigest()[:32]
+
+
+def _sample_path(path: Path) -> Path:
+    return looks.cache_folder() / "samples" / f"{_key(path)}.jpg"
+
+
+def _facts_path(path: Path) -> Path:
+    return _sample_path(path).with_suffix(".json")
+
+
+def _remembered(path: Path) -> dict[str, Any]:  # Any: JSON values
+    try:
+        found = json.loads(_facts_path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

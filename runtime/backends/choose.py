@@ -1,0 +1,417 @@
+"""Choose what computes a model on this machine, and open it.
+
+Device names: `auto`, `cpu`, `cuda[:N]` (NVIDIA, by TensorRT or ONNX Runtime), `gpu` (Intel, by OpenVINO), `directml`,
+`coreml`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+
+import numpy.typing as npt
+
+from cgconv.runtime.errors import MissingError, ModelError, UsageError
+from cgconv.runtime.events import BackendOpened, EngineBuilding, EngineBuilt
+
+if TYPE_CHECKING:
+    import onnx
+
+    from cgconv.runtime.graphs.graph import Doors, Statistics
+    from cgconv.runtime.models.card import ModelCard
+
+Array = npt.NDArray[Any]  # Any: uint8 or float32, as the graph's doors say
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+class BackendName(StrEnum):
+    """The libraries that can compute a model."""
+
+    AUTO = "auto"
+    ONNXRUNTIME = "onnxruntime"
+    OPENVINO = "openvino"
+    TENSORRT = "tensorrt"
+
+
+class PrecisionChoice(StrEnum):
+    """The number type that convolutions are computed in."""
+
+    AUTO = "auto"
+    FP32 = "fp32"
+    FP16 = "fp16"
+    BF16 = "bf16"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """A settled choice: nothing is `auto`. `why` says in words how it came about.
+
+    `otherwise` stands in where this cannot compute a model; None where this was asked for by name.
+    """
+
+    backend: BackendName
+    device: str = "cpu"
+    precision: PrecisionChoice = PrecisionChoice.FP32
+    threads: int | None = None
+    why: str = "asked for"
+    otherwise: Machine | None = None
+
+
+def _unheard(event: EngineBuilding | EngineBuilt) -> None:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Building:
+    """What a backend that compiles models needs to know beside the graph.
+
+    `reference` makes the same graph in float32, which the compiled one is compared with; `report` is told what is being
+    built, in the thread that runs the backend; `is_cancelled` is asked meanwhile whether to stop.
+    """
+
+    model: str = ""
+    reference: Callable[[], onnx.ModelProto] | None = None
+    smallest_px: int = 1
+    multiple_px: int = 1
+    report: Callable[[EngineBuilding | EngineBuilt], None] = _unheard
+    is_cancelled: Callable[[], bool] = lambda: False
+
+
+class Backend(Protocol):
+    """A graph, opened on a device. Not to be used by two threads at once."""
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Compute all outputs, by name. The arrays are the caller's to keep.
+
+        Raises:
+            ResourceError: memory ran out. ModelError: the graph cannot be computed on what was fed.
+        """
+        ...
+
+    def describe(self) -> BackendOpened:
+        """Return what really runs."""
+        ...
+
+    def close(self) -> None:
+        """Free the device; the backend cannot be used any more."""
+        ...
+
+
+@runtime_checkable
+class Overlapping(Protocol):
+    """A backend on which the next batch can be on its way before the last one's result is there."""
+
+    def start(self, feeds: Mapping[str, Array]) -> Callable[[], dict[str, Array]]:
+        """Begin a batch and return what waits for its result; both raise as Backend.run."""
+        ...
+
+
+def open_graph(graph: onnx.ModelProto, machine: Machine, building: Building | None = None) -> Backend:
+    """Open a graph as it is on a settled machine.
+
+    Raises:
+        MissingError: the library or device is not there. ModelError: the library cannot compute this graph.
+    """
+    if machine.backend is BackendName.TENSORRT:
+        from .engines.backend import TensorrtBackend
+
+        return TensorrtBackend(graph, machine, building or Building())
+    if machine.backend is BackendName.OPENVINO:
+        from .openvino_backend import OpenvinoBackend
+
+        return OpenvinoBackend(graph, machine)
+    from .onnxruntime_backend import OnnxruntimeBackend
+
+    return OnnxruntimeBackend(graph, machine)
+
+
+def open_backend(
+    model: onnx.ModelProto,
+    card: ModelCard,
+    *,
+    backend: str = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    doors: Doors | None = None,
+    statistics: Statistics | None = None,
+) -> Backend:
+    """Specialise a model and open it on the best of what was asked for. `auto` picks and says why; a name is an order.
+
+    Raises:
+        UsageError: no such backend, device or precision, or they do not go together.
+        MissingError: what was asked for by name is not on this machine.
+        ModelError: no backend can compute this model.
+    """
+    from cgconv.runtime.graphs.graph import Doors, Statistics, specialise
+
+    machine = choose_machine(model, card, backend=backend, device=device, precision=precision, threads=threads)
+    doors, statistics = doors or Doors.UINT8, statistics or Statistics.OWN
+    while True:
+        of_doors = machine_for_doors(machine, doors, precision)
+        graph = specialise(model, card, doors=doors, precision=graph_precision(of_doors), statistics=statistics)
+        try:
+            return open_graph(graph, of_doors, building_for(model, card, doors))
+        except ModelError as error:
+            machine = fall_back(machine, error)
+
+
+def building_for(
+    model: onnx.ModelProto,
+    card: ModelCard,
+    doors: Doors,
+    *,
+    report: Callable[[EngineBuilding | EngineBuilt], None] = _unheard,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> Building:
+    """Return what a backend that compiles needs to know of a model."""
+    from cgconv.runtime.graphs.graph import specialise
+
+    return Building(
+        model=card.name,
+        reference=lambda: specialise(model, card, doors=doors),
+        smallest_px=-(-card.smallest_size // card.size_multiple) * card.size_multiple,
+        multiple_px=card.size_multiple,
+        report=report,
+        is_cancelled=is_cancelled,
+    )
+
+
+def choose_machine(
+    model: onnx.ModelProto, card: ModelCard, *, backend: str, device: str, precision: str, threads: int | None
+) -> Machine:
+    """Settle every `auto` for this model on this machine.
+
+    Raises:
+        UsageError, MissingError: as open_backend.
+    """
+    wanted_backend = _member(BackendName, backend, "--backend")
+    wanted_precision = _member(PrecisionChoice, precision, "--precision")
+    if threads is not None and threads < 1:
+        raise UsageError(f"--threads is {threads}, expected 1 or more")
+    device = checked_device(device)
+    kind = device.split(":")[0]
+    if wanted_precision is PrecisionChoice.BF16 and wanted_backend is BackendName.ONNXRUNTIME:
+        raise UsageError("--precision bf16 needs --backend openvino: ONNX Runtime has no bf16 convolutions")
+    if wanted_backend is BackendName.TENSORRT:
+        return _choose_tensorrt(device, wanted_precision, threads)
+    if kind in ("cuda", "directml", "coreml"):
+        if wanted_backend is BackendName.OPENVINO:
+            raise UsageError(f"--backend openvino has no device {device}: it has cpu and gpu (Intel)")
+        if wanted_precision is PrecisionChoice.BF16:
+            raise UsageError(f"--precision bf16 is not there on {device}: use fp16")
+        machine = Machine(backend=BackendName.ONNXRUNTIME, device=device, threads=threads)
+        if kind == "cuda" and wanted_backend is BackendName.AUTO:
+            on_tensorrt, reason = _tensorrt_where_it_opens(device, wanted_precision, threads, is_order=True)
+            if on_tensorrt is not None:
+                return on_tensorrt
+            machine = replace(machine, why=f"asked for; {reason}")
+        return _settle(_precision_of_file(wanted_precision, model), machine)
+    if kind == "gpu":
+        if wanted_backend is BackendName.ONNXRUNTIME:
+            raise UsageError("--backend onnxruntime has no device gpu: it has cpu, cuda, directml and coreml")
+        machine = Machine(backend=BackendName.OPENVINO, device=device, threads=threads)
+        return _settle(_precision_of_file(wanted_precision, model), machine)
+    reasons: list[str] = []
+    if device == "auto" and wanted_backend is not BackendName.OPENVINO:
+        if wanted_backend is BackendName.AUTO and wanted_precision is not PrecisionChoice.BF16 and cuda_devices():
+            on_tensorrt, reason = _tensorrt_where_it_opens("cuda", wanted_precision, threads, is_order=False)
+            if on_tensorrt is not None:
+                return on_tensorrt
+            reasons.append(reason)
+        accelerator, reason = _best_accelerator(wanted_precision, threads)
+        if accelerator is not None:
+            accelerator = replace(accelerator, why="; ".join([accelerator.why, *reasons]))
+            return _settle(_precision_of_file(wanted_precision, model), accelerator)
+        reasons.append(reason)
+    return _choose_on_cpu(model, card, wanted_backend, wanted_precision, threads, reasons)
+
+
+def fall_back(machine: Machine, error: ModelError) -> Machine:
+    """Return what stands in for a machine that could not compute a model; raise `error` where nothing may."""
+    if machine.otherwise is None:
+        raise error
+    is_precision = machine.otherwise.backend is machine.backend
+    what = f"{machine.backend} in {machine.precision}" if is_precision else str(machine.backend)
+    return replace(machine.otherwise, why=f"{what} cannot compute this model ({error})")
+
+
+def machine_for_doors(machine: Machine, doors: Doors, precision: str = "auto") -> Machine:
+    """Return the machine for other doors: float32 pictures are computed in fp32 unless a precision was asked for."""
+    from cgconv.runtime.graphs.graph import Doors
+
+    if doors is Doors.FLOAT32 and precision == "auto":
+        return replace(machine, precision=PrecisionChoice.FP32)
+    return machine
+
+
+def graph_precision(machine: Machine) -> Any:  # Any: graph.Precision, imported late
+    """Return the precision that has to be in the graph itself for this machine."""
+    from cgconv.runtime.graphs.graph import Precision
+
+    return Precision.FP16 if machine.precision is PrecisionChoice.FP16 else Precision.FP32
+
+
+@functools.cache
+def cuda_devices() -> int:
+    """Return how many NVIDIA GPUs the driver offers, 0 without a driver. Loads no CUDA library but the driver's own."""
+    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        driver = ctypes.CDLL(name)
+        count = ctypes.c_int()
+        if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+            return 0
+        return count.value
+    except (OSError, AttributeError):
+        return 0
+
+
+def _choose_on_cpu(
+    model: onnx.ModelProto,
+    card: ModelCard,
+    backend: BackendName,
+    precision: PrecisionChoice,
+    threads: int | None,
+    reasons: list[str],
+) -> Machine:
+    onnxruntime = Machine(backend=BackendName.ONNXRUNTIME, threads=threads)
+    may_fall_back = backend is BackendName.AUTO and precision is not PrecisionChoice.BF16
+    openvino = Machine(backend=BackendName.OPENVINO, threads=threads, otherwise=onnxruntime if may_fall_back else None)
+    if backend is BackendName.ONNXRUNTIME:
+        return _settle(precision, onnxruntime)
+    from . import openvino_backend
+
+    problem = openvino_backend.why_not("CPU")
+    if backend is BackendName.OPENVINO or precision is PrecisionChoice.BF16:
+        if problem:
+            raise MissingError(f"OpenVINO cannot be used: {problem}")
+        if precision is PrecisionChoice.FP16:
+            raise UsageError("OpenVINO on a CPU computes in fp32 or bf16; --precision fp16 needs --backend onnxruntime")
+    if problem or precision is PrecisionChoice.FP16:
+        why = f"OpenVINO cannot be used ({problem})" if problem else "the one that computes fp16 on a CPU"
+        return _settle(precision, replace(onnxruntime, why="; ".join([*reasons, why])))
+    has_bf16 = "BF16" in openvino_backend.capabilities("CPU")
+    why = "asked for" if backend is BackendName.OPENVINO else "; ".join([*reasons, "OpenVINO is the fastest on a CPU"])
+    if precision is PrecisionChoice.BF16 and not has_bf16:
+        raise MissingError("--precision bf16: this processor has no bf16 arithmetic")
+    if precision is not PrecisionChoice.AUTO:
+        return replace(openvino, precision=precision, why=why)
+    if not has_bf16:
+        return replace(openvino, why=f"{why}; fp32: the processor has no bf16 arithmetic")
+    if not any(node.op_type in ("Conv", "ConvTranspose", "MatMul", "Gemm") for node in model.graph.node):
+        return replace(openvino, why=f"{why}; fp32: nothing to gain from bf16 without convolutions")
+    from .precision_check import check_bf16
+
+    decibels, is_close = check_bf16(model, card, openvino)
+    words = f"bf16 is {decibels:.0f} dB from fp32 on a test picture"
+    if is_close:
+        return replace(openvino, precision=PrecisionChoice.BF16, why=f"{why}; {words}")
+    return replace(openvino, why=f"{why}; fp32: {words}, too far")
+
+
+def _choose_tensorrt(device: str, precision: PrecisionChoice, threads: int | None) -> Machine:
+    """Return TensorRT, which was asked for by name."""
+    from .engines import backend as tensorrt_backend
+
+    device = "cuda" if device == "auto" else device
+    if not device.startswith("cuda"):
+        raise UsageError(f"--backend tensorrt has no device {device}: it has cuda (NVIDIA)")
+    if precision is PrecisionChoice.BF16:
+        raise UsageError("--backend tensorrt computes in fp16 or fp32, not bf16")
+    problem = tensorrt_backend.why_not(device)
+    if problem:
+        raise MissingError(problem)
+    return _on_tensorrt(device, precision, threads, why="asked for", otherwise=None)
+
+
+def _tensorrt_where_it_opens(
+    device: str, precision: PrecisionChoice, threads: int | None, *, is_order: bool
+) -> tuple[Machine | None, str]:
+    """Return TensorRT with what stands in for it (not the CPU where the device is an order), or None and why not."""
+    from . import onnxruntime_backend
+    from .engines import backend as tensorrt_backend
+
+    problem = tensorrt_backend.why_not(device)
+    if problem:
+        return None, problem
+    onnxruntime = Machine(backend=BackendName.ONNXRUNTIME, device=device, threads=threads)
+    if precision is not PrecisionChoice.AUTO:
+        onnxruntime = replace(onnxruntime, precision=precision)
+    if not is_order and onnxruntime_backend.why_not(device) is not None:
+        onnxruntime = replace(onnxruntime, device="cpu")
+    why = "TensorRT is the fastest that opens; the first use of a picture size takes a minute or more"
+    return _on_tensorrt(device, precision, threads, why=why, otherwise=_settle(precision, onnxruntime)), ""
+
+
+def _on_tensorrt(
+    device: str, precision: PrecisionChoice, threads: int | None, *, why: str, otherwise: Machine | None
+) -> Machine:
+    """Return TensorRT in the wanted precision; auto is fp16, and fp32 where that turns out to be too far off.
+
+    Every engine is compared with the model in float32 before it is used, so fp16 needs no check of its own here.
+    """
+    machine = Machine(backend=BackendName.TENSORRT, device=device, threads=threads, why=why, otherwise=otherwise)
+    if precision is not PrecisionChoice.AUTO:
+        return replace(machine, precision=precision)
+    in_fp32 = replace(machine, precision=PrecisionChoice.FP32)
+    return replace(machine, precision=PrecisionChoice.FP16, otherwise=in_fp32)
+
+
+def _best_accelerator(precision: PrecisionChoice, threads: int | None) -> tuple[Machine | None, str]:
+    """Return the GPU that auto should take, or None and why there is none to take."""
+    if precision is PrecisionChoice.BF16:
+        return None, "bf16 was asked for, which runs on the CPU"
+    from . import onnxruntime_backend
+
+    devices = ["cuda"] if cuda_devices() else []
+    devices += [name for name in ("directml", "coreml") if onnxruntime_backend.offers(name)]
+    for device in devices:
+        problem = onnxruntime_backend.why_not(device)
+        if problem is None:
+            why = f"{device} is the fastest that opens"
+            return Machine(backend=BackendName.ONNXRUNTIME, device=device, threads=threads, why=why), ""
+        return None, f"{device} does not open ({problem})"
+    return None, "no GPU found"
+
+
+def _settle(precision: PrecisionChoice, machine: Machine) -> Machine:
+    if precision is PrecisionChoice.AUTO:
+        return replace(machine, precision=PrecisionChoice.FP32)
+    return replace(machine, precision=precision)
+
+
+def _precision_of_file(precision: PrecisionChoice, model: onnx.ModelProto) -> PrecisionChoice:
+    """Return fp16 in place of auto, for a GPU, where the file itself is in halves."""
+    from cgconv.runtime.graphs.half import has_halves
+
+    is_half = precision is PrecisionChoice.AUTO and has_halves(model.graph)
+    return PrecisionChoice.FP16 if is_half else precision
+
+
+def checked_device(device: str) -> str:
+    """Return a device's name as it is used here. Raises UsageError where it is none."""
+    kind, colon, number = device.lower().partition(":")
+    if kind not in ("auto", "cpu", "cuda", "gpu", "directml", "coreml") or (colon and not number.isdecimal()):
+        raise UsageError(f"--device is {device!r}, expected auto, cpu, cuda, cuda:N, gpu, directml or coreml")
+    if colon and kind not in ("cuda", "gpu"):
+        raise UsageError(f"--device {kind} takes no number")
+    return device.lower()
+
+
+def _member(choices: type[Choice], value: str, option: str) -> Choice:
+    if value not in list(choices):
+        raise UsageError(f"{option} is {value!r}, expected one of {', '.join(choices)}")
+    return choices(value)
+
+
+def default_threads() -> int:
+    """Return how many CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

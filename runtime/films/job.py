@@ -1,0 +1,515 @@
+"""Translate one film: decode, translate and encode side by side, in segments that a stopped job can go on from."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+
+from cgconv.runtime.errors import Cancelled, FilmError, OutputError, PartialFilmError, UsageError
+from cgconv.runtime.events import JobProgressed, JobWarned
+from cgconv.runtime.lock import Lock
+from cgconv.runtime.look import keep_colors, mix
+from cgconv.runtime.models.familiar import trust, unfamiliar
+from cgconv.runtime.translate.shared_translator import StartsEarly
+
+from .colors import RGB, Image
+from .encoding import VideoCodec, check_crf, choose_encoding
+from .gif import join_gif
+from .join import Cut, check_film, join_film
+from .parts import PartFolder
+from .reader import FilmFrame, FilmReader
+from .writer import SegmentWriter, writing
+
+if TYPE_CHECKING:
+    from cgconv.runtime.translate.shared_translator import Translates
+
+# A segment is as long as x264's distance between key frames, so cutting the film costs nothing in size. A slow model
+# closes one each minute, for a key frame more: a kill loses no more than that.
+SEGMENT_FRAMES = 250
+SEGMENT_S = 60.0
+PROGRESS_EVERY_S = 0.2
+FAMILIAR_EVERY_S = 1  # of the film: how often a frame is compared with what the model learned from
+_POLL_S = 0.1
+STAGES = ("decode", "translate", "encode")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmOptions:
+    """What is wanted of a film.
+
+    `strength` mixes with the original (0 to 1), `keep_colors` takes colour from it; `short_side` resizes first;
+    `start_s` and `end_s` cut; `crf` None is the codec's usual quality; `threads` None leaves it to the libraries.
+    """
+
+    codec: VideoCodec = VideoCodec.AUTO
+    crf: int | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    keep_audio: bool = True
+    strength: float = 1.0
+    keep_colors: bool = False
+    short_side: int | None = None
+    batch: int = 1
+    threads: int | None = None
+    allow_hdr: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 1:
+            raise UsageError(f"strength is {self.strength}, expected 0 to 1")
+        if self.short_side is not None and self.short_side < 8:
+            raise UsageError(f"resize is {self.short_side}, expected at least 8")
+        if self.batch < 1:
+            raise UsageError(f"batch is {self.batch}, expected at least 1")
+        if self.start_s is not None and self.start_s < 0:
+            raise UsageError(f"start is {self.start_s}, expected 0 or more seconds")
+        if self.end_s is not None and self.end_s <= (self.start_s or 0):
+            raise UsageError(f"end is {self.end_s}, expected more than the start ({self.start_s or 0})")
+        if self.codec is not VideoCodec.AUTO:
+            check_crf(self.codec, self.crf, self.codec.value)
+
+
+def translate_film(
+    source: Path,
+    target: Path,
+    translator: Translates,
+    options: FilmOptions,
+    *,
+    cancel: threading.Event,
+    index: int = 0,
+) -> Generator[JobProgressed | JobWarned, None, dict[str, Any]]:  # Any: JSON values, for JobFinished.facts
+    """Write the translation of `source` to `target`, yielding progress and warnings; return facts for the report.
+
+    `target` appears whole or not at all. What is translated is kept beside it when the job stops, and the same call
+    goes on from there; the result has the same frames and times as without the stop, and a key frame where it was.
+
+    Raises:
+        FilmError: `source` is no film that can be read.
+        PartialFilmError: some of it could not be decoded; `target` holds the rest.
+        OutputError: `target` cannot be written.
+        Cancelled: `cancel` was set.
+    """
+    reader = FilmReader(
+        source,
+        short_side=options.short_side,
+        start_s=options.start_s,
+        end_s=options.end_s,
+        allow_hdr=options.allow_hdr,
+        threads=options.threads or 0,
+    )
+    with reader, _alone(target):
+        job = _FilmJob(reader, target, translator, options, cancel, index)
+        yield from job.translate_frames()
+        return (yield from job.finish())
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Keep other processes from writing `target` and the segments beside it."""
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    lock = Lock(target.with_name(f".{target.name}.cgconv-lock"))
+    if not lock.take():
+        raise OutputError(f"{target}: another cgconv is writing it now")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@dataclass
+class _Stage:
+    """How long a stage has really worked."""
+
+    busy_s: float = 0.0
+
+
+@dataclass
+class _FilmJob:
+    """One film on its way. Threads: decode and encode; translation runs where the events are asked for."""
+
+    reader: FilmReader
+    target: Path
+    translator: Translates
+    options: FilmOptions
+    cancel: threading.Event
+    index: int
+    stages: dict[str, _Stage] = field(default_factory=lambda: {name: _Stage() for name in STAGES})
+
+    def __post_init__(self) -> None:
+        info = self.reader.info
+        scale = self.translator.card.scale
+        height, width = self.reader.image_hw
+        self.output_hw = (height * scale, width * scale)
+        self.coded_hw = info.orientation.upright_hw(self.output_hw)
+        self.suffix = self.target.suffix.lower()
+        self.encoding = choose_encoding(
+            info,
+            suffix=self.suffix,
+            image_hw=self.coded_hw,
+            codec=self.options.codec,
+            crf=self.options.crf,
+            device=self.translator.describe().device,
+        )
+        self.colors = RGB if self.encoding.codec == "gif" else info.colors.for_size(self.coded_hw[0])
+        self.parts = PartFolder(self.target, self._fingerprint())
+        self.resumed_frames = self.parts.frames
+        self.frames_done = self.resumed_frames
+        self.reader.broken_at_s = self.parts.broken_at_s
+        self.started = time.perf_counter()
+        self.warned = 0
+        self.looked_at = 0  # frames that were compared with what the model learned from
+        self.unlike_at_s: list[float] = []  # which of those are unlike it
+        self.frames_faded = 0
+
+    def translate_frames(self) -> Generator[JobProgressed | JobWarned, None, None]:
+        """Run the three stages until the last segment is closed."""
+        for note in self._notes():
+            yield JobWarned(self.index, note)
+        stop = threading.Event()
+        decoded: queue.Queue[FilmFrame | BaseException | None] = queue.Queue(2 * self.options.batch + 2)
+        translated: queue.Queue[tuple[FilmFrame, Image] | None] = queue.Queue(2 * self.options.batch + 2)
+        errors: list[BaseException] = []
+        decoder = threading.Thread(target=self._decode, args=(decoded, stop), name="decode", daemon=True)
+        encoder = threading.Thread(target=self._encode, args=(translated, errors, stop), name="encode", daemon=True)
+        decoder.start()
+        encoder.start()
+        reported = 0.0
+        stopped: Cancelled | None = None
+        try:
+            for batch, images in self._translated(decoded):
+                for frame, image in zip(batch, images, strict=True):
+                    self._put(translated, (frame, image), errors)
+                yield from self._new_warnings()
+                if time.perf_counter() - reported >= PROGRESS_EVERY_S:
+                    reported = time.perf_counter()
+                    yield self._progress()
+            self._put(translated, None, errors)
+            while encoder.is_alive():
+                encoder.join(PROGRESS_EVERY_S)
+                self._check_cancel()
+                yield self._progress()
+        except Cancelled as error:
+            stopped = error
+        finally:
+            stop.set()
+            decoder.join()
+            encoder.join()
+            self.parts.tidy()
+        if stopped is not None:
+            self._check_cancel()  # which knows by now how many frames are kept
+            raise stopped
+        if errors:
+            raise errors[0]
+        yield from self._new_warnings()
+
+    def finish(self) -> Generator[JobProgressed | JobWarned, None, dict[str, Any]]:
+        """Join the segments, check the film and put it in its place."""
+        if not self.parts.segments:
+            raise FilmError(f"{self.reader.path.name}: {self._why_empty()}")
+        cut = self._cut()
+        whole = self.parts.path / f"whole{self.suffix}"
+        try:
+            if self.encoding.codec == "gif":
+                report = join_gif(
+                    whole,
+                    self.parts.segments,
+                    self.reader.info,
+                    keep_audio=self.options.keep_audio,
+                    check_cancel=self._check_cancel,
+                )
+            else:
+                report = join_film(
+                    whole,
+                    self.parts.segments,
+                    self.reader.info,
+                    suffix=self.suffix,
+                    encoding=self.encoding,
+                    keep_audio=self.options.keep_audio,
+                    cut=cut,
+                    check_cancel=self._check_cancel,
+                )
+            check_film(whole, frames=self.parts.frames, streams=1 + len(report.kept))
+            with writing(self.target):
+                whole.replace(self.target)
+        finally:
+            self.parts.tidy()
+        self.parts.delete()
+        for dropped in report.dropped:
+            yield JobWarned(self.index, f"left out: {dropped}")
+        for note in self._last_notes():
+            yield JobWarned(self.index, note)
+        yield self._progress()
+        facts = self._facts(report.kept, report.dropped)
+        if self.reader.broken_at_s is not None:
+            raise PartialFilmError(
+                f"{self.reader.path.name}: damaged at {self.reader.broken_at_s:.2f} s; "
+                f"{self.frames_done} frames could be decoded and are kept",
+                output=self.target,
+                facts=facts,
+            )
+        return facts
+
+    def _decode(self, decoded: queue.Queue[FilmFrame | BaseException | None], stop: threading.Event) -> None:
+        """Stage 1: frames from the file."""
+        stage = self.stages["decode"]
+        after = int(self.parts.segments[-1].pts[-1]) if self.parts.segments else None
+        last: BaseException | None = None
+        began = time.perf_counter()
+        look_at_s = float("-inf")
+        try:
+            for frame in self.reader.frames(after_pts=after):
+                at_s = float(frame.pts * self.reader.info.time_base)
+                if at_s >= look_at_s:
+                    look_at_s = at_s + FAMILIAR_EVERY_S
+                    self._compare(frame.image, at_s)
+                stage.busy_s += time.perf_counter() - began
+                if not _offer(decoded, frame, stop):
+                    return
+                began = time.perf_counter()
+        except BaseException as error:  # a thread's error is raised where its result is waited for
+            last = error
+        _offer(decoded, last, stop)
+
+    def _translated(
+        self, decoded: queue.Queue[FilmFrame | BaseException | None]
+    ) -> Generator[tuple[list[FilmFrame], Image], None, None]:
+        """Stage 2: yield batches with their translations, the next one on its way already where the backend can."""
+        translator, stage = self.translator, self.stages["translate"]
+        if not (isinstance(translator, StartsEarly) and translator.overlaps):
+            while batch := self._next_batch(decoded):
+                began = time.perf_counter()
+                images = translator.translate(np.stack([frame.image for frame in batch]))
+                stage.busy_s += time.perf_counter() - began
+                yield batch, images
+            return
+        waiting: tuple[list[FilmFrame], Callable[[], Image]] | None = None
+        while True:
+            batch = self._next_batch(decoded)
+            began = time.perf_counter()
+            started = (batch, translator.start(np.stack([frame.image for frame in batch]))) if batch else None
+            if waiting is not None:
+                before, fetch = waiting
+                images = fetch()
+                stage.busy_s += time.perf_counter() - began
+                yield before, images
+            waiting = started
+            if waiting is None:
+                return
+
+    def _next_batch(self, decoded: queue.Queue[FilmFrame | BaseException | None]) -> list[FilmFrame]:
+        batch: list[FilmFrame] = []
+        while len(batch) < self.options.batch:
+            self._check_cancel()
+            try:
+                item = decoded.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+            if isinstance(item, BaseException):
+                raise item
+            if item is None:
+                decoded.put(None)  # for the call after the last batch
+                break
+            batch.append(item)
+        return batch
+
+    def _put(
+        self,
+        translated: queue.Queue[tuple[FilmFrame, Image] | None],
+        item: tuple[FilmFrame, Image] | None,
+        errors: list[BaseException],
+    ) -> None:
+        while True:
+            if errors:
+                raise errors[0]
+            try:
+                translated.put(item, timeout=_POLL_S)
+                return
+            except queue.Full:
+                self._check_cancel()
+
+    def _encode(
+        self,
+        translated: queue.Queue[tuple[FilmFrame, Image] | None],
+        errors: list[BaseException],
+        stop: threading.Event,
+    ) -> None:
+        """Stage 3: images into segments. Once `stop` is set, what is translated already is still written."""
+        stage = self.stages["encode"]
+        writer: SegmentWriter | None = None
+        pts: list[int] = []
+        durations: list[int] = []
+        opened = 0.0
+        is_last = False
+        try:
+            while not is_last:
+                try:
+                    item = translated.get(timeout=_POLL_S)
+                except queue.Empty:
+                    if not stop.is_set():
+                        continue
+                    item = None
+                is_last = item is None
+                began = time.perf_counter()
+                if item is not None:
+                    frame, image = item
+                    if writer is None:
+                        writer, pts, durations, opened = self._open_segment(), [], [], began
+                    writer.write(self.reader.info.orientation.coded(self._look(frame.image, image)))
+                    pts.append(frame.pts)
+                    durations.append(frame.duration)
+                    self.frames_done += 1
+                is_full = len(pts) == SEGMENT_FRAMES or time.perf_counter() - opened >= SEGMENT_S
+                if writer is not None and (is_last or is_full):
+                    self.parts.add(pts, durations, writer.close(), broken_at_s=self.reader.broken_at_s)
+                    writer = None
+                stage.busy_s += time.perf_counter() - began
+        except BaseException as error:  # raised again where the job waits for this thread
+            errors.append(error)
+        finally:
+            if writer is not None:
+                writer.abandon()
+
+    def _open_segment(self) -> SegmentWriter:
+        info = self.reader.info
+        return SegmentWriter(
+            self.parts.next_path(),
+            self.encoding,
+            colors=self.colors,
+            image_hw=self.coded_hw,
+            rate=info.rate,
+            sample_aspect_ratio=info.sample_aspect_ratio,
+            threads=self.options.threads or 0,
+        )
+
+    def _look(self, original: Image, image: Image) -> Image:
+        """Mix with the original and keep its colours, as asked for; leave frames without contrast as they are."""
+        share = trust(original, self.translator.card)
+        self.frames_faded += share < 1
+        if self.options.keep_colors:
+            image = keep_colors(original, image)
+        return mix(original, image, share * self.options.strength)
+
+    def _compare(self, image: Image, at_s: float) -> None:
+        """Remember whether a frame is like what the model learned from."""
+        self.looked_at += 1
+        if image.dtype != np.uint8:
+            image = np.rint(image * 255).astype(np.uint8)
+        if unfamiliar(image, self.translator.card) is not None:
+            self.unlike_at_s.append(at_s)
+
+    def _cut(self) -> Cut | None:
+        """Return the stretch that is kept, beginning at the first frame in it, in the source's timestamps."""
+        if self.options.start_s is None and self.options.end_s is None:
+            return None
+        info = self.reader.info
+        first = int(self.parts.segments[0].pts[0]) * info.time_base
+        end = None if self.options.end_s is None else Fraction(str(self.options.end_s)) + info.first_time_s
+        return Cut(None if self.options.start_s is None else first, end)
+
+    def _check_cancel(self) -> None:
+        if self.cancel.is_set():
+            kept = self.parts.frames
+            how = f"; the same command goes on from frame {kept + 1}" if kept else ""
+            raise Cancelled(f"{self.reader.path.name}: stopped{how}")
+
+    def _progress(self) -> JobProgressed:
+        elapsed = max(1e-6, time.perf_counter() - self.started)
+        done = self.frames_done
+        fps = (done - self.resumed_frames) / elapsed
+        total = self.reader.info.frames
+        left = max(0, total - done) / fps if total and fps else None
+        slow = max(STAGES, key=lambda name: self.stages[name].busy_s)
+        return JobProgressed(self.index, done, total, fps, left, slow)
+
+    def _notes(self) -> list[str]:
+        notes = list(self.encoding.notes)
+        if self.resumed_frames:
+            notes.append(f"going on after {self.resumed_frames} frames that an earlier run finished")
+        if self.reader.info.is_transparent:
+            notes.append("the film is transparent in places; transparency is not kept")
+        return notes
+
+    def _last_notes(self) -> list[str]:
+        notes = []
+        if self.unlike_at_s:
+            share = f"{len(self.unlike_at_s)} of {self.looked_at} frames looked at"
+            first = f"the first at {self.unlike_at_s[0]:.1f} s"
+            name = self.translator.card.name
+            notes.append(
+                f"unlike the pictures that {name} learned from: {share}, {first}; the result may be poor there"
+            )
+        if self.frames_faded:
+            frames = "1 frame has" if self.frames_faded == 1 else f"{self.frames_faded} frames have"
+            notes.append(f"{frames} hardly any contrast and stayed nearer to the original")
+        return notes
+
+    def _new_warnings(self) -> Generator[JobWarned, None, None]:
+        while self.warned < len(self.reader.warnings):
+            yield JobWarned(self.index, self.reader.warnings[self.warned])
+            self.warned += 1
+
+    def _why_empty(self) -> str:
+        if self.options.start_s is not None or self.options.end_s is not None:
+            return "there is no frame between the given start and end"
+        return "no frame of this film can be decoded"
+
+    def _fingerprint(self) -> dict[str, Any]:
+        """Return everything that the encoded pictures depend on."""
+        stat = self.reader.path.stat()
+        options = asdict(self.options)
+        del options["keep_audio"], options["threads"]
+        running = self.translator.describe()
+        return {
+            "format": 1,
+            "source": self.reader.path.name,
+            "source_bytes": stat.st_size,
+            "source_mtime_ns": stat.st_mtime_ns,
+            "options": options,
+            "encoding": asdict(self.encoding),
+            "coded_hw": list(self.coded_hw),
+            "model": self.translator.sha256,
+            "backend": [running.backend, running.provider, running.precision],
+            "pyav": av.__version__,
+        }
+
+    def _facts(self, kept: list[str], dropped: list[str]) -> dict[str, Any]:
+        info = self.reader.info
+        return {
+            "kind": "film",
+            "frames": self.frames_done,
+            "resumed_frames": self.resumed_frames,
+            "input_size": list(reversed(info.displayed_hw)),
+            "output_size": list(reversed(self.output_hw)),
+            "codec": self.encoding.codec,
+            "encoder": self.encoding.encoder,
+            "pixel_format": self.encoding.pix_fmt,
+            "streams_kept": kept,
+            "streams_dropped": dropped,
+            "stage_seconds": {name: round(stage.busy_s, 3) for name, stage in self.stages.items()},
+            "broken_at_s": self.reader.broken_at_s,
+        }
+
+
+def _offer(
+    decoded: queue.Queue[FilmFrame | BaseException | None],
+    item: FilmFrame | BaseException | None,
+    stop: threading.Event,
+) -> bool:
+    """Put an item in line; False where nobody waits for it any more."""
+    while not stop.is_set():
+        try:
+            decoded.put(item, timeout=_POLL_S)
+            return True
+        except queue.Full:
+            continue
+    return False

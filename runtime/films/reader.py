@@ -1,0 +1,418 @@
+"""Read a film: upright RGB images, each with its exact time and duration, and what else is known of it."""
+
+from __future__ import annotations
+
+import heapq
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import cv2
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition
+
+from cgconv.runtime.errors import FilmError
+
+from .colors import HLG, Colors, FrameToRgb, Image, colors_of
+
+PICTURE_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".hif"))  # MP4's relatives that hold one picture
+MISSING_END_S = 1.0  # headers are often wrong by less
+AV_TIME_BASE = Fraction(1, 1_000_000)
+
+
+@dataclass(frozen=True)
+class FilmFrame:
+    """An image and its exact time. `duration` is 0 where the film does not say; both count `FilmInfo.time_base`."""
+
+    image: Image  # H×W×3 RGB upright, uint8, or float32 in [0, 1] for sources of more than 8 bits
+    pts: int
+    duration: int
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How coded frames turn upright: first rows and columns swap, then rows, then columns are mirrored."""
+
+    swap: bool = False
+    flip_rows: bool = False
+    flip_columns: bool = False
+
+    def upright(self, image: Image) -> Image:
+        """Return the image as it is to be seen."""
+        return self._flip(_transpose(image) if self.swap else image)
+
+    def coded(self, image: Image) -> Image:
+        """Return an upright image as it is stored."""
+        image = self._flip(image)
+        return _transpose(image) if self.swap else image
+
+    def upright_hw(self, size_hw: tuple[int, int]) -> tuple[int, int]:
+        """Return the displayed size of frames stored with `size_hw`, or the other way round."""
+        return (size_hw[1], size_hw[0]) if self.swap else size_hw
+
+    def _flip(self, image: Image) -> Image:
+        if self.flip_rows or self.flip_columns:
+            code = -1 if self.flip_rows and self.flip_columns else 0 if self.flip_rows else 1
+            return np.asarray(cv2.flip(image, code))
+        return image
+
+
+def _transpose(image: Image) -> Image:
+    return np.asarray(cv2.transpose(image))
+
+
+@dataclass(frozen=True)
+class FilmInfo:
+    """What is known of a film before it is read through."""
+
+    path: Path
+    container: str  # FFmpeg's name of the format
+    codec: str
+    pix_fmt: str
+    bits: int  # per channel
+    coded_hw: tuple[int, int]  # as stored
+    time_base: Fraction  # seconds of one pts
+    rate: Fraction  # frames a second, about: only for encoders that want to know
+    frames: int | None  # as the header says, None where it does not; cut to the part that is asked for
+    seconds: float | None  # likewise
+    first_time_s: Fraction  # where the film's own clock starts, usually 0
+    sample_aspect_ratio: Fraction | None
+    colors: Colors
+    display_matrix: tuple[int, ...] | None  # 9 numbers, None: upright already
+    orientation: Orientation
+    is_transparent: bool  # in its first frame
+
+    @property
+    def displayed_hw(self) -> tuple[int, int]:
+        """Height and width as seen, in stored pixels."""
+        return self.orientation.upright_hw(self.coded_hw)
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether frames come as float32 because 8 bits would lose depth."""
+        return self.bits > 8
+
+
+def probe_film(path: Path) -> FilmInfo:
+    """Return what is known of a film; decodes one frame. Raises FilmError with one sentence."""
+    with FilmReader(path, allow_hdr=True) as reader:
+        return reader.info
+
+
+class FilmReader:
+    """An open film. `frames()` gives its images; `warnings` grows while they are read.
+
+    `short_side` resizes so that the shorter displayed side has that many pixels; `start_s` and `end_s` cut (seconds
+    on the film's own clock, the end is not included). `broken_at_s` is set where something could not be decoded.
+
+    Raises:
+        FilmError: no such file, no film in it (a picture, sound only), damaged from the start, HDR not asked for.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        short_side: int | None = None,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        allow_hdr: bool = False,
+        threads: int = 0,
+    ) -> None:
+        self.path = path
+        self.warnings: list[str] = []
+        self.broken_at_s: float | None = None
+        self._last_s = 0.0  # of the last packet
+        self._threads = threads
+        self._container, self._stream = self._open()
+        try:
+            self.info = self._learn(start_s, end_s)
+            if self.info.colors.is_hdr and not allow_hdr:
+                name = "HLG" if self.info.colors.transfer == HLG else "PQ"
+                raise FilmError(
+                    f"{path.name}: this film is HDR ({name}), and would come out grey; convert it to SDR first"
+                )
+        except BaseException:
+            self.close()
+            raise
+        base, first = self.info.time_base, self.info.first_time_s
+        self._start_pts = None if start_s is None else _ceil((_decimal(start_s) + first) / base)
+        self._end_pts = None if end_s is None else _ceil((_decimal(end_s) + first) / base)
+        self.image_hw = _resized(self.info.displayed_hw, short_side)
+        self._has_true_pts = "avi" not in self.info.container.split(",")
+
+    def frames(self, *, after_pts: int | None = None) -> Iterator[FilmFrame]:
+        """Yield the frames in display order, times strictly rising; `after_pts` leaves out those up to that time.
+
+        What cannot be decoded is left out; `broken_at_s` then says where, and `warnings` how much.
+        """
+        info = self.info
+        to_rgb = FrameToRgb(
+            info.colors,
+            info.orientation.upright_hw(self.image_hw),
+            is_deep=info.is_deep,
+            threads=self._threads or 2,
+        )
+        last_pts: int | None = None
+        for frame, pts in self._timed(self._first_wanted(after_pts)):
+            if last_pts is not None and pts <= last_pts:
+                pts = last_pts + 1
+                self._warn_once("some frames have no time of their own or the same as another; they follow each other")
+            last_pts = pts
+            if after_pts is not None and pts <= after_pts:
+                continue
+            if self._start_pts is not None and pts < self._start_pts:
+                continue
+            if self._end_pts is not None and pts >= self._end_pts:
+                return
+            self._look_at(frame)
+            yield FilmFrame(info.orientation.upright(to_rgb(frame)), pts, max(0, frame.duration or 0))
+        if self._end_pts is None and self.broken_at_s is None and last_pts is not None:
+            self._look_for_missing_end(float(last_pts * info.time_base))
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self) -> tuple[InputContainer, av.VideoStream]:
+        container = open_container(self.path)
+        try:
+            stream = film_stream(container, self.path)
+            stream.thread_type = "AUTO"
+            stream.codec_context.thread_count = self._threads
+        except BaseException:
+            container.close()
+            raise
+        return container, stream
+
+    def _learn(self, start_s: float | None, end_s: float | None) -> FilmInfo:
+        """Return what the header and the first frame say; the reader stands at the start again afterwards."""
+        name = self.path.name
+        frame = self._first_frame()
+        if frame is None:
+            raise FilmError(f"{name}: no frame of this film can be decoded")
+        self._reopen()
+        stream, context = self._stream, self._stream.codec_context
+        base = stream.time_base or Fraction(1, 1000)
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        matrix = _display_matrix(frame)
+        seconds = _seconds(self._container, stream)
+        frames = stream.frames or (round(seconds * rate) if seconds else None)
+        if seconds is not None and (start_s is not None or end_s is not None):
+            kept_s = max(0.0, min(seconds, seconds if end_s is None else end_s) - (start_s or 0.0))
+            frames = round(frames * kept_s / seconds) if frames and seconds else None
+            seconds = kept_s
+        return FilmInfo(
+            path=self.path,
+            container=self._container.format.name,
+            codec=context.codec.canonical_name,
+            pix_fmt=frame.format.name,
+            bits=max(component.bits for component in frame.format.components),
+            coded_hw=(frame.height, frame.width),
+            time_base=base,
+            rate=min(max(rate, Fraction(1)), Fraction(240)),
+            frames=frames,
+            seconds=seconds,
+            first_time_s=(self._container.start_time or 0) * AV_TIME_BASE,
+            sample_aspect_ratio=stream.sample_aspect_ratio or None,
+            colors=colors_of(frame, context),
+            display_matrix=matrix,
+            orientation=_orientation(matrix),
+            is_transparent=_is_transparent(frame),
+        )
+
+    def _first_frame(self) -> av.VideoFrame | None:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                for frame in next(packets).decode():
+                    return frame
+            except StopIteration:
+                return None
+            except FFmpegError:
+                continue  # `frames` says where the film is damaged
+
+    def _reopen(self) -> None:
+        self._container.close()
+        self._container, self._stream = self._open()
+
+    def _first_wanted(self, after_pts: int | None) -> int | None:
+        """Return a time from which on decoding is enough, None: the start."""
+        wanted = [pts for pts in (after_pts, self._start_pts) if pts is not None]
+        return max(wanted) if wanted and self._has_true_pts else None
+
+    def _timed(self, from_pts: int | None) -> Iterator[tuple[av.VideoFrame, int]]:
+        """Yield frames with their times, beginning at or before `from_pts`."""
+        self._reopen()
+        if from_pts is not None:
+            frames = self._sought(from_pts)
+            first = next(frames, None)
+            if first is not None and first[1] <= from_pts:
+                yield first
+                yield from frames
+                return
+            self._reopen()  # the seek went too far, as it may where an index is missing: read from the start
+        yield from self._sought(None)
+
+    def _sought(self, from_pts: int | None) -> Iterator[tuple[av.VideoFrame, int]]:
+        if from_pts is not None:
+            try:
+                self._container.seek(from_pts, stream=self._stream, backward=True)
+            except FFmpegError:
+                return
+        times: list[int] = []  # of the packets whose frames are still to come, for films without times of frames
+        next_pts = 0
+        for packet in self._packets():
+            if packet.size and packet.dts is not None:
+                heapq.heappush(times, packet.dts)
+            for frame in self._decode(packet):
+                due = heapq.heappop(times) if times else None
+                pts = frame.pts if self._has_true_pts and frame.pts is not None else due
+                if pts is None:
+                    pts = next_pts
+                next_pts = pts + max(1, frame.duration or 0)
+                yield frame, pts
+
+    def _packets(self) -> Iterator[av.Packet[av.VideoStream]]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except FFmpegError as error:
+                self._lose(self._last_s, f"cannot be read on ({error.strerror})")
+                return
+            time = packet.pts if packet.pts is not None else packet.dts
+            if time is not None:
+                self._last_s = float(time * (self._stream.time_base or 0) - (self._container.start_time or 0) / 10**6)
+            if packet.is_corrupt:
+                self._lose(self._last_s, "is damaged")
+            yield packet
+
+    def _decode(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
+        try:
+            return packet.decode()
+        except FFmpegError as error:
+            # Frame threads report an error when they are asked for the next packet but so many.
+            late = max(0, self._stream.codec_context.thread_count - 1) / float(self.info.rate)
+            self._lose(max(0.0, self._last_s - late), f"cannot be decoded ({error.strerror})")
+            return []
+
+    def _lose(self, time_s: float, what: str) -> None:
+        if self.broken_at_s is None:
+            self.broken_at_s = time_s
+            self.warnings.append(f"the film {what} at {time_s:.2f} s; what can be decoded is kept")
+
+    def _look_for_missing_end(self, last_s: float) -> None:
+        """Notice a file that was cut off: some formats just end, so that only the header knows of the rest."""
+        end_s = ((self._container.duration or 0) + (self._container.start_time or 0)) / 10**6
+        if end_s - last_s < MISSING_END_S:
+            return
+        with open_container(self.path) as container:
+            for packet in container.demux():
+                if packet.pts is not None and packet.size:
+                    last_s = max(last_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        if end_s - last_s >= MISSING_END_S:
+            self._last_s = last_s
+            self._lose(last_s, f"ends too early ({end_s:.2f} s were promised)")
+
+    def _look_at(self, frame: av.VideoFrame) -> None:
+        if frame.interlaced_frame:
+            self._warn_once(
+                "the film is interlaced: each frame holds two moments, deinterlace it first for clean edges"
+            )
+        if (frame.height, frame.width) != self.info.coded_hw:
+            self._warn_once("the film changes its size on the way; all frames are given the first one's")
+
+    def _warn_once(self, message: str) -> None:
+        if message not in self.warnings:
+            self.warnings.append(message)
+
+
+def open_container(path: Path) -> InputContainer:
+    """Return the opened file. Raises FilmError with one sentence; foreign errors end here."""
+    try:
+        return av.open(str(path), "r", metadata_errors="replace")
+    except FFmpegError as error:
+        reason = "this is not a film that can be read" if (error.errno or 0) >= 1000 else error.strerror
+        raise FilmError(f"{path.name}: {reason}") from error
+    except OSError as error:
+        raise FilmError(f"{path.name}: {error.strerror}") from error
+
+
+def film_stream(container: InputContainer, path: Path) -> av.VideoStream:
+    """Return the stream that is the film, never a cover. Raises FilmError where there is none."""
+    name = container.format.name
+    if name.endswith("_pipe") or name == "image2" or path.suffix.lower() in PICTURE_SUFFIXES:
+        raise FilmError(f"{path.name}: this is a picture and no film; use cgconv images")
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
+            return stream
+    if container.streams.audio:
+        raise FilmError(f"{path.name}: this holds sound and no film")
+    raise FilmError(f"{path.name}: there is no film in this file")
+
+
+def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    entries: Iterable[Any] = frame.side_data.keys()  # Any: PyAV's stubs say str; these are its SideData objects
+    for entry in entries:
+        if entry.type.name == "DISPLAYMATRIX":
+            return struct.unpack("=9i", bytes(entry))
+    return None
+
+
+def _is_transparent(frame: av.VideoFrame) -> bool:
+    """Say whether a frame lets anything shine through; a format with an alpha channel alone says little."""
+    if not any(component.is_alpha for component in frame.format.components) and frame.format.name != "pal8":
+        return False
+    return bool(frame.reformat(format="rgba").to_ndarray()[..., 3].min() < 255)
+
+
+def _orientation(matrix: tuple[int, ...] | None) -> Orientation:
+    """Return the nearest of the eight orientations; x' = a·x + c·y and y' = b·x + d·y, 16.16 fixed point."""
+    if matrix is None:
+        return Orientation()
+    a, b, _, c, d = matrix[:5]
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return Orientation(flip_rows=d < 0, flip_columns=a < 0)
+    return Orientation(swap=True, flip_rows=b < 0, flip_columns=c < 0)
+
+
+def _seconds(container: InputContainer, stream: av.VideoStream) -> float | None:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / 1e6 if container.duration else None
+
+
+def _resized(size_hw: tuple[int, int], short_side: int | None) -> tuple[int, int]:
+    """Return the size with the given short side, the other one rounded to an even number."""
+    if short_side is None:
+        return size_hw
+    factor = Fraction(short_side, min(size_hw))
+    other = max(2, 2 * round(max(size_hw) * factor / 2))
+    return (short_side, other) if size_hw[0] <= size_hw[1] else (other, short_side)
+
+
+def _ceil(value: Fraction) -> int:
+    return -(-value.numerator // value.denominator)
+
+
+def _decimal(seconds: float) -> Fraction:
+    """Return what was meant: 0.2 is 1/5, not the nearest binary number, which is a little more."""
+    return Fraction(str(seconds))

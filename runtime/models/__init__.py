@@ -1,1 +1,0 @@
-"""The models shipped with the package."""

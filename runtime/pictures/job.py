@@ -1,0 +1,242 @@
+"""Translate one picture file: read, resize, translate, look, encode, write."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cgconv.runtime.errors import Cancelled, PictureError, UsageError
+from cgconv.runtime.images import (
+    ANIMATED_FORMATS,
+    DEFAULT_MAX_PIXELS,
+    REQUESTABLE,
+    Animation,
+    FileFormat,
+    Picture,
+    encode_animation,
+    encode_picture,
+    format_of_suffix,
+    losses,
+    output_format,
+    read_picture,
+    write_atomically,
+)
+from cgconv.runtime.look import keep_colors, mix
+from cgconv.runtime.models.card import ModelCard
+from cgconv.runtime.models.familiar import unfamiliar
+
+from .encoder import check_fits, title
+from .formats import DEEP_FORMATS
+from .picture import Pixels
+
+Batch = NDArray[Any]  # Any: uint8, or float32 in [0, 1]; N×H×W×3
+
+FRAMES_PIXELS = 2_000_000  # frames of an animation go to the translator together up to about this many pixels
+
+
+class TranslatesImages(Protocol):
+    """What is needed of a translator."""
+
+    def translate(self, batch: Batch) -> Batch:
+        """Translate N×H×W×3 RGB, uint8 or float32 in [0, 1]; the result may be a whole number of times larger."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureOptions:
+    """What is wanted of the results.
+
+    `file_format` same, png, jpg, webp, tiff or avif; it decides where the target's name does not. `quality` 1 to 100,
+    None for each format's own. `resize_short_side` in pixels, None to keep the size. `strength` 0 (the original) to 1.
+    `max_pixels` bounds height × width (× frames) of what is read and of what it is resized to.
+    `frames_at_once` bounds how many frames of an animation are translated together.
+    """
+
+    file_format: str = "same"
+    quality: int | None = None
+    resize_short_side: int | None = None
+    strength: float = 1.0
+    keep_colors: bool = False
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    frames_at_once: int = 4
+
+    def __post_init__(self) -> None:
+        if self.file_format not in REQUESTABLE:
+            raise UsageError(f"--format is {self.file_format}, expected one of {', '.join(REQUESTABLE)}")
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            raise UsageError(f"--quality is {self.quality}, expected 1 to 100")
+        if self.resize_short_side is not None and self.resize_short_side < 1:
+            raise UsageError(f"--resize is {self.resize_short_side}, expected at least 1 pixel")
+        if not 0 <= self.strength <= 1:
+            raise UsageError(f"--strength is {self.strength}, expected 0 to 1")
+        if self.max_pixels < 1:
+            raise UsageError(f"--max-pixels is {self.max_pixels}, expected at least 1")
+        if self.frames_at_once < 1:
+            raise UsageError(f"frames_at_once is {self.frames_at_once}, expected at least 1")
+
+
+def translate_picture_file(
+    source: Path,
+    target: Path,
+    translator: TranslatesImages,
+    options: PictureOptions | None = None,
+    *,
+    card: ModelCard | None = None,
+    cancel: threading.Event | None = None,
+) -> dict[str, Any]:  # Any: JSON values
+    """Translate the picture or animation in `source` and put the result at `target`; return facts about it.
+
+    The target's suffix decides the format, or `options.file_format` where it is not a picture's. The facts:
+    `stage_seconds` (read, translate, write), `size_in` and `size_out` as [width, height], `frames`, `format_in`,
+    `format_out`, `bits` a channel, `warnings` (sentences: what is lost, and with the model's `card`, that the picture
+    is unlike those it learned from). Nothing is written where this raises: PictureError,
+    OutputError, Cancelled once `cancel` is set, and what the translator raises.
+    """
+    options = options or PictureOptions()
+    started = time.perf_counter()
+    content = read_picture(source, max_pixels=options.max_pixels)
+    file_format = format_of_suffix(target) or output_format(content.file_format, options.file_format)
+    frames, warnings = _frames_to_keep(content, file_format)
+    frames_out: list[Picture] = []
+    if card is not None and (sentence := unfamiliar(_eight_bits(frames[0]), card)) is not None:
+        warnings.append(sentence)
+    read_s = time.perf_counter() - started
+
+    started = time.perf_counter()
+    size_in = frames[0].size_hw
+    size_out = resized_hw(size_in, options.resize_short_side)
+    if size_out[0] * size_out[1] * len(frames) > options.max_pixels:
+        raise PictureError(
+            f"{source} would have {size_out[1]}×{size_out[0]} pixels after --resize {options.resize_short_side},"
+            f" more than the limit of {options.max_pixels:,}; raise it with --max-pixels or resize to less"
+        )
+    check_fits(size_out, file_format)
+    at_once = max(1, min(options.frames_at_once, FRAMES_PIXELS // (size_out[0] * size_out[1])))
+    for start in range(0, len(frames), at_once):
+        _stop_if(cancel, source)
+        group = [resize_picture(frame, size_out) for frame in frames[start : start + at_once]]
+        frames_out += translate_pictures(group, translator, strength=options.strength, colors=options.keep_colors)
+    translate_s = time.perf_counter() - started
+
+    _stop_if(cancel, source)
+    started = time.perf_counter()
+    warnings += losses(frames_out[0], file_format)
+    if len(frames_out) > 1:
+        animation = replace(cast(Animation, content), frames=frames_out)
+        data = encode_animation(animation, file_format=file_format, quality=options.quality)
+    else:
+        data = encode_picture(frames_out[0], file_format=file_format, quality=options.quality)
+    write_atomically(target, data)
+    height, width = frames_out[0].size_hw
+    return {
+        "stage_seconds": {"read": read_s, "translate": translate_s, "write": time.perf_counter() - started},
+        "size_in": [size_in[1], size_in[0]],
+        "size_out": [width, height],
+        "frames": len(frames_out),
+        "format_in": str(content.file_format),
+        "format_out": str(file_format),
+        "bits": 16 if frames_out[0].is_deep and file_format in DEEP_FORMATS else 8,
+        "warnings": warnings,
+    }
+
+
+def translate_pictures(
+    pictures: list[Picture], translator: TranslatesImages, *, strength: float, colors: bool
+) -> list[Picture]:
+    """Return the pictures translated together, their metadata, and their alpha at the result's size.
+
+    All have one size and dtype. 16 bits a channel travel as float32. A gray picture stays gray if its result is.
+    """
+    deep = pictures[0].is_deep
+    images = [picture.pixels for picture in pictures]
+    batch = images[0][None] if len(images) == 1 else np.stack(images)  # N×H×W×3; a large picture is not copied
+    if deep:
+        batch = batch.astype(np.float32) / np.float32(65535)
+    translated = translator.translate(batch)
+    if colors:
+        translated = keep_colors(batch, translated)
+    translated = mix(batch, translated, strength)
+    if deep:
+        translated = np.rint(np.clip(translated, 0, 1) * np.float32(65535)).astype(np.uint16)
+    return [
+        replace(
+            picture,
+            pixels=pixels,
+            alpha=None if picture.alpha is None else _resized_alpha(picture.alpha, (pixels.shape[0], pixels.shape[1])),
+            is_gray=picture.is_gray and _channels_are_equal(pixels),
+        )
+        for picture, pixels in zip(pictures, translated, strict=True)
+    ]
+
+
+def resized_hw(size_hw: tuple[int, int], short_side: int | None) -> tuple[int, int]:
+    """Return the size with its short side brought to `short_side`, in the same proportions."""
+    if short_side is None:
+        return size_hw
+    height, width = size_hw
+    if height <= width:
+        return short_side, max(1, round(width * short_side / height))
+    return max(1, round(height * short_side / width)), short_side
+
+
+def resize_picture(picture: Picture, size_hw: tuple[int, int]) -> Picture:
+    """Return the picture in another size. Colors under clear pixels do not bleed into what is seen."""
+    if picture.size_hw == size_hw:
+        return picture
+    plain = _resized(picture.pixels, size_hw)
+    if picture.alpha is None:
+        return replace(picture, pixels=plain)
+    alpha = _resized_alpha(picture.alpha, size_hw)
+    whole = np.iinfo(picture.alpha.dtype).max
+    weight = picture.alpha.astype(np.float32)[:, :, None] / whole
+    weighted = _resized(picture.pixels * weight, size_hw)
+    weights = _resized(weight[:, :, 0], size_hw)[:, :, None]
+    seen = weights > 1e-3
+    colors = np.clip(weighted / np.where(seen, weights, 1), 0, np.iinfo(plain.dtype).max)
+    pixels = np.where(seen, np.rint(colors).astype(plain.dtype), plain)
+    return replace(picture, pixels=pixels, alpha=alpha)
+
+
+def _resized_alpha(alpha: Pixels, size_hw: tuple[int, int]) -> Pixels:
+    return _resized(alpha, size_hw, enlarging=cv2.INTER_LINEAR)  # sharper curves would ring around every edge
+
+
+def _resized(samples: Pixels, size_hw: tuple[int, int], *, enlarging: int = cv2.INTER_LANCZOS4) -> Pixels:
+    """Shrink by areas, enlarge by curves."""
+    height, width = size_hw
+    if samples.shape[:2] == (height, width):
+        return samples
+    smaller = height * width < samples.shape[0] * samples.shape[1]
+    how = cv2.INTER_AREA if smaller else enlarging
+    return cast(Pixels, cv2.resize(samples, (width, height), interpolation=how))
+
+
+def _frames_to_keep(content: Picture | Animation, file_format: FileFormat) -> tuple[list[Picture], list[str]]:
+    """Return the frames that the format can hold and sentences about what is lost by it, and by reading."""
+    if isinstance(content, Picture):
+        return [content], list(content.notes)
+    if file_format in ANIMATED_FORMATS:
+        return content.frames, []
+    return content.frames[:1], [
+        f"only the first of {len(content.frames)} frames is kept, because {title(file_format)} holds no animation"
+    ]
+
+
+def _eight_bits(picture: Picture) -> NDArray[np.uint8]:
+    return np.asarray(picture.pixels // 257 if picture.is_deep else picture.pixels, np.uint8)
+
+
+def _channels_are_equal(pixels: Pixels) -> bool:
+    red, green, blue = pixels[:, :, 0], pixels[:, :, 1], pixels[:, :, 2]
+    return np.array_equal(red, green) and np.array_equal(red, blue)
+
+
+def _stop_if(cancel: threading.Event | None, source: Path) -> None:
+    if cancel is not None and cancel.is_set():
+        raise Cancelled(f"stopped while {source} was being translated")

@@ -1,0 +1,58 @@
+"""Say what a picture or an animation in memory is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .formats import FileFormat
+
+Pixels = NDArray[Any]  # Any: uint8 or uint16
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture, upright, with what its file said about it.
+
+    `pixels` H×W×3 RGB, uint8 or uint16 (full range); `alpha` H×W of the same dtype, not premultiplied, or None.
+    `is_gray`: the file had one channel, and it is written with one again; all three channels are equal.
+    `exif` is the TIFF structure without an `Exif` prefix, its orientation 1; `xmp` a packet; `icc` a profile that fits
+    the pixels as they are here. `dpi` across and down. `is_lossless`: the file kept every bit of its pixels.
+    `notes`: sentences about what reading could not keep.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    is_gray: bool = False
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    icc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    file_format: str = FileFormat.PNG
+    is_lossless: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        return int(self.pixels.shape[0]), int(self.pixels.shape[1])
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether the picture has 16 bits a channel."""
+        return self.pixels.dtype == np.uint16
+
+
+@dataclass(frozen=True)
+class Animation:
+    """Whole frames of one size, each with the time it is shown.
+
+    Metadata belong to the first frame. `loop` is how often all frames are shown; 0 is for ever.
+    """
+
+    frames: list[Picture]
+    durations_ms: list[int]
+    loop: int = 0
+    file_format: str = FileFormat.GIF

@@ -1,0 +1,418 @@
+"""Read a picture file: its size from the header, its pixels upright, its metadata.
+
+Pillow reads, because it refuses damaged files, knows CMYK, and turns every frame of an animation into a whole one.
+OpenCV gives the pixels where Pillow would cut 16 bits a channel to 8; pillow-heif reads HEIC.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import cv2
+import numpy as np
+import pillow_heif
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from cgconv.runtime.errors import CgconvError, PictureError, ResourceError
+
+from .formats import ANIMATED_FORMATS, FileFormat
+from .metadata import (
+    EXIF_PREFIX,
+    exif_from_tiff,
+    exif_orientation,
+    exif_upright,
+    icc_color_space,
+    turn_upright,
+    xmp_upright,
+)
+from .picture import Animation, Picture, Pixels
+from .pillow_quiet import pillow_quiet
+
+DEFAULT_MAX_PIXELS = 250_000_000  # 750 MB as RGB; the largest phone photographs have 200 million
+
+# What Pillow may open, and what we call it. MPO is a JPEG file with previews or a second view behind it.
+PILLOW_FORMATS = {
+    "JPEG": FileFormat.JPG,
+    "MPO": FileFormat.JPG,
+    "PNG": FileFormat.PNG,
+    "WEBP": FileFormat.WEBP,
+    "TIFF": FileFormat.TIFF,
+    "AVIF": FileFormat.AVIF,
+    "GIF": FileFormat.GIF,
+    "BMP": FileFormat.BMP,
+    "JPEG2000": FileFormat.JP2,
+}
+OPENED_FORMATS = [name for name in PILLOW_FORMATS if name != "MPO"]  # opened as JPEG
+LOSSLESS_FORMATS = frozenset({FileFormat.PNG, FileFormat.TIFF, FileFormat.BMP, FileFormat.GIF})
+
+TIFF_SUBFILE, TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_PLANAR, TIFF_EXTRA_SAMPLES = 254, 258, 262, 284, 338
+TIFF_MIN_IS_WHITE = 0
+TIFF_PREMULTIPLIED = 1
+DNG_VERSION = 50706
+
+Image.init()  # else formats given by name are not found
+
+
+def read_picture(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture | Animation:
+    """Return the picture upright, or all frames where the file has several that are shown in turn.
+
+    `max_pixels` bounds height × width, times the frames of an animation; it is checked on the header, before
+    anything is decoded. Of a TIFF file with several pages the first is read. Raises PictureError, whose text is one
+    sentence that names the file; a file that is cut off is refused, never shown half gray.
+    """
+    with _sentences_about(path), path.open("rb") as file:
+        if _is_heic(file):
+            return _read_heic(path, file, max_pixels)
+        with _open(file) as image:
+            file_format = PILLOW_FORMATS[image.format or ""]
+            frames = getattr(image, "n_frames", 1) if file_format in ANIMATED_FORMATS else 1
+            _check_size(path, image.height, image.width, frames, max_pixels)
+            if frames > 1:
+                return _read_animation(image, file, file_format)
+            return _read_still(path, image, file, file_format)
+
+
+def picture_size_hw(path: Path) -> tuple[int, int]:
+    """Return height and width as displayed, from the header; no pixel is decoded. Raises PictureError."""
+    with _sentences_about(path), path.open("rb") as file:
+        if _is_heic(file):
+            width, height = pillow_heif.open_heif(file).size
+            return int(height), int(width)
+        with _open(file) as image:
+            exif = _exif(image)
+            if image.format == "PNG" and exif is None:
+                exif = _png_exif_behind_pixels(file)
+            turned = image.format != "TIFF" and exif_orientation(exif) in (5, 6, 7, 8)  # Pillow turns TIFF's size
+            return (image.width, image.height) if turned else (image.height, image.width)
+
+
+@contextmanager
+def open_jpeg(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[Image.Image | None]:
+    """Give a JPEG file of gray or RGB pixels opened, its size checked, nothing decoded; None for all other files.
+
+    What goes wrong while it is open, decoding too, becomes a PictureError of one sentence.
+    """
+    with _sentences_about(path), path.open("rb") as file:
+        if file.read(3) != b"\xff\xd8\xff":
+            yield None
+            return
+        with _open(file) as image:
+            _check_size(path, image.height, image.width, 1, max_pixels)
+            yield image if image.mode in ("L", "RGB") else None
+
+
+@contextmanager
+def _sentences_about(path: Path) -> Iterator[None]:
+    """Turn whatever the decoders raise into one sentence."""
+    try:
+        yield
+    except CgconvError:
+        raise
+    except UnidentifiedImageError as error:
+        empty = path.stat().st_size == 0
+        raise PictureError(
+            f"{path} is empty" if empty else f"{path} is not a picture that can be read, or it is damaged"
+        ) from error
+    except MemoryError as error:
+        raise ResourceError(f"{path} does not fit into memory") from error
+    except OSError as error:
+        if error.errno is not None:
+            raise PictureError(f"{path} cannot be read: {error.strerror}") from error
+        raise PictureError(f"{path} is damaged or cut off: {_one_line(error)}") from error
+    except Exception as error:  # decoders meet damaged files with nearly every type of error
+        raise PictureError(f"{path} is damaged: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    text = error.err if isinstance(error, cv2.error) else str(error)
+    return " ".join(text.split()).rstrip(".") or type(error).__name__
+
+
+@contextmanager
+def _open(file: BinaryIO) -> Iterator[Image.Image]:
+    """Open with Pillow; what it says of the pixels' number and of odd tags is not wanted here."""
+    file.seek(0)
+    with pillow_quiet, Image.open(file, formats=OPENED_FORMATS) as image:
+        yield image
+
+
+def _check_size(path: Path, height: int, width: int, frames: int, max_pixels: int) -> None:
+    total = height * width * frames
+    if total > max_pixels:
+        times = f" in {frames} frames" if frames > 1 else ""
+        # No picture is ten times the limit that most fit under: nobody is to paste a number that takes all memory.
+        way_in = f"--max-pixels {total} would let it in" if total <= 10 * DEFAULT_MAX_PIXELS else "see --max-pixels"
+        raise PictureError(
+            f"{path} has {width}×{height} pixels{times}, {total:,} in all,"
+            f" more than the limit of {max_pixels:,}; {way_in}"
+        )
+
+
+def _read_still(path: Path, image: Image.Image, file: BinaryIO, file_format: FileFormat) -> Picture:
+    notes = _check_layout(path, image, file_format)
+    deep = _is_deep(image, file, file_format)
+    is_tiff = file_format is FileFormat.TIFF
+    if is_tiff:  # taken now, because Pillow turns TIFF files when it loads them, and edits these
+        exif, xmp = exif_from_tiff(image), image.info.pop("xmp", None)
+    image.load()  # also where OpenCV decodes: this is what refuses damaged files, and it reads a PNG file's last chunks
+    if not is_tiff:
+        exif, xmp = _exif(image), image.info.get("xmp")
+    icc = image.info.get("icc_profile")
+    if deep:
+        pixels, alpha, is_gray = _deep_pixels(path, image, file, file_format)
+    else:
+        if image.mode in ("CMYK", "LAB"):
+            notes = (*notes, f"{image.mode} colours were converted to sRGB")
+            image, icc = _as_srgb(image, icc), None
+        pixels, alpha, is_gray = _pixels(image)
+    orientation = 1 if is_tiff else exif_orientation(exif)
+    return Picture(
+        pixels=turn_upright(pixels, orientation),
+        alpha=turn_upright(alpha, orientation) if alpha is not None else None,
+        is_gray=is_gray,
+        exif=exif_upright(exif) if exif else None,
+        xmp=xmp_upright(xmp) if xmp and (is_tiff or orientation != 1) else xmp,
+        icc=_fitting_icc(icc, is_gray),
+        dpi=_dpi(image),
+        file_format=file_format,
+        is_lossless=_is_lossless(file, file_format),
+        notes=notes,
+    )
+
+
+def _check_layout(path: Path, image: Image.Image, file_format: FileFormat) -> tuple[str, ...]:
+    """Refuse what has no colors to translate; return sentences about what is left out."""
+    if image.mode in ("I", "F"):
+        raise PictureError(f"{path} has 32-bit samples, whose range is not known; save it with 8 or 16 bits a channel")
+    if file_format is not FileFormat.TIFF:
+        return ()
+    tags = image.tag_v2  # type: ignore[attr-defined]  # a TIFF file's
+    if DNG_VERSION in tags or tags.get(TIFF_SUBFILE, 0) & 1:
+        raise PictureError(f"{path} is a camera's raw file, which holds only a preview; develop it to TIFF or JPEG")
+    notes = []
+    pages = getattr(image, "n_frames", 1)
+    if pages > 1:
+        notes.append(f"only the first of {pages} pages is read")
+    if 16 in tags.get(TIFF_BITS, ()) and tags.get(TIFF_PLANAR, 1) != 1:
+        notes.append("16 bits in separate planes are read as 8")
+    return tuple(notes)
+
+
+def _is_deep(image: Image.Image, file: BinaryIO, file_format: FileFormat) -> bool:
+    """Whether the file has 16 bits a channel that OpenCV reads and Pillow would cut."""
+    file.seek(0)
+    if file_format is FileFormat.PNG:
+        return file.read(25)[24] == 16  # signature, length, IHDR, width, height, bit depth
+    if file_format is FileFormat.TIFF:
+        tags = image.tag_v2  # type: ignore[attr-defined]  # a TIFF file's
+        bits = tags.get(TIFF_BITS, (1,))
+        return all(value == 16 for value in bits) and image.mode != "CMYK" and tags.get(TIFF_PLANAR, 1) == 1
+    if file_format is FileFormat.JP2:
+        data = file.read(64 * 1024)
+        start = data.find(b"\xff\x4f\xff\x51")  # start of the code stream and its size segment
+        return start >= 0 and data[start + 42 : start + 43] == b"\x0f"  # sample size less one, unsigned
+    return False
+
+
+def _deep_pixels(
+    path: Path, image: Image.Image, file: BinaryIO, file_format: FileFormat
+) -> tuple[Pixels, Pixels | None, bool]:
+    """Decode 16 bits a channel with OpenCV."""
+    file.seek(0)
+    level = cv2.utils.logging.setLogLevel(0)  # Pillow has refused what is damaged; odd tags are nobody's concern here
+    decoded = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    cv2.utils.logging.setLogLevel(level)
+    if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != (image.height, image.width):
+        raise PictureError(f"{path} has 16 bits a channel in a layout that cannot be read")
+    samples = cast(Pixels, decoded)
+    if samples.ndim == 2:
+        alpha = None
+        clear = image.info.get("transparency")
+        if isinstance(clear, int):  # a PNG file's one gray level that is clear
+            alpha = np.where(samples == clear, 0, 65535).astype(np.uint16)
+        if file_format is FileFormat.TIFF and _tiff_tag(image, TIFF_PHOTOMETRIC) == TIFF_MIN_IS_WHITE:
+            samples = 65535 - samples
+        return np.repeat(samples[:, :, None], 3, axis=2), alpha, True
+    pixels = np.ascontiguousarray(samples[:, :, 2::-1])  # BGR(A) to RGB
+    alpha = np.ascontiguousarray(samples[:, :, 3]) if samples.shape[2] == 4 else None
+    if (
+        alpha is not None
+        and file_format is FileFormat.TIFF
+        and _tiff_tag(image, TIFF_EXTRA_SAMPLES) == (TIFF_PREMULTIPLIED,)
+    ):
+        weight = np.maximum(alpha, 1).astype(np.float64)[:, :, None] / 65535
+        pixels = np.rint(np.minimum(pixels / weight, 65535)).astype(np.uint16)
+    return pixels, alpha, _is_png_gray_alpha(file, file_format)
+
+
+def _tiff_tag(image: Image.Image, tag: int) -> object:
+    return image.tag_v2.get(tag)  # type: ignore[attr-defined]  # a TIFF file's
+
+
+def _is_png_gray_alpha(file: BinaryIO, file_format: FileFormat) -> bool:
+    file.seek(25)  # the color type
+    return file_format is FileFormat.PNG and file.read(1) == b"\x04"
+
+
+def _pixels(image: Image.Image) -> tuple[Pixels, Pixels | None, bool]:
+    """Return RGB, alpha and whether the file was gray, of a loaded image with 8 bits a channel or fewer."""
+    if image.mode.startswith("I;16"):  # gray of 9 to 15 bits
+        samples = np.asarray(image).astype(np.uint16)
+        if image.format == "TIFF" and _tiff_tag(image, TIFF_BITS) == (12,):  # JPEG 2000 is scaled by Pillow
+            samples = (samples.astype(np.uint32) * 65535 // 4095).astype(np.uint16)
+        return np.repeat(samples[:, :, None], 3, axis=2), None, True
+    is_gray = image.mode in ("1", "L", "LA", "La")
+    if is_gray:
+        if image.has_transparency_data:
+            gray, alpha = np.moveaxis(np.asarray(image.convert("LA")), 2, 0)
+        else:
+            gray, alpha = np.asarray(image.convert("L")), None
+        return np.repeat(gray[:, :, None], 3, axis=2), None if alpha is None else np.ascontiguousarray(alpha), True
+    if image.has_transparency_data:
+        rgba = np.asarray(image.convert("RGBA"))
+        return np.ascontiguousarray(rgba[:, :, :3]), np.ascontiguousarray(rgba[:, :, 3]), False
+    return np.array(image if image.mode == "RGB" else image.convert("RGB")), None, False
+
+
+def _as_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+    """Convert CMYK or Lab by the profile in the file, or plainly where there is none that fits."""
+    if image.mode == "LAB":
+        source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    elif icc and icc_color_space(icc) == "CMYK":
+        source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+    else:
+        return image.convert("RGB")
+    srgb = ImageCms.createProfile("sRGB")
+    try:
+        converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+    except ImageCms.PyCMSError:  # a damaged profile
+        return image.convert("RGB")
+    return cast(Image.Image, converted)
+
+
+def _read_animation(image: Image.Image, file: BinaryIO, file_format: FileFormat) -> Animation:
+    is_lossless = _is_lossless(file, file_format)
+    loop = _loop(image, file_format)
+    first = 1 if image.info.get("default_image") else 0  # a PNG file's picture for viewers that cannot animate
+    frames: list[Picture] = []
+    durations_ms: list[int] = []
+    for index in range(first, getattr(image, "n_frames", 1)):
+        image.seek(index)
+        image.load()
+        exif, xmp = _exif(image), image.info.get("xmp")
+        orientation = exif_orientation(exif)
+        pixels, alpha, _ = _pixels(image)
+        if alpha is not None and file_format is FileFormat.GIF and alpha.all():
+            alpha = None  # GIF marks colors as clear to repeat what an earlier frame showed
+        picture = Picture(
+            pixels=turn_upright(pixels, orientation),
+            alpha=turn_upright(alpha, orientation) if alpha is not None else None,
+            file_format=file_format,
+            is_lossless=is_lossless,
+        )
+        if not frames:
+            picture = replace(
+                picture,
+                exif=exif_upright(exif) if exif else None,
+                xmp=xmp_upright(xmp) if xmp and orientation != 1 else xmp,
+                icc=_fitting_icc(image.info.get("icc_profile"), is_gray=False),
+            )
+        frames.append(picture)
+        durations_ms.append(round(image.info.get("duration", 0)))
+    return Animation(frames, durations_ms, loop, file_format)
+
+
+def _loop(image: Image.Image, file_format: FileFormat) -> int:
+    """Return how often an animation is shown; GIF counts repetitions, and says nothing for once."""
+    loop = image.info.get("loop")
+    if file_format is FileFormat.GIF:
+        return 1 if loop is None else 0 if loop == 0 else int(loop) + 1
+    return int(loop or 0)
+
+
+def _exif(image: Image.Image) -> bytes | None:
+    exif = image.info.get("exif")
+    return exif.removeprefix(EXIF_PREFIX) or None if isinstance(exif, bytes) else None
+
+
+def _fitting_icc(icc: bytes | None, is_gray: bool) -> bytes | None:
+    """Return the profile if it is for the channels that were read; gray files often carry one for RGB."""
+    spaces = ("GRAY", "RGB") if is_gray else ("RGB",)
+    return icc if icc and icc_color_space(icc) in spaces else None
+
+
+def _dpi(image: Image.Image) -> tuple[float, float] | None:
+    try:
+        across, down = (float(value) for value in image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (across, down) if 1 <= across < 65535 and 1 <= down < 65535 else None
+
+
+def _png_exif_behind_pixels(file: BinaryIO) -> bytes | None:
+    """Find the EXIF chunk of a PNG file, which may stand after the pixels."""
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"eXIf":
+            return file.read(length)
+        file.seek(length + 4, io.SEEK_CUR)
+    return None
+
+
+def _is_lossless(file: BinaryIO, file_format: FileFormat) -> bool:
+    """Whether the file kept every bit; a WebP file did if all its frames are in the lossless coding (RFC 9649)."""
+    if file_format is not FileFormat.WEBP:
+        return file_format in LOSSLESS_FORMATS
+    file.seek(0)
+    data = file.read()
+    kinds = set()
+    place = 12
+    while place + 8 <= len(data):
+        kind, length = struct.unpack_from("<4sI", data, place)
+        kinds.add(kind)
+        place += 8 + (16 if kind == b"ANMF" else length + length % 2)  # into a frame, past anything else
+    return b"VP8L" in kinds and b"VP8 " not in kinds
+
+
+def _is_heic(file: BinaryIO) -> bool:
+    """Whether a file's brands name HEVC pictures (ISO/IEC 23008-12, annex B.4)."""
+    file.seek(0)
+    header = file.read(64)
+    if header[4:8] != b"ftyp":
+        return False
+    brands = header[8 : int.from_bytes(header[:4], "big")]
+    return any(brand in brands for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"))
+
+
+def _read_heic(path: Path, file: BinaryIO, max_pixels: int) -> Picture:
+    """Read the primary picture; 10 and 12 bits become 16. libheif turns it upright."""
+    file.seek(0)
+    heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
+    width, height = heif.size
+    _check_size(path, height, width, 1, max_pixels)
+    samples = np.asarray(heif)
+    exif = heif.info.get("exif")
+    exif = exif.removeprefix(EXIF_PREFIX) if exif else None
+    icc = heif.info.get("icc_profile")
+    xmp = heif.info.get("xmp")
+    is_gray = samples.ndim == 2 or samples.shape[2] == 2
+    if samples.ndim == 2:
+        samples = samples[:, :, None]
+    colors = samples.shape[2] - (samples.shape[2] in (2, 4))
+    pixels = np.ascontiguousarray(np.repeat(samples[:, :, :1], 3, axis=2) if colors == 1 else samples[:, :, :3])
+    return Picture(
+        pixels=pixels,
+        alpha=np.ascontiguousarray(samples[:, :, colors]) if samples.shape[2] > colors else None,
+        is_gray=is_gray,
+        exif=exif_upright(exif) if exif else None,
+        xmp=xmp_upright(xmp) if xmp else None,
+        icc=_fitting_icc(icc, is_gray),
+        file_format=FileFormat.HEIC,
+    )
