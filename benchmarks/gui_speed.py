@@ -106,7 +106,7 @@ def longest_stall_s(home: Path, model: str) -> tuple[float, int]:
     from PySide6.QtTest import QTest
 
     from cgconv.gui.app import App
-    from cgconv.runtime.backends.precision_check import natural_picture
+    from cgconv.runtime.backends.probe import natural_picture
 
     path = home / "film.mp4"
     with av.open(str(path), "w") as film:

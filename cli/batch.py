@@ -48,7 +48,7 @@ def run_batch(
         show = stack.enter_context(open_show(as_json=reporting.as_json, kind=options.kind))
         report = stack.enter_context(Report(reporting.report, settings))
         try:
-            from cgconv.runtime.backends.choose import checked_device
+            from cgconv.runtime.backends.machine import checked_device
             from cgconv.runtime.jobs import plan_jobs, run_jobs
 
             checked_device(machine["device"])  # also where there turns out to be nothing to do

@@ -12,6 +12,7 @@ import click
 
 from cgconv.runtime.errors import Cancelled, ModelError
 
+from .bring_in import CHECKPOINT_SUFFIXES, bring_in
 from .download_progress import open_file_show, show_all
 from .extras import needs_extra
 from .options import debug_option
@@ -60,8 +61,6 @@ def download(
     if model is None:
         return show_list(Kind.MODEL, base_url, as_json=as_json)
     from cgconv.runtime.models.store import free_path
-
-    from .models import bring_in
 
     entry = find_entry(Kind.MODEL, model, base_url=base_url)
     name = entry.name if name is None else name
@@ -145,6 +144,4 @@ def _note_origin(path: Path, entry: Entry, finished: DownloadFinished) -> None:
 
 
 def _is_checkpoint_name(name: str) -> bool:
-    from .models import CHECKPOINT_SUFFIXES
-
     return Path(name).suffix.lower() in CHECKPOINT_SUFFIXES

@@ -11,18 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cgconv.runtime.errors import UsageError
-
+from .bring_in import bring_in, is_checkpoint
 from .download import download
-from .extras import needs_extra
 from .options import PathType, complete_model, debug_option, json_option
 from .progress import printable
 
 if TYPE_CHECKING:
     from cgconv.runtime.models.card import ModelCard
-
-CHECKPOINT_SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".pkl", ".model", ".tar", ".bin", ".safetensors"})
-CHECKPOINT_STARTS = (b"PK\x03\x04", b"\x80\x02")  # torch's zip files, and the pickles before them
 
 
 @click.group(epilog="Try: cgconv models list")
@@ -97,7 +92,7 @@ def import_(
     What an ONNX file takes is found out by running it: layout, value range, sizes. Checkpoints
     (pytorch-CycleGAN-and-pix2pix, CUT and others) need torch: pip install 'cgconv[train]'.
     """
-    if sys.stderr.isatty() and file.exists() and _is_checkpoint(file):  # an error is to be the only line of a log
+    if sys.stderr.isatty() and file.exists() and is_checkpoint(file):  # an error is to be the only line of a log
         click.echo("rebuilding the network and checking the result against torch …", err=True)
     path = bring_in(file, name, value_range, bgr, part=part, norm_mode=norm_mode)
     click.echo(f"{path.stem} is here now: cgconv images photos --model {path.stem}")
@@ -121,41 +116,6 @@ def remove(name: str, yes: bool) -> int:
         click.confirm(f"delete the model {name}?", abort=True, err=True)
     click.echo(printable(f"removed {remove_model(name)}"))
     return 0
-
-
-def bring_in(
-    file: Path, name: str | None, value_range: str | None, bgr: bool,
-    *, part: str | None = None, norm_mode: str | None = None,
-) -> Path:  # fmt: skip
-    """Import an ONNX file or a checkpoint and return where it is now."""
-    if not file.exists():
-        raise UsageError(f"{file}: there is no such file")
-    if _is_checkpoint(file):
-        if value_range or bgr:
-            raise UsageError("--range and --bgr are for ONNX files; of a checkpoint they are known")
-        with needs_extra("train", "importing a checkpoint"):
-            from cgconv.exporter.import_checkpoint import import_checkpoint
-            from cgconv.exporter.weights import NormMode
-
-        mode = NormMode(norm_mode) if norm_mode else None
-        return import_checkpoint(file, name=name, part=part, norm_mode=mode).path
-    if part or norm_mode:
-        raise UsageError("--part and --norm-mode are for checkpoints, not for ONNX files")
-    from cgconv.runtime.models.card import ChannelOrder
-    from cgconv.runtime.translate.foreign import Said, import_onnx, parse_range
-
-    known = parse_range(value_range) if value_range else None
-    return import_onnx(file, name, Said(known, known, ChannelOrder.BGR if bgr else ChannelOrder.RGB))
-
-
-def _is_checkpoint(file: Path) -> bool:
-    if file.suffix.lower() in CHECKPOINT_SUFFIXES:
-        return True
-    try:
-        with file.open("rb") as opened:
-            return opened.read(4).startswith(CHECKPOINT_STARTS)
-    except OSError:
-        return False  # the importer says what is wrong with it
 
 
 def _direction(card: ModelCard) -> str:

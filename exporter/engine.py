@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cgconv.runtime.backends.choose import Machine, building_for, choose_machine, fall_back, graph_precision
+from cgconv.runtime.backends.choose import building_for, choose_machine, fall_back, graph_precision
 from cgconv.runtime.backends.engines.backend import TensorrtBackend, why_not
 from cgconv.runtime.backends.engines.cache import StoredEngine
 from cgconv.runtime.backends.engines.shapes import Profiles, for_one_size
-from cgconv.runtime.backends.precision_check import natural_picture
+from cgconv.runtime.backends.machine import Machine
+from cgconv.runtime.backends.probe import natural_picture
 from cgconv.runtime.errors import MissingError, ModelError, UsageError
 from cgconv.runtime.events import EngineBuilding, EngineBuilt
 from cgconv.runtime.graphs.graph import Doors, specialise
 from cgconv.runtime.models.card import read_card
 from cgconv.runtime.models.model_file import load_model
 from cgconv.runtime.translate.foreign import adopt
-from cgconv.runtime.translate.translator import fitting_size
 
 from .pictures import sample_pictures
 
@@ -112,7 +112,7 @@ def _sizes(sizes_hw: Sequence[tuple[int, int]], card: ModelCard) -> list[tuple[i
         if any(tuple(size_hw) != card.fixed_size_hw for size_hw in sizes_hw):
             raise UsageError(f"--sizes: the model {card.name} takes {width}×{height} only")
         return [card.fixed_size_hw]
-    fitting = [fitting_size(size_hw, card) for size_hw in sizes_hw or USUAL_SIZES_HW]
+    fitting = [card.fitting_hw(size_hw) for size_hw in sizes_hw or USUAL_SIZES_HW]
     return list(dict.fromkeys(fitting))
 
 

@@ -16,17 +16,17 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from cgconv.runtime.backends.choose import cuda_devices
-from cgconv.runtime.backends.precision_check import natural_picture
+from cgconv.runtime.backends.machine import cuda_devices
+from cgconv.runtime.backends.probe import natural_picture
 from cgconv.runtime.backends.quiet_onnxruntime import onnxruntime
 from cgconv.runtime.errors import ModelError, OutputError, UsageError
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, first_line, modernise, specialise
 from cgconv.runtime.graphs.half import convert_to_half, convolutions, half_convolutions, has_halves, round_like_half
 from cgconv.runtime.models.card import ModelCard, read_card, write_card
 from cgconv.runtime.models.model_file import load_model, write_model
+from cgconv.runtime.models.padding import pad_to_fit
 from cgconv.runtime.models.store import bundled_folder, models_folder
 from cgconv.runtime.translate.foreign import adopt
-from cgconv.runtime.translate.translator import pad_to_fit
 
 from .divergence import where_they_part
 from .pictures import sample_pictures

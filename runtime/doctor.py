@@ -108,7 +108,7 @@ class Examination:
 
 def examine() -> Examination:
     """Look at everything. Takes a few seconds, because each backend really opens and runs a tiny model."""
-    from .backends.choose import cuda_devices
+    from .backends.machine import cuda_devices
     from .models.store import list_models, models_folder
 
     stored = list_models()

@@ -125,7 +125,7 @@ def small_resnet(width: int = 8, blocks: int = 2, seed: int = 0) -> onnx.ModelPr
 
 def photo(size_hw: tuple[int, int], seed: int = 0) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Return a made-up photograph 1×H×W×3."""
-    from cgconv.runtime.backends.precision_check import natural_picture
+    from cgconv.runtime.backends.probe import natural_picture
 
     return natural_picture(size_hw, seed)[None]
 

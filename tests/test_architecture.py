@@ -29,6 +29,31 @@ MAY_IMPORT = {
     "cgconv.runtime.models.store cgconv.runtime.protocol cgconv.runtime.errors",
 }
 
+GROUND = "errors events requests protocol files lock look"  # files of runtime/ itself that every room may import
+# Each room of runtime/: the rooms, and the files of runtime/ itself, that it imports besides.
+MAY_ENTER = {
+    "models": "",
+    "graphs": "models",
+    "backends": "graphs models backends.engines",
+    "backends.engines": "graphs backends",
+    "translate": "backends graphs models",
+    "pictures": "models images",
+    "films": "models translate",
+    "downloads": "pictures find",
+}
+# Each room's doors: what others import of it. The rest of its files is its own.
+DOORS = {
+    "models": "card store model_file familiar padding",
+    "graphs": "graph half simplify stages",
+    "backends": "machine choose probe onnxruntime_backend quiet_onnxruntime",
+    "backends.engines": "backend cache shapes",
+    "translate": "translator shared_translator foreign",
+    "pictures": "job formats",
+    "films": "job encoding reader",
+    "downloads": "catalogue download unzip",
+}
+DOORS_IN_RUNTIME = {"images": "pictures", "translator": "translate"}  # files of runtime/ itself: everything of a room
+
 
 def test_every_folder_of_code_is_in_the_package_table() -> None:
     table = PROJECT["tool"]["setuptools"]
@@ -70,6 +95,39 @@ def test_a_folder_imports_only_what_its_row_allows(folder: str) -> None:
     assert strangers == []
 
 
+def test_no_module_imports_itself_in_a_circle() -> None:
+    arrows = arrows_of_the_product()
+    order: list[str] = []  # imported before importer
+    on_the_way: list[str] = []
+
+    def visit(module: str) -> None:
+        assert module not in on_the_way, " → ".join([*on_the_way[on_the_way.index(module) :], module])
+        if module not in order:
+            on_the_way.append(module)
+            for imported in sorted(arrows[module]):
+                visit(imported)
+            order.append(on_the_way.pop())
+
+    for module in arrows:
+        visit(module)
+
+
+def test_a_room_is_entered_by_its_doors_and_by_those_who_may() -> None:
+    assert set(MAY_ENTER) == set(DOORS) == {room for room in map(room_of, arrows_of_the_product()) if room}
+    wrong = []
+    for module, imported in arrows_of_the_product().items():
+        room = room_of(module)
+        allowed = None if room is None else [room, *GROUND.split(), *MAY_ENTER[room].split()]
+        for other in imported:
+            entered, file = room_of(other), other.rpartition(".")[2]
+            if allowed is not None and (entered or file) not in allowed:
+                wrong.append(f"{module} imports {other}: not for this room")
+            is_door = module.startswith("cgconv.runtime.") and DOORS_IN_RUNTIME.get(module.split(".")[-1]) == entered
+            if entered and entered != room and file not in DOORS[entered].split() and not is_door:
+                wrong.append(f"{module} imports {other}: no door of its room")
+    assert wrong == []
+
+
 def test_the_command_line_opens_trainer_and_exporter_only_inside_a_command() -> None:
     eager = []
     for path in python_files("cli"):
@@ -99,6 +157,26 @@ def test_a_wheel_holds_all_code_types_and_models(tmp_path: Path) -> None:
         if Path(name).parts[0] in FOLDERS and Path(name).suffix in shipped
     }
     assert licences == {"LICENSE", "NOTICE"}
+
+
+def arrows_of_the_product() -> dict[str, set[str]]:
+    """Return every module of the product and those that it imports, inside functions too, by full names."""
+    files = {
+        ".".join(["cgconv", *path.relative_to(ROOT).with_suffix("").parts]): path
+        for folder in FOLDERS
+        for path in python_files(folder)
+    }
+    arrows: dict[str, set[str]] = {}
+    for module, path in files.items():
+        names = {name for name, _ in imports_of(path, also_inside_functions=True)}
+        arrows[module] = names & set(files)
+    return arrows
+
+
+def room_of(module: str) -> str | None:
+    """Return the room of runtime/ that a module is in, or None."""
+    top, *inside = module.removeprefix("cgconv.").split(".")
+    return ".".join(inside[:-1]) or None if top == "runtime" else None
 
 
 def files_of_the_repository() -> list[str]:
@@ -133,7 +211,7 @@ def imports_of(path: Path, *, also_inside_functions: bool) -> Iterator[tuple[str
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             module = absolute_name(node, path)
-            if module.startswith("cgconv.") and module.count(".") == 1:  # `from cgconv.runtime import errors`: a file
+            if module.startswith("cgconv.") and (ROOT / Path(*module.split(".")[1:])).is_dir():  # import errors: a file
                 yield from ((f"{module}.{alias.name}", node.lineno) for alias in node.names)
             else:
                 yield module, node.lineno

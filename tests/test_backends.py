@@ -15,8 +15,10 @@ from small_models import GraphBuilder, card_for, decibels, identity_model, photo
 
 from cgconv.runtime.backends import choose as backends
 from cgconv.runtime.backends import onnxruntime_backend, openvino_backend, precision_check
-from cgconv.runtime.backends.choose import BackendName, Machine, PrecisionChoice, open_backend, open_graph
-from cgconv.runtime.backends.precision_check import check_bf16, natural_picture
+from cgconv.runtime.backends.choose import open_backend, open_graph
+from cgconv.runtime.backends.machine import BackendName, Machine, PrecisionChoice
+from cgconv.runtime.backends.precision_check import check_bf16
+from cgconv.runtime.backends.probe import natural_picture
 from cgconv.runtime.errors import MissingError, ModelError, UsageError
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, specialise
 from cgconv.runtime.models.card import ModelCard, read_card

@@ -35,7 +35,7 @@ from cgconv.exporter.checkpoint_file import read_checkpoint
 from cgconv.exporter.families import Recognised, recognise
 from cgconv.exporter.import_checkpoint import import_checkpoint
 from cgconv.exporter.weights import NormMode
-from cgconv.runtime.backends.precision_check import natural_picture
+from cgconv.runtime.backends.probe import natural_picture
 from cgconv.runtime.errors import CgconvError, ModelError, UsageError
 from cgconv.runtime.models.card import Normalization
 from cgconv.runtime.translator import open_translator

@@ -11,8 +11,9 @@ import pytest
 from onnx import TensorProto
 from small_models import GraphBuilder, decibels, identity_model, photo, small_resnet, with_card
 
-from cgconv.runtime.backends.choose import BackendName, Machine, open_graph
-from cgconv.runtime.backends.precision_check import mirrored_picture, natural_picture
+from cgconv.runtime.backends.choose import open_graph
+from cgconv.runtime.backends.machine import BackendName, Machine
+from cgconv.runtime.backends.probe import mirrored_picture, natural_picture
 from cgconv.runtime.errors import InputError, ModelError, UsageError
 from cgconv.runtime.models.card import ChannelOrder, read_card
 from cgconv.runtime.models.store import resolve_model

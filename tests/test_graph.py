@@ -12,7 +12,8 @@ from onnx import TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from small_models import GraphBuilder, card_for, decibels, identity_model, photo, small_resnet
 
-from cgconv.runtime.backends.choose import BackendName, Machine, open_graph
+from cgconv.runtime.backends.choose import open_graph
+from cgconv.runtime.backends.machine import BackendName, Machine
 from cgconv.runtime.errors import ModelError
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, Statistics, specialise, statistics_names
 from cgconv.runtime.models.card import read_card

@@ -23,7 +23,8 @@ from cgconv.trainer.config import (  # noqa: E402
     TrainConfig,
 )
 from cgconv.trainer.losses import grid_loss  # noqa: E402
-from cgconv.trainer.recipe import Moment, Recipe, build_recipe  # noqa: E402
+from cgconv.trainer.recipe import Moment, Recipe  # noqa: E402
+from cgconv.trainer.run import build_recipe  # noqa: E402
 
 CLOSE = {"abs": 1e-5, "rel": 1e-5}
 

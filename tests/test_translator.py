@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 from small_models import GraphBuilder, card_for, decibels, identity_model, photo, small_resnet, with_card
 
-from cgconv.runtime.backends.choose import Array, BackendName, Machine
+from cgconv.runtime.backends.machine import Array, BackendName, Machine
 from cgconv.runtime.errors import InputError, ModelError, ResourceError, UsageError
 from cgconv.runtime.events import BackendOpened
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialise

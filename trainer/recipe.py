@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from .arithmetic import Arithmetic
-from .choices import RecipeName
-from .config import OptimizerConfig, TrainConfig
+from .config import OptimizerConfig
 from .discriminators import Discriminator
 from .generators import ResNetGenerator, UNetGenerator
 from .networks import Generators
@@ -34,7 +31,7 @@ class Memory(Protocol):
 
 
 class Recipe(Protocol):
-    """A way to train: one file beside this one, and a line in `build_recipe`.
+    """A way to train: one file beside this one, and a line in `run.build_recipe`.
 
     `step` updates the networks on N×C×H×W pictures in [-1, 1] of both domains (paired, where the data are) and returns
     its loss terms, unweighted and detached; "objective" is the generators' weighted sum. `networks` holds everything
@@ -49,20 +46,6 @@ class Recipe(Protocol):
     random: torch.Generator  # on the CPU
 
     def step(self, real_a: Tensor, real_b: Tensor, moment: Moment) -> dict[str, Tensor]: ...
-
-
-def build_recipe(config: TrainConfig, arithmetic: Arithmetic) -> Recipe:
-    """Return the run's recipe, its weights freshly drawn."""
-    from .cut import Cut
-    from .cyclegan import CycleGan
-    from .pix2pix import Pix2Pix
-
-    recipes: dict[RecipeName, Callable[[TrainConfig, Arithmetic], Recipe]] = {
-        RecipeName.CYCLEGAN: CycleGan,
-        RecipeName.PIX2PIX: Pix2Pix,
-        RecipeName.CUT: Cut,
-    }
-    return recipes[config.recipe](config, arithmetic)
 
 
 def adam(networks: nn.Module, rate: float, options: OptimizerConfig) -> torch.optim.Adam:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -12,12 +12,15 @@ from torch import Tensor
 from cgconv.runtime.errors import MissingError
 
 from .arithmetic import Arithmetic
-from .choices import Schedule
+from .choices import RecipeName, Schedule
 from .config import TrainConfig, config_as_dict
+from .cut import Cut
+from .cyclegan import CycleGan
 from .data import Pairs
 from .discriminators import Discriminator
 from .generators import ResNetGenerator, UNetGenerator
-from .recipe import Moment, build_recipe
+from .pix2pix import Pix2Pix
+from .recipe import Moment, Recipe
 from .schedule import Plateau, rate_factor
 
 
@@ -168,3 +171,13 @@ def _compiling() -> Iterator[None]:
             f"--compile: PyTorch could not compile the networks ({said[:160]}); it needs {needs};"
             " --no-compile trains without"
         ) from error
+
+
+def build_recipe(config: TrainConfig, arithmetic: Arithmetic) -> Recipe:
+    """Return the run's recipe, its weights freshly drawn."""
+    recipes: dict[RecipeName, Callable[[TrainConfig, Arithmetic], Recipe]] = {
+        RecipeName.CYCLEGAN: CycleGan,
+        RecipeName.PIX2PIX: Pix2Pix,
+        RecipeName.CUT: Cut,
+    }
+    return recipes[config.recipe](config, arithmetic)

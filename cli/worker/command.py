@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import TextIO
 
 import click
@@ -20,21 +19,10 @@ from cgconv.runtime.errors import Cancelled, CgconvError
 from cgconv.runtime.events import CommandFailed, Event, RequestFinished, WorkerEvent, WorkerReady, event_as_json
 from cgconv.runtime.protocol import read_request, reserved_stdout, write_line
 
+from .task import Answer, Task
+
 NICENESS = 5  # the window and the rest of the desktop go first
 LAST_WORDS_S = 8.0  # what a job may take to stop once the window has gone
-
-Say = Callable[[Event | WorkerEvent], None]
-Answer = Callable[["Task", Say], None]
-
-
-@dataclass
-class Task:
-    """A request on its way. `going` is cleared while translations are held."""
-
-    number: int
-    request: requests.Request
-    going: threading.Event
-    cancel: threading.Event = field(default_factory=threading.Event)
 
 
 @click.command(hidden=True, epilog="Try: cgconv gui")
@@ -179,39 +167,39 @@ def answer_of(request: requests.Request) -> Answer:
     """Return the function that does this kind of request; only its own module is imported."""
     match request:
         case requests.Scan() | requests.Examine() | requests.Preview() | requests.PreviewLoop():
-            from . import looks as worker_looks
+            from . import looks
 
             return {
-                requests.Scan: worker_looks.scan,
-                requests.Examine: worker_looks.examine,
-                requests.Preview: worker_looks.preview,
-                requests.PreviewLoop: worker_looks.preview_loop,
+                requests.Scan: looks.scan,
+                requests.Examine: looks.examine,
+                requests.Preview: looks.preview,
+                requests.PreviewLoop: looks.preview_loop,
             }[type(request)]
         case requests.Plan() | requests.Convert():
-            from . import convert as worker_convert
+            from . import convert
 
-            return worker_convert.plan if isinstance(request, requests.Plan) else worker_convert.convert
+            return convert.plan if isinstance(request, requests.Plan) else convert.convert
         case requests.CheckData() | requests.ListPresets() | requests.Train() | requests.ExportRun():
-            from . import train as worker_train
+            from . import train
 
             return {
-                requests.CheckData: worker_train.check_data,
-                requests.ListPresets: worker_train.list_presets,
-                requests.Train: worker_train.train,
-                requests.ExportRun: worker_train.export_run,
+                requests.CheckData: train.check_data,
+                requests.ListPresets: train.list_presets,
+                requests.Train: train.train,
+                requests.ExportRun: train.export_run,
             }[type(request)]
         case _:
-            from . import models as worker_models
+            from . import models
 
             answers: dict[type, Answer] = {
-                requests.ListModels: worker_models.list_all,
-                requests.SampleModel: worker_models.sample,
-                requests.ImportModel: worker_models.import_model,
-                requests.RemoveModel: worker_models.remove,
-                requests.HalveModel: worker_models.halve,
-                requests.BuildEngines: worker_models.build_engines,
-                requests.Diagnose: worker_models.diagnose,
-                requests.MeasureCaches: worker_models.measure_caches,
-                requests.ClearCaches: worker_models.clear_caches,
+                requests.ListModels: models.list_all,
+                requests.SampleModel: models.sample,
+                requests.ImportModel: models.import_model,
+                requests.RemoveModel: models.remove,
+                requests.HalveModel: models.halve,
+                requests.BuildEngines: models.build_engines,
+                requests.Diagnose: models.diagnose,
+                requests.MeasureCaches: models.measure_caches,
+                requests.ClearCaches: models.clear_caches,
             }
             return answers[type(request)]

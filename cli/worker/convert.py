@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cgconv.cli.batch import model_names
-from cgconv.runtime.backends.choose import checked_device
+from cgconv.runtime.backends.machine import checked_device
 from cgconv.runtime.errors import CgconvError
 from cgconv.runtime.events import BackendOpened, JobPlanned
 from cgconv.runtime.films.encoding import VideoCodec
@@ -19,7 +19,7 @@ from cgconv.runtime.pictures.job import PictureOptions
 from cgconv.runtime.requests import Convert, ConvertOptions, FileToPlan, Plan
 from cgconv.runtime.translator import Translator, open_translator
 
-from .command import Say, Task
+from .task import Say, Task
 
 _CANCEL_POLL_S = 0.1
 _collected: list[tuple[FileToPlan, ConvertOptions]] = []  # files of a plan that comes in several requests

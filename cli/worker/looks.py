@@ -22,7 +22,7 @@ from cgconv.runtime.events import (
 from cgconv.runtime.find import Kind, find_files, real_key
 from cgconv.runtime.requests import Examine, Preview, PreviewLoop, Scan
 
-from .command import Say, Task
+from .task import Say, Task
 
 FILES_AT_ONCE = 500
 

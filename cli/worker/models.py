@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from cgconv.cli.models import bring_in, card_rows
+from cgconv.cli.bring_in import bring_in
+from cgconv.cli.models import card_rows
 from cgconv.runtime import preview as looks
-from cgconv.runtime.backends.precision_check import natural_picture
+from cgconv.runtime.backends.probe import natural_picture
 from cgconv.runtime.events import (
     CachesMeasured,
     Diagnosed,
@@ -34,7 +35,7 @@ from cgconv.runtime.requests import (
     SampleModel,
 )
 
-from .command import Say, Task
+from .task import Say, Task
 
 SAMPLE_EDGE_PX = 480
 

@@ -11,7 +11,7 @@ from cgconv.runtime.events import ModelExported, PresetsListed, StepProgressed
 from cgconv.runtime.models.store import models_folder
 from cgconv.runtime.requests import CheckData, ExportRun, Train
 
-from .command import Say, Task
+from .task import Say, Task
 
 if TYPE_CHECKING:
     from cgconv.trainer.config import TrainConfig

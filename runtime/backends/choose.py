@@ -1,24 +1,25 @@
-"""Choose what computes a model on this machine, and open it.
-
-Device names: `auto`, `cpu`, `cuda[:N]` (NVIDIA, by TensorRT or ONNX Runtime), `gpu` (Intel, by OpenVINO), `directml`,
-`coreml`.
-"""
+"""Choose what computes a model on this machine, and open it."""
 
 from __future__ import annotations
 
-import ctypes
-import functools
-import os
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy.typing as npt
+from cgconv.runtime.errors import CgconvError, MissingError, ModelError, UsageError
+from cgconv.runtime.events import EngineBuilding, EngineBuilt
 
-from cgconv.runtime.errors import MissingError, ModelError, UsageError
-from cgconv.runtime.events import BackendOpened, EngineBuilding, EngineBuilt
+from .machine import (
+    Backend,
+    BackendName,
+    Building,
+    Machine,
+    PrecisionChoice,
+    checked_device,
+    cuda_devices,
+    unheard,
+)
 
 if TYPE_CHECKING:
     import onnx
@@ -26,90 +27,7 @@ if TYPE_CHECKING:
     from cgconv.runtime.graphs.graph import Doors, Statistics
     from cgconv.runtime.models.card import ModelCard
 
-Array = npt.NDArray[Any]  # Any: uint8 or float32, as the graph's doors say
 Choice = TypeVar("Choice", bound=StrEnum)
-
-
-class BackendName(StrEnum):
-    """The libraries that can compute a model."""
-
-    AUTO = "auto"
-    ONNXRUNTIME = "onnxruntime"
-    OPENVINO = "openvino"
-    TENSORRT = "tensorrt"
-
-
-class PrecisionChoice(StrEnum):
-    """The number type that convolutions are computed in."""
-
-    AUTO = "auto"
-    FP32 = "fp32"
-    FP16 = "fp16"
-    BF16 = "bf16"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """A settled choice: nothing is `auto`. `why` says in words how it came about.
-
-    `otherwise` stands in where this cannot compute a model; None where this was asked for by name.
-    """
-
-    backend: BackendName
-    device: str = "cpu"
-    precision: PrecisionChoice = PrecisionChoice.FP32
-    threads: int | None = None
-    why: str = "asked for"
-    otherwise: Machine | None = None
-
-
-def _unheard(event: EngineBuilding | EngineBuilt) -> None:
-    pass
-
-
-@dataclass(frozen=True, kw_only=True)
-class Building:
-    """What a backend that compiles models needs to know beside the graph.
-
-    `reference` makes the same graph in float32, which the compiled one is compared with; `report` is told what is being
-    built, in the thread that runs the backend; `is_cancelled` is asked meanwhile whether to stop.
-    """
-
-    model: str = ""
-    reference: Callable[[], onnx.ModelProto] | None = None
-    smallest_px: int = 1
-    multiple_px: int = 1
-    report: Callable[[EngineBuilding | EngineBuilt], None] = _unheard
-    is_cancelled: Callable[[], bool] = lambda: False
-
-
-class Backend(Protocol):
-    """A graph, opened on a device. Not to be used by two threads at once."""
-
-    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Compute all outputs, by name. The arrays are the caller's to keep.
-
-        Raises:
-            ResourceError: memory ran out. ModelError: the graph cannot be computed on what was fed.
-        """
-        ...
-
-    def describe(self) -> BackendOpened:
-        """Return what really runs."""
-        ...
-
-    def close(self) -> None:
-        """Free the device; the backend cannot be used any more."""
-        ...
-
-
-@runtime_checkable
-class Overlapping(Protocol):
-    """A backend on which the next batch can be on its way before the last one's result is there."""
-
-    def start(self, feeds: Mapping[str, Array]) -> Callable[[], dict[str, Array]]:
-        """Begin a batch and return what waits for its result; both raise as Backend.run."""
-        ...
 
 
 def open_graph(graph: onnx.ModelProto, machine: Machine, building: Building | None = None) -> Backend:
@@ -121,7 +39,7 @@ def open_graph(graph: onnx.ModelProto, machine: Machine, building: Building | No
     if machine.backend is BackendName.TENSORRT:
         from .engines.backend import TensorrtBackend
 
-        return TensorrtBackend(graph, machine, building or Building())
+        return TensorrtBackend(graph, machine, building or Building(reference=lambda: _open_reference(graph)))
     if machine.backend is BackendName.OPENVINO:
         from .openvino_backend import OpenvinoBackend
 
@@ -167,7 +85,7 @@ def building_for(
     card: ModelCard,
     doors: Doors,
     *,
-    report: Callable[[EngineBuilding | EngineBuilt], None] = _unheard,
+    report: Callable[[EngineBuilding | EngineBuilt], None] = unheard,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> Building:
     """Return what a backend that compiles needs to know of a model."""
@@ -175,12 +93,21 @@ def building_for(
 
     return Building(
         model=card.name,
-        reference=lambda: specialise(model, card, doors=doors),
-        smallest_px=-(-card.smallest_size // card.size_multiple) * card.size_multiple,
+        reference=lambda: _open_reference(specialise(model, card, doors=doors)),
+        smallest_px=card.fitting_hw((1, 1))[0],
         multiple_px=card.size_multiple,
         report=report,
         is_cancelled=is_cancelled,
     )
+
+
+def _open_reference(graph: onnx.ModelProto) -> Backend:
+    for name in (BackendName.OPENVINO, BackendName.ONNXRUNTIME):
+        try:
+            return open_graph(graph, Machine(backend=name, precision=PrecisionChoice.FP32))
+        except CgconvError as error:  # policy: the other one computes the same
+            problem = error
+    raise problem
 
 
 def choose_machine(
@@ -256,20 +183,6 @@ def graph_precision(machine: Machine) -> Any:  # Any: graph.Precision, imported 
     from cgconv.runtime.graphs.graph import Precision
 
     return Precision.FP16 if machine.precision is PrecisionChoice.FP16 else Precision.FP32
-
-
-@functools.cache
-def cuda_devices() -> int:
-    """Return how many NVIDIA GPUs the driver offers, 0 without a driver. Loads no CUDA library but the driver's own."""
-    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
-    try:
-        driver = ctypes.CDLL(name)
-        count = ctypes.c_int()
-        if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-            return 0
-        return count.value
-    except (OSError, AttributeError):
-        return 0
 
 
 def _choose_on_cpu(
@@ -394,24 +307,7 @@ def _precision_of_file(precision: PrecisionChoice, model: onnx.ModelProto) -> Pr
     return PrecisionChoice.FP16 if is_half else precision
 
 
-def checked_device(device: str) -> str:
-    """Return a device's name as it is used here. Raises UsageError where it is none."""
-    kind, colon, number = device.lower().partition(":")
-    if kind not in ("auto", "cpu", "cuda", "gpu", "directml", "coreml") or (colon and not number.isdecimal()):
-        raise UsageError(f"--device is {device!r}, expected auto, cpu, cuda, cuda:N, gpu, directml or coreml")
-    if colon and kind not in ("cuda", "gpu"):
-        raise UsageError(f"--device {kind} takes no number")
-    return device.lower()
-
-
 def _member(choices: type[Choice], value: str, option: str) -> Choice:
     if value not in list(choices):
         raise UsageError(f"{option} is {value!r}, expected one of {', '.join(choices)}")
     return choices(value)
-
-
-def default_threads() -> int:
-    """Return how many CPU cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

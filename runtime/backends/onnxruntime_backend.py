@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cgconv.runtime.errors import CgconvError, MissingError, ModelError, ResourceError
 from cgconv.runtime.events import BackendOpened
 
-from .choose import Array, Machine, cuda_devices
+from .machine import Array, BackendName, Machine, cuda_devices
 
 if TYPE_CHECKING:
     import onnx
@@ -29,7 +29,7 @@ _OUT_OF_MEMORY = ("out of memory", "failed to allocate", "bad_alloc", "bad alloc
 
 
 class OnnxruntimeBackend:
-    """A graph in an ONNX Runtime session. See backend.Backend for the promises."""
+    """A graph in an ONNX Runtime session. See machine.Backend for the promises."""
 
     def __init__(self, graph: onnx.ModelProto, machine: Machine) -> None:
         onnxruntime = _library()
@@ -82,17 +82,11 @@ def offers(device: str) -> bool:
 def why_not(device: str) -> str | None:
     """Return why `device` cannot be used, or None where a small graph really ran on it."""
     try:
-        backend = OnnxruntimeBackend(_smallest_graph(), Machine(backend=_name(), device=device))
+        backend = OnnxruntimeBackend(_smallest_graph(), Machine(backend=BackendName.ONNXRUNTIME, device=device))
         backend.close()
     except CgconvError as error:
         return str(error)
     return None
-
-
-def _name() -> Any:  # Any: BackendName, kept out of this file's imports
-    from .choose import BackendName
-
-    return BackendName.ONNXRUNTIME
 
 
 def _smallest_graph() -> onnx.ModelProto:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cgconv.runtime.errors import CgconvError, MissingError, ModelError, ResourceError
 from cgconv.runtime.events import BackendOpened
 
-from .choose import Array, Machine, PrecisionChoice
+from .machine import Array, Machine, PrecisionChoice
 
 if TYPE_CHECKING:
     import onnx
@@ -33,7 +33,7 @@ _OUT_OF_MEMORY = (
 
 
 class OpenvinoBackend:
-    """A graph in OpenVINO, compiled for each shape it meets. See backend.Backend for the promises."""
+    """A graph in OpenVINO, compiled for each shape it meets. See machine.Backend for the promises."""
 
     def __init__(self, graph: onnx.ModelProto, machine: Machine) -> None:
         device = _device_name(machine.device)

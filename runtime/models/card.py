@@ -96,6 +96,13 @@ class ModelCard:
         for name, value in asdict(self).items():
             object.__setattr__(self, name, _checked(name, value, where=f"the card of {self.name!r}"))
 
+    def fitting_hw(self, size_hw: tuple[int, int]) -> tuple[int, int]:
+        """Return the height and width that pictures of this size are computed in; smaller ones only if it is fixed."""
+        if self.fixed_size_hw is not None:
+            return self.fixed_size_hw
+        height, width = (next_multiple(max(edge, self.smallest_size), self.size_multiple) for edge in size_hw)
+        return height, width
+
     def to_json(self) -> str:
         """Return the card as one JSON object, keys in the order of the fields."""
         return json.dumps(asdict(self), ensure_ascii=False, indent=1)
@@ -134,6 +141,11 @@ class ModelCard:
             elif wanted.default is MISSING and wanted.default_factory is MISSING:
                 raise ModelError(f"{where}: card field {wanted.name} is missing, expected {_EXPECTED[wanted.name]}")
         return cls(**known)
+
+
+def next_multiple(edge: int, multiple: int) -> int:
+    """Return the smallest multiple that is not under `edge`."""
+    return -(-edge // multiple) * multiple
 
 
 def read_card(model_or_path: onnx.ModelProto | Path, path: Path | None = None) -> ModelCard | None:

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cgconv.runtime.backends.choose import Array, BackendName, Machine
+from cgconv.runtime.backends.machine import Array, BackendName, Machine
 from cgconv.runtime.backends.onnxruntime_backend import OnnxruntimeBackend
-from cgconv.runtime.backends.precision_check import mirrored_picture
+from cgconv.runtime.backends.probe import mirrored_picture
 from cgconv.runtime.errors import ModelError
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialise
 from cgconv.runtime.models.card import Layout, ModelCard
-
-from .translator import fitting_size
 
 if TYPE_CHECKING:
     import onnx
@@ -55,7 +53,7 @@ def _tried(model: onnx.ModelProto, card: ModelCard) -> list[tuple[int, tuple[int
     count = 1 if batch and batch[0].dim_value == 1 else 2  # as translator.py takes it
     if card.fixed_size_hw is not None:
         return [(count, card.fixed_size_hw)]
-    smallest_hw = fitting_size((1, 1), card)
+    smallest_hw = card.fitting_hw((1, 1))
     odd = max(smallest_hw[0], _ODD_EDGE_PX) // card.size_multiple | 1
     return [(count, (odd * card.size_multiple, (odd + 2) * card.size_multiple)), (1, smallest_hw)]
 

@@ -19,9 +19,9 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from cgconv.runtime.backends.choose import Array, BackendName, Machine
+from cgconv.runtime.backends.machine import Array, BackendName, Machine
 from cgconv.runtime.backends.onnxruntime_backend import OnnxruntimeBackend
-from cgconv.runtime.backends.precision_check import mirrored_picture
+from cgconv.runtime.backends.probe import mirrored_picture
 from cgconv.runtime.errors import CgconvError, ModelError, UsageError
 from cgconv.runtime.graphs.graph import modernise, specialise
 from cgconv.runtime.graphs.half import widen

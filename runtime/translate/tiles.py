@@ -18,7 +18,7 @@ import onnx
 import platformdirs
 from onnx import helper
 
-from cgconv.runtime.backends.choose import Array, Backend
+from cgconv.runtime.backends.machine import Array, Backend
 from cgconv.runtime.errors import ResourceError
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED
 from cgconv.runtime.graphs.stages import Norm, Place, Plan, Stage

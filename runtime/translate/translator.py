@@ -15,12 +15,6 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from cgconv.runtime.backends.choose import (
-    Array,
-    Backend,
-    BackendName,
-    Machine,
-    Overlapping,
-    PrecisionChoice,
     building_for,
     choose_machine,
     fall_back,
@@ -28,10 +22,13 @@ from cgconv.runtime.backends.choose import (
     machine_for_doors,
     open_graph,
 )
-from cgconv.runtime.errors import InputError, ModelError, ResourceError, UsageError
+from cgconv.runtime.backends.machine import Array, Backend, BackendName, Machine, Overlapping, PrecisionChoice
+from cgconv.runtime.errors import ModelError, ResourceError, UsageError
 from cgconv.runtime.events import BackendOpened, EngineBuilding, EngineBuilt
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, specialise
 from cgconv.runtime.graphs.stages import Plan, plan_stages
+from cgconv.runtime.models.card import next_multiple
+from cgconv.runtime.models.padding import pad_to, pad_to_fit
 
 from .memory import available_bytes
 from .tiles import translate_in_parts
@@ -260,7 +257,7 @@ class Translator:
             self._has_said_parts = True
             _log.warning("pictures of this size are computed in parts, by ONNX Runtime on %s", machine.device)
         height, width = batch.shape[1:3]
-        padded = _pad_to(batch, (_next_multiple(height, plan.align_px), _next_multiple(width, plan.align_px)))
+        padded = pad_to(batch, (next_multiple(height, plan.align_px), next_multiple(width, plan.align_px)))
         scale = self.card.scale
         translated = [
             translate_in_parts(
@@ -297,7 +294,7 @@ def open_translator(
         cancel: stops the building of an engine; `translate` then raises Cancelled.
 
     Raises:
-        ModelError: the file is no usable model. UsageError, MissingError: see backend.open_backend.
+        ModelError: the file is no usable model. UsageError, MissingError: see choose.open_backend.
     """
     from cgconv.runtime.models.card import read_card
     from cgconv.runtime.models.model_file import load_model
@@ -331,38 +328,3 @@ def _for_parts(machine: Machine) -> Machine:
     device = machine.device if onnxruntime_backend.why_not(machine.device) is None else "cpu"
     precision = machine.precision if device != "cpu" else PrecisionChoice.FP32
     return replace(machine, backend=BackendName.ONNXRUNTIME, device=device, precision=precision)
-
-
-def pad_to_fit(batch: Array, card: ModelCard) -> Array:
-    """Return `batch` grown at the bottom and right, by reflection, to a size that the model takes.
-
-    Raises:
-        InputError: the model has a fixed size and the images are larger.
-    """
-    height, width = batch.shape[1:3]
-    if card.fixed_size_hw is not None:
-        wanted = card.fixed_size_hw
-        if height > wanted[0] or width > wanted[1]:
-            raise InputError(
-                f"the model {card.name} takes pictures up to {wanted[1]}×{wanted[0]}, this one has {width}×{height}"
-            )
-    else:
-        wanted = fitting_size((height, width), card)
-    return _pad_to(batch, wanted)
-
-
-def fitting_size(size_hw: tuple[int, int], card: ModelCard) -> tuple[int, int]:
-    """Return the height and width that pictures of this size are computed in, by a model without a fixed one."""
-    height, width = (_next_multiple(max(edge, card.smallest_size), card.size_multiple) for edge in size_hw)
-    return height, width
-
-
-def _next_multiple(edge: int, multiple: int) -> int:
-    return -(-edge // multiple) * multiple
-
-
-def _pad_to(batch: Array, size_hw: tuple[int, int]) -> Array:
-    down, right = size_hw[0] - batch.shape[1], size_hw[1] - batch.shape[2]
-    if down == 0 and right == 0:
-        return batch
-    return np.pad(batch, ((0, 0), (0, down), (0, right), (0, 0)), mode="symmetric")

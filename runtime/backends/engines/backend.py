@@ -13,15 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cgconv.runtime.backends.choose import (
+from cgconv.runtime.backends.machine import (
     Array,
-    Backend,
-    BackendName,
     Building,
     Machine,
     PrecisionChoice,
     cuda_devices,
-    open_graph,
 )
 from cgconv.runtime.errors import CgconvError, MissingError, ModelError, OutputError
 from cgconv.runtime.events import BackendOpened, EngineBuilding, EngineBuilt
@@ -46,7 +43,7 @@ _FLAT_DEVIATION = 12.0  # of 255: a fade-in or a title, on which no engine is wr
 
 
 class TensorrtBackend:
-    """A graph in TensorRT. See backend.Backend for the promises; `start` lets batches overlap."""
+    """A graph in TensorRT. See machine.Backend for the promises; `start` lets batches overlap."""
 
     def __init__(self, graph: onnx.ModelProto, machine: Machine, building: Building) -> None:
         problem = why_not(machine.device)
@@ -261,7 +258,7 @@ class TensorrtBackend:
 
         Each frame is one image; it is repeated to fill a profile's largest batch, for each profile has its own kernels.
         """
-        from cgconv.runtime.backends.precision_check import natural_picture
+        from cgconv.runtime.backends.probe import natural_picture
 
         frames = list(frames)
         if all(float(np.std(feeds[IMAGES])) < _FLAT_DEVIATION * _peak(feeds) / 255 for feeds in frames):
@@ -269,7 +266,7 @@ class TensorrtBackend:
             picture = natural_picture((height, width))[None]
             frames.append({**frames[0], IMAGES: _like(picture, frames[0][IMAGES])})
         fixed = self._graph_edges()[0]
-        reference = self._reference()
+        reference = self._building.reference()
         try:
             worst = 99.0
             for frame in frames:
@@ -289,15 +286,6 @@ class TensorrtBackend:
         """Return images, height, width and channels of what the graph takes, 0 where they are free."""
         images = next(value for value in self._graph.graph.input if value.name == IMAGES)
         return [dim.dim_value for dim in images.type.tensor_type.shape.dim]
-
-    def _reference(self) -> Backend:
-        graph = self._building.reference() if self._building.reference is not None else self._graph
-        for name in (BackendName.OPENVINO, BackendName.ONNXRUNTIME):
-            try:
-                return open_graph(graph, Machine(backend=name, precision=PrecisionChoice.FP32))
-            except CgconvError as error:  # policy: the other one computes the same
-                problem = error
-        raise problem
 
 
 def why_not(device: str = "cuda") -> str | None:

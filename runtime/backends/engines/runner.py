@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorrt as trt
 
-from cgconv.runtime.backends.choose import Array
+from cgconv.runtime.backends.machine import Array
 from cgconv.runtime.errors import ModelError, ResourceError
 from cgconv.runtime.graphs.graph import IMAGES
 

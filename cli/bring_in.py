@@ -1,0 +1,48 @@
+"""Bring a model file in: an ONNX file, or another project's checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cgconv.runtime.errors import UsageError
+
+from .extras import needs_extra
+
+CHECKPOINT_SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".pkl", ".model", ".tar", ".bin", ".safetensors"})
+CHECKPOINT_STARTS = (b"PK\x03\x04", b"\x80\x02")  # torch's zip files, and the pickles before them
+
+
+def bring_in(
+    file: Path, name: str | None, value_range: str | None, bgr: bool,
+    *, part: str | None = None, norm_mode: str | None = None,
+) -> Path:  # fmt: skip
+    """Import an ONNX file or a checkpoint and return where it is now."""
+    if not file.exists():
+        raise UsageError(f"{file}: there is no such file")
+    if is_checkpoint(file):
+        if value_range or bgr:
+            raise UsageError("--range and --bgr are for ONNX files; of a checkpoint they are known")
+        with needs_extra("train", "importing a checkpoint"):
+            from cgconv.exporter.import_checkpoint import import_checkpoint
+            from cgconv.exporter.weights import NormMode
+
+        mode = NormMode(norm_mode) if norm_mode else None
+        return import_checkpoint(file, name=name, part=part, norm_mode=mode).path
+    if part or norm_mode:
+        raise UsageError("--part and --norm-mode are for checkpoints, not for ONNX files")
+    from cgconv.runtime.models.card import ChannelOrder
+    from cgconv.runtime.translate.foreign import Said, import_onnx, parse_range
+
+    known = parse_range(value_range) if value_range else None
+    return import_onnx(file, name, Said(known, known, ChannelOrder.BGR if bgr else ChannelOrder.RGB))
+
+
+def is_checkpoint(file: Path) -> bool:
+    """Say whether a file is a checkpoint, by its name or its first bytes."""
+    if file.suffix.lower() in CHECKPOINT_SUFFIXES:
+        return True
+    try:
+        with file.open("rb") as opened:
+            return opened.read(4).startswith(CHECKPOINT_STARTS)
+    except OSError:
+        return False  # the importer says what is wrong with it
