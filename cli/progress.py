@@ -140,7 +140,7 @@ class Summary:
         self.frames = 0
         self.begun = time.monotonic()
         self.names: dict[int, Path] = {}
-        self.outputs: list[Path] = []
+        self.outputs: dict[int, Path] = {}
         self.failures: list[JobFailed] = []
         self.skips: list[JobSkipped] = []
         self.stage_seconds: Counter[str] = Counter()
@@ -155,10 +155,10 @@ class Summary:
                 self.names[event.index] = event.input
             case JobFinished():
                 self.through += 1
-                self.outputs.append(event.output)
+                self.outputs[event.index] = event.output
                 self.stage_seconds.update(event.stage_seconds)
             case JobFailed():
-                self.through += 1
+                self.through += self.outputs.pop(event.index, None) is None  # else its result has vanished since
                 self.failures.append(event)
             case JobSkipped():
                 self.skips.append(event)
@@ -191,7 +191,7 @@ class Summary:
         stage = f", slowest stage: {self.slow_stage}" if event.done and self.slow_stage else ""
         lines.append(("stopped: " if event.cancelled else "") + ", ".join(counts) + pace + stage)
         if self.outputs:
-            lines.append(f"results: {place(self.outputs)}")
+            lines.append(f"results: {place(list(self.outputs.values()))}")
         return lines
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -50,6 +52,8 @@ class Findings:
     own_results: int = 0  # results of an earlier run, left alone
 
 
+LONGEST_NAME_BYTES = 255  # what the common file systems take
+CUT_FROM_BYTES = 220  # a result's name so long may be one that was cut to fit
 SPECIAL = "this is no regular file, and is not opened"
 
 
@@ -73,21 +77,23 @@ def find_files(
     found = Findings()
     results = _ResultNames(model_names)
     expanded = list(_expand(inputs, found))
-    named_files = {
-        (real_folder(path.parent), name) for path, _ in expanded for name in (path.name.lower(), path.stem.lower())
-    }
-    named_folders = {real_folder(path) for path, _ in expanded if path.is_dir()}
+    named_files = defaultdict[str, set[str]](set)
+    for path, _ in expanded:
+        named_files[real_folder(path.parent)] |= {path.name.lower(), path.stem.lower()}
+    named_folders = {real_folder(path) for path, _ in expanded if why_not_seen(path) is None and path.is_dir()}
     seen: set[str] = set()
     for path, by_pattern in expanded:
-        if path.is_dir():
+        problem = why_not_seen(path)
+        if problem is not None:
+            found.refused.append((path, problem))
+        elif path.is_dir():
             source = results.source_folder(path)
             if source is not None and real_folder(source) in named_folders:
                 found.own_results += 1
                 continue
             for file in _walk(path, kind, results, leave_out, found):
                 _take(FoundFile(file, path), seen, found)
-            continue
-        if _is_special(path):
+        elif _is_special(path):
             found.refused.append((path, SPECIAL))
         elif results.has_source(path, named_files):
             found.own_results += 1
@@ -96,14 +102,28 @@ def find_files(
         elif by_pattern:
             found.ignored += 1
             found.other_kind += _is_other_kind(path, kind)
+        elif sniff_suffix(path) in SUFFIXES[kind]:  # whatever its name says
+            _take(FoundFile(path, None), seen, found)
         elif _is_other_kind(path, kind):
             other = Kind.FILM if kind is Kind.PICTURE else Kind.PICTURE
             found.refused.append((path, f"this is a {other}, not a {kind}: use {COMMANDS[other]} for it"))
-        elif looks_like(path) is kind:
-            _take(FoundFile(path, None), seen, found)
         else:
             found.refused.append((path, f"not a {kind} that cgconv knows"))
     return found
+
+
+def why_not_seen(path: str | Path | os.DirEntry[str]) -> str | None:
+    """Return why nothing can be said of what is there, None where something can: it is a file, a folder, or special."""
+    try:
+        os.stat(path)  # noqa: PTH116  # an entry of a folder, too
+    except FileNotFoundError:
+        return "this link points to nothing" if os.path.islink(path) else "there is no such file or folder"  # noqa: PTH114
+    except ValueError:
+        return "this is no name of a file"  # it holds a zero
+    except OSError as error:  # a folder that may not be entered, a name too long, a link to itself
+        is_loop = error.errno == errno.ELOOP
+        return "this link leads to itself" if is_loop else f"cannot be looked at: {error.strerror or error}"
+    return None
 
 
 def looks_like(path: Path) -> Kind | None:
@@ -118,9 +138,11 @@ def sniff_suffix(path: Path) -> str | None:
     """Return the suffix that a file's first bytes call for, None where they say nothing or it cannot be read."""
     try:
         with path.open("rb") as file:
-            head = file.read(32)
+            head = file.read(64)
     except OSError:
         return None
+    if head[4:8] == b"ftyp" and b"avif" in head[8 : int.from_bytes(head[:4], "big")]:
+        return ".avif"  # also where the first brand is the general one, mif1
     for offset, magic, suffix in _MAGIC:
         if head[offset : offset + len(magic)] == magic:
             return suffix
@@ -133,13 +155,18 @@ _MAGIC = (
     (0, b"GIF8", ".gif"),
     (0, b"II*\0", ".tiff"),
     (0, b"MM\0*", ".tiff"),
+    (0, b"II+\0", ".tiff"),
+    (0, b"MM\0+", ".tiff"),
     (0, b"BM", ".bmp"),
     (0, b"\0\0\0\x0cjP", ".jp2"),
+    (0, b"\xff\x4f\xff\x51", ".jp2"),
     (8, b"WEBP", ".webp"),
     (8, b"AVI ", ".avi"),
-    (4, b"ftypavif", ".avif"),
+    (4, b"ftypavis", ".avif"),
     (4, b"ftyphei", ".heic"),
+    (4, b"ftyphev", ".heic"),
     (4, b"ftypmif1", ".heic"),
+    (4, b"ftypmsf1", ".heic"),
     (4, b"ftypqt", ".mov"),
     (4, b"ftyp", ".mp4"),
     (0, b"\x1aE\xdf\xa3", ".mkv"),
@@ -157,25 +184,16 @@ def _expand(inputs: Sequence[str | Path], found: Findings) -> Iterator[tuple[Pat
         if not str(given):  # Path("") is the current folder: an unset variable of a script must not mean all of it
             found.refused.append((Path(given), "an input is empty"))
             continue
-        path = Path(given).expanduser()
-        try:
-            if path.exists():
-                yield path, False
-                continue
-        except OSError as error:  # a name too long, a folder that may not be entered
-            found.refused.append((path, f"cannot be looked at: {error.strerror or error}"))
-            continue
-        if not glob.has_magic(str(path)):
-            is_link = path.is_symlink()
-            found.refused.append(
-                (path, "this link points to nothing" if is_link else "there is no such file or folder")
-            )
+        path = Path(os.path.expanduser(given))  # noqa: PTH111  # Path's own raises for ~nobody
+        problem = why_not_seen(path)
+        if problem is None or not glob.has_magic(str(path)):
+            yield path, False
             continue
         matches = sorted(glob.glob(str(path), recursive=True), key=_sort_key)  # noqa: PTH207  # one call for ** too
         if not matches:
             found.refused.append((path, "no file fits this pattern"))
         for match in matches:
-            if not ("**" in str(path) and Path(match).is_dir()):  # ** already brought what is inside
+            if not ("**" in str(path) and os.path.isdir(match)):  # noqa: PTH112  # ** already brought what is inside
                 yield Path(match), True
 
 
@@ -197,9 +215,7 @@ def _walk(folder: Path, kind: Kind, results: _ResultNames, leave_out: Path | Non
         except OSError as error:
             found.refused.append((folder_now, f"this folder cannot be read: {error.strerror or error}"))
             continue
-        folders = [entry.name for entry in entries if entry.is_dir()]
-        names = [entry.name for entry in entries if not entry.is_dir()]
-        special = {entry.name for entry in entries if not entry.is_dir() and _is_special(entry)}
+        folders, names, special = _sorted_out(entries, found)
         around = {name.lower() for name in names} | {Path(name).stem.lower() for name in names}
         for name in names:
             suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  # ten thousand names a second
@@ -208,17 +224,35 @@ def _walk(folder: Path, kind: Kind, results: _ResultNames, leave_out: Path | Non
                 found.other_kind += any(suffix in others for others in SUFFIXES.values())
             elif name in special:
                 found.refused.append((folder_now / name, SPECIAL))
-            elif results.source_name(name) in around:
+            elif _is_among(results.source_name(name), around, name):
                 found.own_results += 1
             else:
                 yield folder_now / name
         folders_lower = {name.lower() for name in folders}
         for name in reversed(folders):
             source = results.source_folder_name(name)
-            if source is not None and source.lower() in folders_lower:
+            if _is_among(source and source.lower(), folders_lower, name):
                 found.own_results += 1
             else:
                 waiting.append(folder_now / name)
+
+
+def _sorted_out(entries: list[os.DirEntry[str]], found: Findings) -> tuple[list[str], list[str], set[str]]:
+    """Return the names of folders, of all other entries, and of those of the latter that are no regular files."""
+    folders, names, special = [], [], set()
+    for entry in entries:
+        try:  # the listing says what most entries are, without another look at the disk
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError:  # a link to itself, or to where nobody may look
+            found.refused.append((Path(entry.path), why_not_seen(entry) or "cannot be looked at"))
+            continue
+        if is_folder:
+            folders.append(entry.name)
+            continue
+        names.append(entry.name)
+        if not is_file and _is_special(entry):
+            special.add(entry.name)
+    return folders, names, special
 
 
 def _is_special(file: Path | os.DirEntry[str]) -> bool:
@@ -252,6 +286,13 @@ def _sort_key(name: str) -> list[tuple[int, int, str]]:
     return [(1, int(part), part) if part.isdecimal() else (0, 0, part) for part in parts] + [(0, 0, name)]
 
 
+def _is_among(source: str | None, names: Collection[str], result: str) -> bool:
+    """Say whether a result's source is one of `names`; of a result whose name had to be cut, its beginning is."""
+    if source is None or source in names:
+        return source is not None
+    return len(os.fsencode(result)) >= CUT_FROM_BYTES and any(name.startswith(source) for name in names)
+
+
 class _ResultNames:
     """Tell results of earlier runs by their names."""
 
@@ -276,14 +317,15 @@ class _ResultNames:
         name = self.source_folder_name(folder.name)
         return folder.with_name(name) if name else None
 
-    def has_source(self, path: Path, named: set[tuple[str, str]]) -> bool:
-        """Say whether the source of this result is among the named files: (real folder, name or stem) pairs."""
-        if (source := self.source_name(path.name)) and (real_folder(path.parent), source) in named:
+    def has_source(self, path: Path, named: Mapping[str, Collection[str]]) -> bool:
+        """Say whether the source of this result is among the named files: real folder → names and stems."""
+        beside = named.get(real_folder(path.parent), ())
+        if _is_among(self.source_name(path.name), beside, path.name):
             return True
         for parent in path.parents:
             source_folder = self.source_folder(parent) if parent.name else None
             if source_folder is not None and source_folder.is_dir():
-                mirrored = real_folder(source_folder / path.relative_to(parent).parent)
-                if (mirrored, path.name.lower()) in named or (mirrored, path.stem.lower()) in named:
+                mirrored = named.get(real_folder(source_folder / path.relative_to(parent).parent), ())
+                if path.name.lower() in mirrored or path.stem.lower() in mirrored:
                     return True
         return False

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import Cancelled, CgconvError, PartialFilmError, UsageError
 from .events import BatchFinished, BatchPlanned, Event, JobFailed, JobFinished, JobSkipped, JobStarted, JobWarned
+from .files import ResultFolders
 from .find import (
     COMMANDS,
+    LONGEST_NAME_BYTES,
     PLURALS,
     SUFFIXES,
     Findings,
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ROOM_BESIDE_BYTES = {Kind.PICTURE: 0, Kind.FILM: 20}  # for the longer names of what is kept while a film is made
+ROOM_FOR_NUMBER = 5  # -2 to -9999, where several names are cut to the same one
 LARGE_PICTURE_PIXELS = 24_000_000  # about 75 MB decoded, and several times that on its way through the model
 
 
@@ -149,7 +153,7 @@ def plan_files(
     taken_now = {_key(output) for output in [*outputs, *others]}
     for file, wanted in zip(files, outputs, strict=True):
         output, skip, problem = wanted, None, None
-        if wanted.is_dir():
+        if os.path.isdir(wanted):  # noqa: PTH112  # Path's own raises where it may not look
             problem = f"{wanted} is a folder, so the result cannot be written there"
         elif os.path.lexists(wanted):
             if options.exists is Exists.SKIP:
@@ -171,21 +175,22 @@ def run_jobs(jobs: Sequence[Job], translator: Translates | None, cancel: threadi
     the last event says `cancelled`. `translator` may be None where no job has anything to do.
     """
     started = time.perf_counter()
-    counts: Counter[str] = Counter()
+    ends: dict[int, str] = {}  # of a job whose result vanishes later on, the last word
     notes = tuple(jobs.notes) if isinstance(jobs, JobList) else ()
     yield BatchPlanned(len(jobs), sum(job.skip is not None for job in jobs), notes)
     if translator is not None:
         yield translator.describe()
     for event in _run_all(jobs, translator, cancel):
-        counts[type(event).__name__] += 1
+        if isinstance(event, JobFinished | JobSkipped | JobFailed):
+            ends[event.index] = type(event).__name__
         yield event
-    through = counts["JobFinished"] + counts["JobSkipped"] + counts["JobFailed"]
+    counts = Counter(ends.values())
     yield BatchFinished(
         done=counts["JobFinished"],
         skipped=counts["JobSkipped"],
         failed=counts["JobFailed"],
         seconds=time.perf_counter() - started,
-        cancelled=cancel.is_set() and through < len(jobs),
+        cancelled=cancel.is_set() and len(ends) < len(jobs),
     )
 
 
@@ -222,6 +227,9 @@ def _run_pictures(jobs: Sequence[Job], translator: Translates, cancel: threading
     waiting_lock, large_lock = threading.Lock(), threading.Lock()
     events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
     abandoned = threading.Event()
+    folders = ResultFolders()
+    by_index = {job.index: job for job in jobs}
+    finished: list[Job] = []
 
     def work() -> None:
         try:
@@ -231,7 +239,7 @@ def _run_pictures(jobs: Sequence[Job], translator: Translates, cancel: threading
                 if job is None:
                     return
                 with large_lock if _is_large(job.input) else nullcontext():
-                    for event in _run_picture(job, shared):
+                    for event in _run_picture(job, shared, folders):
                         events.put(event)
         finally:
             events.put(None)
@@ -248,8 +256,13 @@ def _run_pictures(jobs: Sequence[Job], translator: Translates, cancel: threading
                 continue
             if event is None:
                 running -= 1
-            else:
-                yield event
+                continue
+            if isinstance(event, JobFinished):
+                finished.append(by_index[event.index])
+            yield event
+        for job in finished:
+            if folders.has_lost(job.output):
+                yield JobFailed(job.index, job.input, f"{job.output} was written, but {job.output.parent} has vanished")
     finally:
         abandoned.set()
 
@@ -263,14 +276,14 @@ def _is_large(path: Path) -> bool:
     return height * width > LARGE_PICTURE_PIXELS
 
 
-def _run_picture(job: Job, shared: SharedTranslator) -> Iterator[Event]:
+def _run_picture(job: Job, shared: SharedTranslator, folders: ResultFolders) -> Iterator[Event]:
     from .pictures.job import PictureOptions, translate_picture_file
 
     yield JobStarted(job.index, job.input, job.output)
     started, waited_before_s = time.perf_counter(), shared.waited_s()
     try:
         options = job.options.picture or PictureOptions()
-        facts = translate_picture_file(job.input, job.output, shared, options, card=shared.card)
+        facts = translate_picture_file(job.input, job.output, shared, options, card=shared.card, write=folders.write)
     except Cancelled:
         return
     except Exception as error:
@@ -338,7 +351,7 @@ def _settle_names(files: Sequence[FoundFile], options: BatchOptions, others: Seq
         wanted = [_wanted(file, homes, options) for file in files]
     for index, path in enumerate(wanted):
         if _key(path) in inputs:
-            wanted[index] = path.with_name(f"{path.stem}.{options.model_name}{path.suffix}")
+            wanted[index] = _named(path, path.stem, f".{options.model_name}{path.suffix}", options.kind)
     claims = Counter(_key(path) for path in wanted)
     # Where a.png and a.jpg are both to become a.png, the first keeps its name and the other gives a.jpg.png.
     gives_way = [
@@ -350,7 +363,7 @@ def _settle_names(files: Sequence[FoundFile], options: BatchOptions, others: Seq
     for index in sorted(range(len(files)), key=gives_way.__getitem__):
         source, path = files[index].path, wanted[index]
         if gives_way[index]:
-            path = path.with_name(source.name + path.name.removeprefix(source.stem))
+            path = _named(path, source.name, path.name.removeprefix(source.stem), options.kind)
         outputs[index] = _first_free(path, taken)
         taken.add(_key(outputs[index]))
     return outputs
@@ -364,19 +377,31 @@ def _home(folder: Path, options: BatchOptions, *, alone: bool) -> Path:
         return options.out if alone else options.out / folder.name
     if not folder.name:
         raise UsageError(f"{folder}: there is nothing beside this folder; say where the results go (--out)")
-    return folder.with_name(f"{folder.name}-{options.model_name}")
+    return _named(folder, folder.name, f"-{options.model_name}", options.kind)
 
 
 def _wanted(file: FoundFile, homes: Mapping[Path, Path], options: BatchOptions) -> Path:
     suffix = result_suffix(file.path, options)
-    own, marked = file.path.stem, f"{file.path.stem}.{options.model_name}"
-    if options.name:
-        own = marked = options.name.replace("{name}", own).replace("{model}", options.model_name)
     if file.folder is not None:
-        return (homes[file.folder] / file.path.relative_to(file.folder)).with_name(own + suffix)
-    if options.out is not None:
-        return options.out / (own + suffix)
-    return file.path.with_name(marked + suffix)
+        place = homes[file.folder] / file.path.relative_to(file.folder)
+    else:
+        place = (options.out or file.path.parent) / file.path.name
+    before, after = "", suffix
+    if options.name:
+        before, _, after = f"{options.name}{suffix}".replace("{model}", options.model_name).partition("{name}")
+        after = after.replace("{name}", file.path.stem)
+    elif file.folder is None and options.out is None:
+        after = f".{options.model_name}{suffix}"
+    return _named(place, file.path.stem, after, options.kind, before=before)
+
+
+def _named(place: Path, stem: str, tail: str, kind: Kind, *, before: str = "") -> Path:
+    """Return the path beside `place` of that name, the stem cut off where file systems would not take all of it."""
+    longest = LONGEST_NAME_BYTES - ROOM_BESIDE_BYTES[kind]
+    if len(os.fsencode(before + stem + tail)) > longest:
+        while len(stem) > 1 and len(os.fsencode(before + stem + tail)) > longest - ROOM_FOR_NUMBER:
+            stem = stem[:-1]
+    return place.with_name(before + stem + tail)
 
 
 def _out_is_a_name(files: Sequence[FoundFile], options: BatchOptions) -> bool:

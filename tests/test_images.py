@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import pillow_heif
 import pytest
-from PIL import Image, ImageCms, ImageOps, JpegImagePlugin
+from PIL import GifImagePlugin, Image, ImageCms, ImageOps, JpegImagePlugin
 
 from cgconv.runtime.errors import OutputError, PictureError, UsageError
 from cgconv.runtime.images import (
@@ -34,6 +34,7 @@ from cgconv.runtime.images import (
     output_suffix,
     picture_size_hw,
     read_picture,
+    read_thumbnail,
     write_atomically,
 )
 
@@ -562,6 +563,33 @@ def test_gif_frames_with_more_than_256_colors_stay_close(tmp_path: Path) -> None
         assert np.abs(frame.pixels.astype(int) - wanted.pixels).mean() < 5
 
 
+def test_a_gif_of_exactly_256_opaque_colors_is_written_and_stays_exact(tmp_path: Path) -> None:
+    codes = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    pixels = np.dstack([codes, codes[::-1], codes.T])
+    back = there_and_back(tmp_path, Picture(pixels, file_format="gif"), "gif")
+    assert np.array_equal(back.pixels, pixels)
+
+
+def gif_file(screen_wh: tuple[int, int], *frames_wh: tuple[int, int]) -> bytes:
+    """A GIF of one colour whose frames may be larger than its canvas."""
+    data = b"GIF89a" + struct.pack("<HHBBB", *screen_wh, 0x80, 0, 0) + bytes(3) + b"\xff\0\0"
+    for width, height in frames_wh:
+        image = Image.new("P", (width, height)) if width * height < 10_000 else Image.new("P", (1, 1))
+        tile = GifImagePlugin.getdata(image)
+        data += b"!\xf9\x04\x04\x05\0\0\0" + tile[0][:5] + struct.pack("<HH", width, height) + tile[0][9:]
+        data += b"".join(tile[1:])
+    return data + b";"
+
+
+def test_a_gif_frame_larger_than_its_canvas_takes_no_more_memory_than_allowed(tmp_path: Path) -> None:
+    (tmp_path / "bomb.gif").write_bytes(gif_file((8, 8), (8, 8), (60000, 60000)))
+    with pytest.raises(PictureError, match="60000×60000 pixels in 2 frames"):
+        read_picture(tmp_path / "bomb.gif")
+
+    (tmp_path / "odd.gif").write_bytes(gif_file((8, 8), (8, 8), (20, 12)))
+    assert [frame.size_hw for frame in animated(tmp_path / "odd.gif").frames] == [(8, 8), (8, 8)]
+
+
 def test_metadata_of_an_animation_arrive(tmp_path: Path) -> None:
     first, *rest = made_frames()
     first = replace(first, exif=exif_block(1), xmp=XMP % 1, icc=SRGB)
@@ -688,6 +716,14 @@ def test_a_file_without_permission_gets_one_sentence(tmp_path: Path) -> None:
     path.chmod(0)
     with pytest.raises(PictureError, match=r"secret\.png cannot be read: Permission denied"):
         read_picture(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes in folders on Windows")
+@pytest.mark.parametrize("read", [read_picture, picture_size_hw, read_thumbnail])
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path: Path, read: Any) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(PictureError, match=r"a\.png is no regular file, and is not opened"):
+        read(tmp_path / "a.png")
 
 
 def test_a_bomb_is_refused_from_its_header(tmp_path: Path) -> None:

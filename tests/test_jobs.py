@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import threading
 import time
 from collections.abc import Sequence
@@ -314,14 +316,33 @@ def test_a_named_picture_with_a_strange_suffix_is_tried(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("head", "suffix"),
+    [
+        (b"\xff\xd8\xff\xe0", ".jpg"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1miafavif", ".avif"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", ".jpg"),
+        (b"\0\0\0\x18ftyphevc\0\0\0\0msf1hevc", ".jpg"),
+        (b"II+\0\x08\0\0\0", ".tiff"),
+        (b"\xff\x4f\xff\x51\0\x2f", ".jp2"),
+    ],
+)
+def test_a_named_picture_is_known_by_its_content_even_under_a_films_name(
+    tmp_path: Path, head: bytes, suffix: str
+) -> None:
+    (tmp_path / "2024-01-01T12:30:45.mp4").write_bytes(head + bytes(64))
+    (job,) = plan_jobs([tmp_path / "2024-01-01T12:30:45.mp4"], PICTURES)
+    assert (job.output.name, job.problem) == (f"2024-01-01T12:30:45.monet{suffix}", None)
+
+
 def test_ten_thousand_pictures_are_planned_in_seconds(tmp_path: Path) -> None:
     for number in range(10_000):
         path = tmp_path / f"{number // 1000}" / f"{number}.jpg"
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    began = time.perf_counter()
+    began = time.process_time()  # of the processor's time: the machine may be busy
     assert len(plan_jobs([tmp_path], PICTURES)) == 10_000
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_every_suffix_that_can_be_read_is_found_in_folders(tmp_path: Path) -> None:
@@ -461,3 +482,80 @@ def test_an_empty_input_is_refused_and_is_not_the_current_folder(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="empty"):
         plan_jobs([""], PICTURES)
+
+
+# What cannot be looked at, and what goes away
+
+
+def test_links_that_lead_nowhere_are_named_and_the_rest_goes_on(tmp_path: Path) -> None:
+    """A link to itself in a folder of photographs ended the whole batch with "Too many levels of symbolic links"."""
+    touch(tmp_path, "photos/a.jpg", "photos/inner/b.jpg")
+    for name in ("loop", "loop.jpg", "inner/loop"):
+        (tmp_path / "photos" / name).symlink_to(tmp_path / "photos" / name)
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nothing")
+    jobs = plan_jobs([tmp_path / "photos", tmp_path / "photos" / "loop.jpg", tmp_path / "gone.jpg"], PICTURES)
+    loops = "this link leads to itself"
+    assert sorted((job.input.name, job.problem or "") for job in jobs) == sorted(
+        [
+            ("a.jpg", ""),
+            ("b.jpg", ""),
+            ("gone.jpg", "this link points to nothing"),
+            *[(name, loops) for name in ("loop", "loop", "loop.jpg", "loop.jpg")],
+        ]
+    )
+
+
+def test_what_may_not_be_read_is_named_and_the_rest_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "photos/a.jpg", "photos/closed/b.jpg", "photos/link/c.jpg")
+    scandir, stat = os.scandir, os.stat
+
+    def guarded(look: Any, closed: str) -> Any:  # tests may run as root, who may look everywhere
+        def ask(path: Any, *arguments: Any, **options: Any) -> Any:
+            if os.fspath(path).endswith(closed):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
+            return look(path, *arguments, **options)
+
+        return ask
+
+    monkeypatch.setattr(os, "scandir", guarded(scandir, "closed"))
+    monkeypatch.setattr(os, "stat", guarded(stat, "secret.jpg"))
+    jobs = plan_jobs([tmp_path / "photos", tmp_path / "secret.jpg"], PICTURES)
+    assert [(job.input.name, job.problem) for job in jobs] == [
+        ("a.jpg", None),
+        ("c.jpg", None),
+        ("closed", "this folder cannot be read: Permission denied"),
+        ("secret.jpg", "cannot be looked at: Permission denied"),
+    ]
+
+
+@pytest.mark.parametrize("stem", ["n" * 248, "ü" * 122, "海" * 83])
+@pytest.mark.parametrize("options", [PICTURES, replace(PICTURES, name="{model} of {name}")])
+def test_a_name_too_long_for_its_result_is_cut(tmp_path: Path, stem: str, options: BatchOptions) -> None:
+    sources = [paint(tmp_path / f"{stem}{end}.png") for end in "ab"]
+    jobs = plan_jobs(sources, options)
+    assert [type(event) for event in run(jobs)].count(JobFinished) == 2
+    assert len({job.output for job in jobs}) == 2
+    assert all(job.output.is_file() and "monet" in job.output.name for job in jobs)
+    assert all(job.output.name.replace("monet of ", "")[:70] == stem[:70] for job in jobs)
+    again = plan_jobs(sorted(tmp_path.iterdir()) if options is PICTURES else sources, options)
+    assert [job.skip is not None for job in again] == [True, True], "the cut names are known to be results"
+
+
+def test_the_results_folder_that_vanishes_takes_its_results_along(tmp_path: Path) -> None:
+    """A folder of results that was deleted half-way was made anew, and the batch said that all were done."""
+    out = tmp_path / "out"
+    sources = [paint(tmp_path / "in" / f"{number}.png", size_wh=(12 + number, 8)) for number in range(6)]
+
+    class Deleting(Negative):
+        def translate(self, batch: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+            if batch.shape[2] == 14:  # the third of them
+                shutil.rmtree(out)
+            return super().translate(batch)
+
+    events = run(plan_jobs(sources, replace(PICTURES, out=out, workers=1)), Deleting())
+
+    assert events[-1].done == 0
+    assert events[-1].failed == 6
+    reasons = {event.index: event.reason for event in events if isinstance(event, JobFailed)}
+    assert reasons[1] == f"{out / '1.png'} was written, but {out} has vanished"
+    assert reasons[5] == f"{out / '5.png'} cannot be written: {out}, where results lay already, has vanished"

@@ -322,7 +322,7 @@ def _with_palette(picture: Picture) -> tuple[Image.Image, int | None]:
     shown = codes if clear is None else codes[~clear]
     colors, places = np.unique(shown, return_inverse=True)
     if len(colors) <= room:
-        indices = np.full(codes.shape, len(colors), np.uint8)
+        indices = np.full(codes.shape, min(len(colors), GIF_COLORS - 1), np.uint8)  # clear, where anything is
         indices[... if clear is None else ~clear] = places.reshape(shown.shape)
         table = np.stack([colors >> 16, colors >> 8 & 255, colors & 255], axis=1).astype(np.uint8)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -89,6 +90,7 @@ def translate_picture_file(
     *,
     card: ModelCard | None = None,
     cancel: threading.Event | None = None,
+    write: Callable[[Path, bytes], None] = write_atomically,
 ) -> dict[str, Any]:  # Any: JSON values
     """Translate the picture or animation in `source` and put the result at `target`; return facts about it.
 
@@ -96,7 +98,7 @@ def translate_picture_file(
     `stage_seconds` (read, translate, write), `size_in` and `size_out` as [width, height], `frames`, `format_in`,
     `format_out`, `bits` a channel, `warnings` (sentences: what is lost, and with the model's `card`, that the picture
     is unlike those it learned from). Nothing is written where this raises: PictureError,
-    OutputError, Cancelled once `cancel` is set, and what the translator raises.
+    OutputError, Cancelled once `cancel` is set, and what the translator raises. `write` puts the file in its place.
     """
     options = options or PictureOptions()
     started = time.perf_counter()
@@ -132,7 +134,7 @@ def translate_picture_file(
         data = encode_animation(animation, file_format=file_format, quality=options.quality)
     else:
         data = encode_picture(frames_out[0], file_format=file_format, quality=options.quality)
-    write_atomically(target, data)
+    write(target, data)
     height, width = frames_out[0].size_hw
     return {
         "stage_seconds": {"read": read_s, "translate": translate_s, "write": time.perf_counter() - started},

@@ -7,6 +7,7 @@ OpenCV gives the pixels where Pillow would cut 16 bits a channel to 8; pillow-he
 from __future__ import annotations
 
 import io
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,7 @@ TIFF_SUBFILE, TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_PLANAR, TIFF_EXTRA_SAMPLES = 254
 TIFF_MIN_IS_WHITE = 0
 TIFF_PREMULTIPLIED = 1
 DNG_VERSION = 50706
+GIF_BLOCK = re.compile(rb"[!,;]")  # an extension, a frame, the end
 
 Image.init()  # else formats given by name are not found
 
@@ -66,13 +68,14 @@ def read_picture(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture
     anything is decoded. Of a TIFF file with several pages the first is read. Raises PictureError, whose text is one
     sentence that names the file; a file that is cut off is refused, never shown half gray.
     """
-    with _sentences_about(path), path.open("rb") as file:
+    with _opened(path) as file:
         if _is_heic(file):
             return _read_heic(path, file, max_pixels)
         with _open(file) as image:
             file_format = PILLOW_FORMATS[image.format or ""]
             frames = getattr(image, "n_frames", 1) if file_format in ANIMATED_FORMATS else 1
-            _check_size(path, image.height, image.width, frames, max_pixels)
+            height, width = _gif_canvas_hw(file) if file_format is FileFormat.GIF else (image.height, image.width)
+            _check_size(path, height, width, frames, max_pixels)
             if frames > 1:
                 return _read_animation(image, file, file_format)
             return _read_still(path, image, file, file_format)
@@ -80,7 +83,7 @@ def read_picture(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture
 
 def picture_size_hw(path: Path) -> tuple[int, int]:
     """Return height and width as displayed, from the header; no pixel is decoded. Raises PictureError."""
-    with _sentences_about(path), path.open("rb") as file:
+    with _opened(path) as file:
         if _is_heic(file):
             width, height = pillow_heif.open_heif(file).size
             return int(height), int(width)
@@ -98,7 +101,7 @@ def open_jpeg(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[I
 
     What goes wrong while it is open, decoding too, becomes a PictureError of one sentence.
     """
-    with _sentences_about(path), path.open("rb") as file:
+    with _opened(path) as file:
         if file.read(3) != b"\xff\xd8\xff":
             yield None
             return
@@ -108,10 +111,13 @@ def open_jpeg(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[I
 
 
 @contextmanager
-def _sentences_about(path: Path) -> Iterator[None]:
-    """Turn whatever the decoders raise into one sentence."""
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, and turn whatever the decoders raise into one sentence."""
     try:
-        yield
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise PictureError(f"{path} is no regular file, and is not opened")  # a pipe would keep us waiting for ever
+        with path.open("rb") as file:
+            yield file
     except CgconvError:
         raise
     except UnidentifiedImageError as error:
@@ -296,9 +302,34 @@ def _as_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     return cast(Image.Image, converted)
 
 
+def _gif_canvas_hw(file: BinaryIO) -> tuple[int, int]:
+    """Return the height and width that Pillow takes memory for: a frame may reach out of the GIF's own canvas."""
+    file.seek(0)
+    data = file.read()
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    place = 13 + _gif_table_bytes(flags)
+    try:
+        while (block := GIF_BLOCK.search(data, place)) and block[0] != b";":
+            place = block.start() + 2  # behind an extension's label
+            if block[0] == b",":
+                left, top, across, down, flags = struct.unpack_from("<HHHHB", data, place - 1)
+                width, height = max(width, left + across), max(height, top + down)
+                place += 9 + _gif_table_bytes(flags)  # and behind the first code's size
+            while data[place]:
+                place += data[place] + 1
+    except (struct.error, IndexError):
+        pass  # cut off: what comes no more needs no memory
+    return height, width
+
+
+def _gif_table_bytes(flags: int) -> int:
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
 def _read_animation(image: Image.Image, file: BinaryIO, file_format: FileFormat) -> Animation:
     is_lossless = _is_lossless(file, file_format)
     loop = _loop(image, file_format)
+    width, height = image.size
     first = 1 if image.info.get("default_image") else 0  # a PNG file's picture for viewers that cannot animate
     frames: list[Picture] = []
     durations_ms: list[int] = []
@@ -308,6 +339,8 @@ def _read_animation(image: Image.Image, file: BinaryIO, file_format: FileFormat)
         exif, xmp = _exif(image), image.info.get("xmp")
         orientation = exif_orientation(exif)
         pixels, alpha, _ = _pixels(image)
+        pixels = pixels[:height, :width]  # what reaches out of a GIF's canvas later on is not shown
+        alpha = alpha if alpha is None else alpha[:height, :width]
         if alpha is not None and file_format is FileFormat.GIF and alpha.all():
             alpha = None  # GIF marks colors as clear to repeat what an earlier frame showed
         picture = Picture(
