@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-# OpenCV refuses pictures larger than this says when it is imported. Ours is max_pixels, checked before OpenCV is asked.
-os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(2**40)
-
 from .files import write_atomically
 from .pictures.encoder import encode_animation, encode_picture, losses
 from .pictures.formats import (

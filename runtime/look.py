@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from .opencv import cv2
 
 Images = NDArray[Any]  # Any: uint8 or float32
 

@@ -109,7 +109,7 @@ def _preview(path: Path, *, is_film: bool) -> str:
         image = None
     if image is None:
         return "data:,"
-    import cv2
+    from .opencv import cv2
 
     scale = min(1.0, PREVIEW_EDGE_PX / max(image.shape[:2]))
     if scale < 1:

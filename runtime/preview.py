@@ -10,16 +10,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from .errors import CgconvError
 from .films.reader import FilmInfo, FilmReader
 from .find import Kind
+from .folders import cache_folder
 from .images import Animation, Picture, picture_size_hw, read_picture
 from .look import keep_colors
+from .opencv import cv2
 from .pictures.job import resized_hw
 from .translate.shared_translator import Translates
 
@@ -37,11 +37,6 @@ class Examined:
     size_hw: tuple[int, int]
     seconds: float | None
     thumbnail: Path
-
-
-def cache_folder() -> Path:
-    """Return the folder of everything that can be made again."""
-    return Path(platformdirs.user_cache_dir("cgconv", appauthor=False))
 
 
 def examine(path: Path, kind: Kind, *, edge_px: int) -> Examined:

@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "cgconv.runtime.models.store cgconv.runtime.protocol cgconv.runtime.errors",
 }
 
-GROUND = "errors events requests protocol files lock look"  # files of runtime/ itself that every room may import
+# Files of runtime/ itself that every room may import.
+GROUND = "errors events requests protocol files folders lock look opencv"
 # Each room of runtime/: the rooms, and the files of runtime/ itself, that it imports besides.
 MAY_ENTER = {
     "models": "",
@@ -126,6 +127,15 @@ def test_a_room_is_entered_by_its_doors_and_by_those_who_may() -> None:
             if entered and entered != room and file not in DOORS[entered].split() and not is_door:
                 wrong.append(f"{module} imports {other}: no door of its room")
     assert wrong == []
+
+
+def test_the_runtime_takes_opencv_from_where_its_limit_is_lifted() -> None:
+    direct = [
+        path.name
+        for path in python_files("runtime")
+        if any(name.split(".")[0] == "cv2" for name, _ in imports_of(path, also_inside_functions=True))
+    ]
+    assert direct == ["opencv.py"]
 
 
 def test_the_command_line_opens_trainer_and_exporter_only_inside_a_command() -> None:

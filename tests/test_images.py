@@ -760,7 +760,7 @@ def test_the_limits_of_the_libraries_do_not_get_in_the_way(tmp_path: Path, monke
     assert Image.MAX_IMAGE_PIXELS == 100, "and are left as they were for the rest of the program"
 
     (tmp_path / "deep.png").write_bytes(encode_picture(Picture(noise(40, 60, deep=True)), file_format="png"))
-    program = "import sys, pathlib; from cgconv.runtime.images import read_picture"
+    program = "import sys, pathlib; import cgconv.runtime.films.reader; from cgconv.runtime.images import read_picture"
     program += "; print(read_picture(pathlib.Path(sys.argv[1])).pixels.dtype)"
     told = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "deep.png")],

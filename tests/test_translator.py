@@ -15,6 +15,7 @@ from small_models import GraphBuilder, card_for, decibels, identity_model, photo
 from cgconv.runtime.backends.machine import Array, BackendName, Machine
 from cgconv.runtime.errors import InputError, ModelError, ResourceError, UsageError
 from cgconv.runtime.events import BackendOpened
+from cgconv.runtime.folders import cache_folder
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialise
 from cgconv.runtime.graphs.stages import plan_stages, receptive_field_px
 from cgconv.runtime.models.model_file import write_model
@@ -212,7 +213,7 @@ def test_layers_may_lie_on_the_disk_and_leave_nothing_behind(resnet_path: Path, 
         for limit in (0, 1 << 30)
     ]
     np.testing.assert_array_equal(*results)
-    cache = Path(tiles.platformdirs.user_cache_dir("cgconv", appauthor=False))
+    cache = cache_folder()
     assert list(cache.glob("layer-*")) == []
 
 

@@ -25,6 +25,7 @@ from cgconv.runtime.events import (
     ModelsListed,
     StepProgressed,
 )
+from cgconv.runtime.folders import cache_folder
 from cgconv.runtime.models.store import list_models, models_folder, remove_model, resolve_model
 from cgconv.runtime.requests import (
     BuildEngines,
@@ -109,7 +110,7 @@ def diagnose(task: Task, say: Say) -> None:
 
 def measure_caches(task: Task, say: Say) -> None:
     """Say how large the caches are."""
-    folder = looks.cache_folder()
+    folder = cache_folder()
     sizes: dict[str, int] = {}
     for path in folder.iterdir() if folder.is_dir() else ():
         sizes[path.name] = _bytes_below(path)
@@ -118,7 +119,7 @@ def measure_caches(task: Task, say: Say) -> None:
 
 def clear_caches(task: Task, say: Say) -> None:
     """Delete what can be made again."""
-    folder = looks.cache_folder()
+    folder = cache_folder()
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -163,7 +164,7 @@ def _key(path: Path) -> str:
 
 
 def _sample_path(path: Path) -> Path:
-    return looks.cache_folder() / "samples" / f"{_key(path)}.jpg"
+    return cache_folder() / "samples" / f"{_key(path)}.jpg"
 
 
 def _facts_path(path: Path) -> Path:

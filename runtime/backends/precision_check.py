@@ -11,10 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from cgconv.runtime.errors import CgconvError, OutputError
 from cgconv.runtime.files import write_atomically
+from cgconv.runtime.folders import cache_folder
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialise
 
 from .machine import Machine, PrecisionChoice
@@ -76,7 +75,7 @@ def _processor() -> str:
 
 
 def _file() -> Path:
-    return Path(platformdirs.user_cache_dir("cgconv", appauthor=False)) / "bf16.json"
+    return cache_folder() / "bf16.json"
 
 
 def _remembered() -> dict[str, float]:

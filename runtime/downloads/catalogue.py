@@ -16,11 +16,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import platformdirs
-
 from cgconv.runtime.errors import OutputError, UsageError
 from cgconv.runtime.events import DownloadFinished
 from cgconv.runtime.files import write_atomically
+from cgconv.runtime.folders import cache_folder, data_folder
 
 from .download import DownloadEvent, Limits, checked_sha256, checked_url, download, shown_url
 
@@ -133,12 +132,12 @@ def fetch(
 
 def download_folder() -> Path:
     """Return where files of models lie until they are imported (it need not exist)."""
-    return Path(platformdirs.user_cache_dir("cgconv", appauthor=False)) / "downloads"
+    return cache_folder() / "downloads"
 
 
 def record_path() -> Path:
     """Return the file that remembers what was downloaded from where, and its hash (it need not exist)."""
-    return Path(platformdirs.user_data_dir("cgconv", appauthor=False)) / "downloads.json"
+    return data_folder() / "downloads.json"
 
 
 def _record() -> dict[str, dict[str, Any]]:  # Any: JSON values

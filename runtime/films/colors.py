@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
+
+from cgconv.runtime.opencv import cv2
 
 Image = NDArray[Any]  # Any: uint8 H×W×3, or float32 H×W×3 in [0, 1] for sources of more than 8 bits
 

@@ -12,13 +12,13 @@ from types import TracebackType
 from typing import Any, Self
 
 import av
-import cv2
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
 
 from cgconv.runtime.errors import FilmError
+from cgconv.runtime.opencv import cv2
 
 from .colors import HLG, Colors, FrameToRgb, Image, colors_of
 

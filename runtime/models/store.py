@@ -8,9 +8,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from cgconv.runtime.errors import ModelError, OutputError, UsageError
+from cgconv.runtime.folders import data_folder
 
 from .card import ModelCard, read_card
 from .model_file import load_model, write_model
@@ -35,7 +34,7 @@ class StoredModel:
 def models_folder() -> Path:
     """Return the user's model folder (it need not exist); CGCONV_MODELS overrides it."""
     chosen = os.environ.get("CGCONV_MODELS")
-    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("cgconv", appauthor=False)) / "models"
+    return Path(chosen) if chosen else data_folder() / "models"
 
 
 def bundled_folder() -> Path:

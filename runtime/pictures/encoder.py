@@ -13,12 +13,12 @@ import zlib
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL import GifImagePlugin, Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from cgconv.runtime.errors import OutputError
+from cgconv.runtime.opencv import cv2
 
 from .formats import ANIMATED_FORMATS, DEEP_FORMATS, FileFormat
 from .metadata import EXIF_PREFIX, exif_tags_for_tiff, icc_color_space, png_chunk, png_with_metadata

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +31,7 @@ from cgconv.runtime.images import (
 from cgconv.runtime.look import keep_colors, mix
 from cgconv.runtime.models.card import ModelCard
 from cgconv.runtime.models.familiar import unfamiliar
+from cgconv.runtime.opencv import cv2
 
 from .encoder import check_fits, title
 from .formats import DEEP_FORMATS

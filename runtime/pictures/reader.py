@@ -15,12 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
-import cv2
 import numpy as np
 import pillow_heif
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from cgconv.runtime.errors import CgconvError, PictureError, ResourceError
+from cgconv.runtime.opencv import cv2
 
 from .formats import ANIMATED_FORMATS, FileFormat
 from .metadata import (

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from cgconv.runtime.opencv import cv2
 
 from .metadata import exif_orientation, turn_upright
 from .picture import Animation

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -40,6 +39,7 @@ from cgconv.runtime.models.card import (
 )
 from cgconv.runtime.models.model_file import load_model, write_model
 from cgconv.runtime.models.store import free_path
+from cgconv.runtime.opencv import cv2
 
 from .card_check import check_card
 

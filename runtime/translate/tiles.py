@@ -9,17 +9,16 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-import platformdirs
 from onnx import helper
 
 from cgconv.runtime.backends.machine import Array, Backend
 from cgconv.runtime.errors import ResourceError
+from cgconv.runtime.folders import cache_folder
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED
 from cgconv.runtime.graphs.stages import Norm, Place, Plan, Stage
 
@@ -185,7 +184,7 @@ class _Keeper:
             room: Array = np.empty(shape, dtype)
             self._in_memory[id(room)] = size
             return room
-        folder = Path(platformdirs.user_cache_dir("cgconv", appauthor=False))
+        folder = cache_folder()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder, prefix="layer-") as file:

@@ -24,10 +24,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from cgconv.runtime.errors import Cancelled, OutputError
 from cgconv.runtime.files import write_atomically
+from cgconv.runtime.folders import cache_folder, data_folder
 from cgconv.runtime.lock import Lock, is_held
 
 from .shapes import Profiles, Shape, as_json, described, from_json
@@ -81,7 +80,7 @@ class StoredEngine:
 
 def engines_folder() -> Path:
     """Return where engines lie (it need not exist)."""
-    return Path(platformdirs.user_cache_dir("cgconv", appauthor=False)) / "engines"
+    return cache_folder() / "engines"
 
 
 class EngineCache:
@@ -89,7 +88,7 @@ class EngineCache:
 
     def __init__(self, folder: Path | None = None, secret_file: Path | None = None) -> None:
         self.folder = folder or engines_folder()
-        data = Path(platformdirs.user_data_dir("cgconv", appauthor=False))
+        data = data_folder()
         self._secret_file = secret_file or data / "engine-seal.secret"
         self._secret_bytes: bytes | None = None
 
