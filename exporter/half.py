@@ -7,7 +7,7 @@ import hashlib
 import json
 import platform
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from cgconv.runtime.backends.machine import cuda_devices
 from cgconv.runtime.backends.probe import natural_picture
 from cgconv.runtime.backends.quiet_onnxruntime import onnxruntime
-from cgconv.runtime.errors import ModelError, OutputError, UsageError
+from cgconv.runtime.errors import Cancelled, ModelError, OutputError, UsageError
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, first_line, modernise, specialise
 from cgconv.runtime.graphs.half import convert_to_half, convolutions, half_convolutions, has_halves, round_like_half
 from cgconv.runtime.models.card import ModelCard, read_card, write_card
@@ -73,7 +73,7 @@ class ExportedHalf:
 
 def export_half(
     source: Path, *, out: Path | None = None, name: str | None = None, pictures: Path | None = None,
-    exists_ok: bool = False,
+    exists_ok: bool = False, is_cancelled: Callable[[], bool] = lambda: False,
 ) -> ExportedHalf:  # fmt: skip
     """Write the ONNX file `source` in half precision as NAME.fp16.onnx and return what was written.
 
@@ -85,6 +85,7 @@ def export_half(
         UsageError: in halves already, no pictures in the folder, or the float32 file would be replaced.
         ModelError: a layer's weights do not fit half precision, there is nothing to compute in it, or the worst
             picture is under 40 dB (names the layer). Nothing is written then.
+        Cancelled: `is_cancelled` said so between two pictures.
         OutputError: the file is there already, or cannot be written.
     """
     model = load_model(source)
@@ -107,7 +108,7 @@ def export_half(
         convert_to_half(half)
         if not half_convolutions(half):
             raise ModelError("there is no convolution in it that could be computed in half precision")
-        check = check_half(model, half, card, samples)
+        check = check_half(model, half, card, samples, is_cancelled)
     except ModelError as error:
         raise ModelError(f"{source}: {error}; nothing was written") from error
     card = replace(card, name=target.stem, verification={**card.verification, "fp16": _facts(check, source)})
@@ -117,8 +118,9 @@ def export_half(
 
 
 def check_half(
-    model: onnx.ModelProto, half: onnx.ModelProto, card: ModelCard, pictures: Mapping[str, NDArray[np.uint8]]
-) -> HalfCheck:
+    model: onnx.ModelProto, half: onnx.ModelProto, card: ModelCard, pictures: Mapping[str, NDArray[np.uint8]],
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> HalfCheck:  # fmt: skip
     """Compare a file in half precision with the float32 one, picture by picture (uint8 H×W×3 RGB; made up if empty).
 
     The file itself is run, on a CUDA GPU where there is one, and so is its graph with every layer's result rounded to
@@ -131,11 +133,11 @@ def check_half(
     filed = specialise(half, card, doors=Doors.FLOAT32, precision=Precision.FILE)
     rounded = round_like_half(filed)
     samples = {name: _fitted(picture, card) for name, picture in (pictures or _made_up(card)).items()}
-    wanted = _run_all(_open(full), samples)
-    of_rounded = _run_all(_open(rounded), samples)
+    wanted = _run_all(_open(full), samples, is_cancelled)
+    of_rounded = _run_all(_open(rounded), samples, is_cancelled)
     with tempfile.TemporaryDirectory(prefix="cgconv-") as folder:
         session = _open(filed, profile_folder=Path(folder), may_use_gpu=True)
-        of_file = _run_all(session, samples)
+        of_file = _run_all(session, samples, is_cancelled)
         ran_in_half = _half_convolutions_run(Path(session.end_profiling())) // len(samples)
     decibels = {
         name: min(_psnr(of_file[name], wanted[name]), _psnr(of_rounded[name], wanted[name])) for name in samples
@@ -230,11 +232,18 @@ def _open(
         raise ModelError(f"ONNX Runtime cannot open it ({first_line(error)})") from error
 
 
-def _run_all(session: onnxruntime.InferenceSession, samples: Mapping[str, Pixels]) -> dict[str, Pixels]:
-    try:
-        return {name: session.run([TRANSLATED], {IMAGES: images})[0] for name, images in samples.items()}
-    except Exception as error:  # as above
-        raise ModelError(f"ONNX Runtime cannot compute it ({first_line(error)})") from error
+def _run_all(
+    session: onnxruntime.InferenceSession, samples: Mapping[str, Pixels], is_cancelled: Callable[[], bool]
+) -> dict[str, Pixels]:
+    made = {}
+    for name, images in samples.items():
+        if is_cancelled():
+            raise Cancelled("stopped before the file in half precision was checked; nothing was written")
+        try:
+            made[name] = session.run([TRANSLATED], {IMAGES: images})[0]
+        except Exception as error:  # as above
+            raise ModelError(f"ONNX Runtime cannot compute it ({first_line(error)})") from error
+    return made
 
 
 def _half_convolutions_run(profile: Path) -> int:

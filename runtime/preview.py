@@ -157,12 +157,25 @@ def _as_uint8(image: NDArray[Any]) -> Image:  # Any: uint8, or float32 in [0, 1]
 
 
 def _frame_at(reader: FilmReader, time_s: float) -> Image:
-    """Return the first frame at or after `time_s`, or the last one there is."""
-    info: FilmInfo = reader.info
-    after = int((Fraction(time_s) + info.first_time_s) / info.time_base) - 1 if time_s > 0 else None
-    image = next((frame.image for frame in reader.frames(after_pts=after)), None)
-    if image is None and time_s > 0:
-        return _frame_at(reader, max(0.0, time_s - 1.0) if time_s > 1.5 else 0.0)
+    """Return the first frame at or after `time_s`, or one of the last second where the film ends before."""
+    image = _first_frame(reader, time_s)
+    if image is None and time_s > 0:  # its header promised more: the stretch in which it ends is halved again and again
+        shown_s, ended_s = 0.0, time_s
+        image = _first_frame(reader, shown_s)
+        while image is not None and ended_s - shown_s > 1:
+            middle_s = (shown_s + ended_s) / 2
+            found = _first_frame(reader, middle_s)
+            if found is None:
+                ended_s = middle_s
+            else:
+                shown_s, image = middle_s, found
     if image is None:
         raise CgconvError(f"{reader.path.name}: no frame can be shown")
     return _as_uint8(image)
+
+
+def _first_frame(reader: FilmReader, time_s: float) -> NDArray[Any] | None:  # Any: uint8 or float32
+    """Return the first frame at or after `time_s`, None where there is none."""
+    info: FilmInfo = reader.info
+    after = int((Fraction(time_s) + info.first_time_s) / info.time_base) - 1 if time_s > 0 else None
+    return next((frame.image for frame in reader.frames(after_pts=after)), None)

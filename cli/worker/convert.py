@@ -62,8 +62,7 @@ def convert(task: Task, say: Say) -> None:
     assert isinstance(request, Convert)
     options = batch_options(Kind(request.kind), request.model, request.options)
     jobs = [Job(job.key, job.path, job.output, options) for job in request.jobs]
-    translator = translator_for(request.model, request.options)
-    translator.report, translator.cancel = say, task.cancel  # building an engine takes minutes
+    translator = translator_for(request.model, request.options, task, say)
     for event in run_jobs(jobs, HeldTranslator(translator, task.going, task.cancel), task.cancel):
         say(event)
 
@@ -140,11 +139,19 @@ _open: dict[tuple[Any, ...], Translator] = {}  # Any: what a translator was open
 _opening = threading.Lock()
 
 
-def translator_for(model: str, wanted: ConvertOptions) -> Translator:
-    """Return the open translator where it is the same as last time, else close that one and open another."""
+def translator_for(
+    model: str, wanted: ConvertOptions, task: Task, say: Say, *, builds_engines: bool = True
+) -> Translator:
+    """Return the open translator where it is the same as last time, else close that one and open another.
+
+    It tells `say` of engines that it builds, and stops with `task`: that takes minutes.
+    """
     path = model_names(model)[0]
     stat = path.stat()
-    key = (path, stat.st_mtime_ns, stat.st_size, wanted.backend, wanted.device, wanted.precision, wanted.threads)
+    key = (
+        path, stat.st_mtime_ns, stat.st_size, wanted.backend, wanted.device, wanted.precision, wanted.threads,
+        builds_engines,
+    )  # fmt: skip
     with _opening:
         if key not in _open:
             for other in _open.values():
@@ -152,6 +159,8 @@ def translator_for(model: str, wanted: ConvertOptions) -> Translator:
             _open.clear()
             _open[key] = open_translator(
                 path, backend=wanted.backend, device=wanted.device, precision=wanted.precision,
-                threads=wanted.threads or None,
+                threads=wanted.threads or None, builds_engines=builds_engines,
             )  # fmt: skip
-        return _open[key]
+        translator = _open[key]
+        translator.report, translator.cancel = say, task.cancel
+        return translator

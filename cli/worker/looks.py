@@ -89,7 +89,7 @@ def preview(task: Task, say: Say) -> None:
         scales = scales[:1]
     say(PreviewReady(_write(draft), None, scales[0], False, note))
     _stop_if(task)
-    translator = translator_for(request.model, request.options)
+    translator = translator_for(request.model, request.options, task, say, builds_engines=False)
     for number, scale in enumerate(scales):
         _stop_if(task)
         image = original if scale == 1 else draft
@@ -104,7 +104,7 @@ def preview_loop(task: Task, say: Say) -> None:
 
     request = task.request
     assert isinstance(request, PreviewLoop)
-    translator = translator_for(request.model, request.options)
+    translator = translator_for(request.model, request.options, task, say, builds_engines=False)
     frames = looks.loop_frames(
         request.path, start_s=request.start_s, seconds=request.seconds, per_second=request.frames_per_second,
         short_side=request.short_side,

@@ -15,6 +15,7 @@ import numpy as np
 from cgconv.cli.bring_in import bring_in
 from cgconv.cli.models import card_rows
 from cgconv.runtime import preview as looks
+from cgconv.runtime.backends.engines.cache import EngineCache
 from cgconv.runtime.backends.probe import natural_picture
 from cgconv.runtime.events import (
     CachesMeasured,
@@ -67,7 +68,7 @@ def sample(task: Task, say: Say) -> None:
     request = task.request
     assert isinstance(request, SampleModel)
     path = resolve_model(request.model)
-    translator = translator_for(request.model, ConvertOptions())
+    translator = translator_for(request.model, ConvertOptions(), task, say, builds_engines=False)
     if request.picture is not None:
         picture = looks.picture_for_preview(request.picture, short_side=None)
     else:
@@ -118,9 +119,13 @@ def measure_caches(task: Task, say: Say) -> None:
 
 
 def clear_caches(task: Task, say: Say) -> None:
-    """Delete what can be made again."""
+    """Delete what can be made again, but not what another process is just making."""
+    engines = EngineCache()
+    engines.clear()
     folder = cache_folder()
     for path in folder.iterdir() if folder.is_dir() else ():
+        if path == engines.folder:
+            continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
@@ -135,7 +140,7 @@ def halve(task: Task, say: Say) -> None:
     request = task.request
     assert isinstance(request, HalveModel)
     say(StepProgressed("checking half precision against float32, picture by picture"))
-    exported = export_half(resolve_model(request.model), out=models_folder())
+    exported = export_half(resolve_model(request.model), out=models_folder(), is_cancelled=task.cancel.is_set)
     say(ModelExported(exported.path.stem, exported.path))
     list_all(task, say)
 

@@ -169,6 +169,13 @@ def fall_back(machine: Machine, error: ModelError) -> Machine:
     return replace(machine.otherwise, why=f"{what} cannot compute this model ({error})")
 
 
+def without_building(machine: Machine) -> Machine:
+    """Return what stands in for a machine that compiles each model first, for minutes; one asked for by name stays."""
+    while machine.backend is BackendName.TENSORRT and machine.otherwise is not None:
+        machine = replace(machine.otherwise, why="TensorRT would have to build an engine first")
+    return machine
+
+
 def machine_for_doors(machine: Machine, doors: Doors, precision: str = "auto") -> Machine:
     """Return the machine for other doors: float32 pictures are computed in fp32 unless a precision was asked for."""
     from cgconv.runtime.graphs.graph import Doors

@@ -21,6 +21,7 @@ from cgconv.runtime.backends.choose import (
     graph_precision,
     machine_for_doors,
     open_graph,
+    without_building,
 )
 from cgconv.runtime.backends.machine import Array, Backend, BackendName, Machine, Overlapping, PrecisionChoice
 from cgconv.runtime.errors import ModelError, ResourceError, UsageError
@@ -281,6 +282,7 @@ def open_translator(
     precision: str = "auto",
     threads: int | None = None,
     max_tile_pixels: int | None = None,
+    builds_engines: bool = True,
     report: Callable[[EngineBuilding | EngineBuilt], None] = lambda event: None,
     cancel: threading.Event | None = None,
 ) -> Translator:
@@ -290,6 +292,7 @@ def open_translator(
         model_path: a file, or the name of a model that `cgconv models list` shows.
         threads: CPU threads; None leaves it to the backend.
         max_tile_pixels: pictures with more pixels are computed in parts of this size; None: as memory allows.
+        builds_engines: False has `auto` take something else where TensorRT would build engines.
         report: is told how far an engine is while one is built, in the thread that translates.
         cancel: stops the building of an engine; `translate` then raises Cancelled.
 
@@ -308,6 +311,8 @@ def open_translator(
 
         model, card = adopt(model, path)
     machine = choose_machine(model, card, backend=backend, device=device, precision=precision, threads=threads)
+    if not builds_engines:
+        machine = without_building(machine)
     translator = Translator(
         model, card, machine, precision=precision, max_tile_pixels=max_tile_pixels, report=report, cancel=cancel
     )

@@ -1,0 +1,101 @@
+"""What a window's worker does, asked without a window."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+from fake_nvidia import FakeGpu
+from film_clips import make_film
+from small_models import photo
+
+from cgconv.cli.worker import convert, looks, models
+from cgconv.cli.worker.task import Task
+from cgconv.runtime import preview, requests
+from cgconv.runtime.backends.engines.cache import EngineCache
+from cgconv.runtime.errors import Cancelled
+from cgconv.runtime.events import EngineBuilding, PreviewReady
+from cgconv.runtime.films.reader import FilmReader
+from cgconv.runtime.folders import cache_folder
+from cgconv.runtime.lock import Lock
+from cgconv.runtime.models.store import models_folder
+
+pytestmark = pytest.mark.usefixtures("own_engines")
+
+
+@pytest.fixture(autouse=True)
+def nothing_open() -> None:
+    convert._open.clear()
+
+
+def task_of(request: requests.Request) -> Task:
+    going = threading.Event()
+    going.set()
+    return Task(1, request, going)
+
+
+def preview_of(model: Path, tmp_path: Path, **options: Any) -> requests.Preview:
+    picture = tmp_path / "a.png"
+    assert cv2.imwrite(str(picture), photo((24, 32))[0])
+    return requests.Preview(picture, "picture", str(model), requests.ConvertOptions(**options))
+
+
+def test_a_preview_does_not_build_an_engine_unasked(gpu: FakeGpu, model: Path, tmp_path: Path) -> None:
+    said: list[object] = []
+    looks.preview(task_of(preview_of(model, tmp_path)), said.append)
+    assert isinstance(said[-1], PreviewReady)
+    assert said[-1].translated is not None
+    assert gpu.builds == []
+
+
+def test_a_preview_by_tensorrt_tells_how_far_its_engine_is_and_can_be_stopped(
+    gpu: FakeGpu, model: Path, tmp_path: Path
+) -> None:
+    gpu.step_s, gpu.steps = 0.01, 1000
+    task = task_of(preview_of(model, tmp_path, backend="tensorrt"))
+    said: list[object] = []
+
+    def say(event: object) -> None:
+        said.append(event)
+        if isinstance(event, EngineBuilding):
+            task.cancel.set()
+
+    with pytest.raises(Cancelled):
+        looks.preview(task, say)
+    assert any(isinstance(event, EngineBuilding) for event in said)
+
+
+def test_clearing_the_caches_leaves_what_a_building_process_holds() -> None:
+    engines = EngineCache()
+    engines._prepare_folder()
+    (engines.folder / "old.engine").write_bytes(b"old")
+    (cache_folder() / "thumbnails").mkdir(parents=True)
+    lock = Lock(engines.folder / "new.lock")
+    assert lock.take()
+    try:
+        models.clear_caches(task_of(requests.ClearCaches()), lambda event: None)
+        assert [path.name for path in cache_folder().rglob("*")] == ["engines", "new.lock"]
+    finally:
+        lock.release()
+
+
+def test_a_file_in_half_precision_is_stopped_between_two_pictures(model: Path) -> None:
+    task = task_of(requests.HalveModel(str(model)))
+    task.cancel.set()
+    with pytest.raises(Cancelled):
+        models.halve(task, lambda event: None)
+    assert not list(models_folder().glob("small.fp16*"))
+
+
+def test_a_film_that_ends_long_before_its_header_says_is_shown_after_a_few_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film, reads = make_film(tmp_path / "a.mp4"), []
+    frames = FilmReader.frames
+    monkeypatch.setattr(FilmReader, "frames", lambda self, **given: reads.append(given) or frames(self, **given))
+    shown = preview.frame_for_preview(film, 5 * 3600.0, short_side=None)
+    assert shown.shape == preview.frame_for_preview(film, 0.0, short_side=None).shape
+    assert len(reads) < 25
