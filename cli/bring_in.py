@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from cgconv.runtime.errors import UsageError
+from cgconv.runtime.models.store import CHECKPOINT_SUFFIXES
 
 from .extras import needs_extra
 
-CHECKPOINT_SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".pkl", ".model", ".tar", ".bin", ".safetensors"})
 CHECKPOINT_STARTS = (b"PK\x03\x04", b"\x80\x02")  # torch's zip files, and the pickles before them
 
 

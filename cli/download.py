@@ -12,7 +12,7 @@ import click
 
 from cgconv.runtime.errors import Cancelled, ModelError
 
-from .bring_in import CHECKPOINT_SUFFIXES, bring_in
+from .bring_in import bring_in
 from .download_progress import open_file_show, show_all
 from .extras import needs_extra
 from .options import debug_option
@@ -144,4 +144,6 @@ def _note_origin(path: Path, entry: Entry, finished: DownloadFinished) -> None:
 
 
 def _is_checkpoint_name(name: str) -> bool:
+    from cgconv.runtime.models.store import CHECKPOINT_SUFFIXES
+
     return Path(name).suffix.lower() in CHECKPOINT_SUFFIXES

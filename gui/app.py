@@ -13,7 +13,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox, QSystemTrayIcon
 
 from cgconv.runtime import events, requests
-from cgconv.runtime.models.store import models_folder
+from cgconv.runtime.models.store import MODEL_SUFFIXES, models_folder
 
 from .conversion import Conversion, Phase, Totals
 from .convert_page import ConvertPage
@@ -198,8 +198,6 @@ class App(QObject):
 
     def take_dropped(self, paths: list[Path]) -> None:
         """Put what was dropped on the window into the queue, or its models into the gallery."""
-        from .gallery import MODEL_SUFFIXES
-
         models = [path for path in paths if path.suffix.lower() in MODEL_SUFFIXES]
         if models:
             self.import_models(models)
@@ -390,7 +388,7 @@ class App(QObject):
     def _choose_models(self) -> None:
         chosen, _ = QFileDialog.getOpenFileNames(
             self.window, self.tr("Model files"), self._last_folder(),
-            self.tr("Models (*.onnx *.pth *.pt *.ckpt *.safetensors);;All files (*)"),
+            self.tr("Models ({suffixes});;All files (*)").format(suffixes="*" + " *".join(MODEL_SUFFIXES)),
         )  # fmt: skip
         self.import_models([Path(path) for path in chosen])
 

@@ -17,11 +17,11 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from cgconv.runtime.events import ModelInfo
+from cgconv.runtime.models.store import MODEL_SUFFIXES
 
 from .palette import secondary
 from .texts import bytes_in_words, speed_in_words
 
-MODEL_SUFFIXES = frozenset({".onnx", ".pth", ".pt", ".ckpt", ".safetensors"})
 INFO_ROLE = int(Qt.ItemDataRole.UserRole)
 CARD_W = 184
 PICTURE_H = 88

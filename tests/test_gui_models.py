@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gui_window import Window, make_pictures, models, window  # noqa: F401  # fixtures
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDialogButtonBox, QLabel, QMessageBox, QPushButton
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLabel, QMessageBox, QPushButton
 from small_models import GraphBuilder, small_resnet, with_card
 
 from cgconv.gui.dialogs import ImportDialog, ModelDialog
+from cgconv.gui.gallery import model_files
 from cgconv.gui.queue_item import State
 from cgconv.runtime.models.model_file import write_model
 
@@ -111,6 +112,14 @@ def test_what_cannot_be_found_out_of_a_foreign_model_is_asked_for(
     window.key(second.value_range, Qt.Key.Key_Down)
     window.click(second.buttons.button(OK))
     window.wait(lambda: (models / "my-dull-model.onnx").exists(), window.page.summary.text())
+
+
+def test_every_kind_of_model_file_that_can_be_imported_can_be_dropped(qapp: QApplication, tmp_path: Path) -> None:
+    files = [tmp_path / f"model{suffix}" for suffix in (".onnx", ".PTH", ".tar", ".bin", ".pkl", ".model")]
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(file)) for file in [*files, tmp_path / "photo.png"]])
+    event = QDropEvent(QPointF(), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier(0))
+    assert model_files(event) == files
 
 
 def test_a_checkpoint_dropped_on_the_gallery_translates(window: Window, models: Path, tmp_path: Path) -> None:

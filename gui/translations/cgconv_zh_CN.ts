@@ -68,8 +68,8 @@
             <translation>模型文件</translation>
         </message>
         <message>
-            <source>Models (*.onnx *.pth *.pt *.ckpt *.safetensors);;All files (*)</source>
-            <translation>模型 (*.onnx *.pth *.pt *.ckpt *.safetensors);;所有文件 (*)</translation>
+            <source>Models ({suffixes});;All files (*)</source>
+            <translation>模型 ({suffixes});;所有文件 (*)</translation>
         </message>
         <message>
             <source>Delete the model {name}?</source>

@@ -18,6 +18,10 @@ _ALLOWED_NAME = re.compile(r"[^\W_][\w.+-]{0,99}")  # letters and digits of any 
 # Windows takes such a name for a device, whatever comes after a dot.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 
+# Weights of other projects, which are imported as ONNX files.
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".pkl", ".model", ".tar", ".bin")
+MODEL_SUFFIXES = (".onnx", *CHECKPOINT_SUFFIXES)
+
 
 @dataclass(frozen=True)
 class StoredModel:
