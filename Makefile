@@ -12,12 +12,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 INSTALL = $(BIN)/python -m pip install -q -c constraints.txt
 EDITABLE = $(INSTALL) setuptools && $(INSTALL) --no-build-isolation -e
 
-.PHONY: help demo test lint types bench screenshots clean
+.PHONY: help demo test lint types bench faults screenshots clean
 
 help:
 	@echo 'make demo    translate sample photographs and a film with the bundled model, into demo/index.html (no torch)'
 	@echo 'make test    run all tests                          make lint    ruff: rules and format'
 	@echo 'make types   mypy --strict on an installed copy     make bench   time and measure on this machine'
+	@echo 'make faults  damaged and hostile files, kills: what is lost or goes wrong (under 20 minutes on 2 cores; SEED=…)'
 	@echo 'make screenshots   pictures of the window into docs/images'
 	@echo 'make clean   remove .venv, build, .data and demo'
 	@echo 'Variables: PYTHON=python3.12   MODEL=path/or/name (demo, bench)   WORKERS=2 (test)'
@@ -66,6 +67,9 @@ types: .venv/dev
 
 bench: .venv/dev
 	@set -e; for file in benchmarks/*_speed.py; do echo "== $$file"; $(BIN)/python $$file --model '$(MODEL)'; done
+
+faults: .venv/dev
+	$(BIN)/python scripts/faults.py $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf .venv build dist demo .data .pytest_cache .mypy_cache .ruff_cache *.egg-info
