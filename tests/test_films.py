@@ -15,7 +15,7 @@ from PIL import Image
 from cgconv.runtime.errors import FilmError, PartialFilmError, UsageError
 from cgconv.runtime.films.encoding import VideoCodec, film_output_suffix
 from cgconv.runtime.films.job import FilmOptions
-from cgconv.runtime.films.reader import probe_film
+from cgconv.runtime.films.reader import FilmReader
 
 UNEVEN = [0, 13, 20, 41, 60, 61, 90, 118, 140, 171, 180, 222, 230, 251, 280, 300]
 
@@ -368,7 +368,8 @@ def test_hdr_is_refused_unless_asked_for(tmp_path: Path, transfer: int, name: st
         run_film(source, tmp_path / "b.mkv")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mkv"]
     run_film(source, tmp_path / "b.mkv", options=FilmOptions(allow_hdr=True))
-    assert probe_film(tmp_path / "b.mkv").colors.transfer == transfer
+    with FilmReader(tmp_path / "b.mkv", allow_hdr=True) as reader:
+        assert reader.info.colors.transfer == transfer
 
 
 def test_what_is_no_film_is_one_sentence(tmp_path: Path) -> None:

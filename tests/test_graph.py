@@ -15,7 +15,7 @@ from small_models import GraphBuilder, card_for, decibels, identity_model, photo
 from cgconv.runtime.backends.choose import open_graph
 from cgconv.runtime.backends.machine import BackendName, Machine
 from cgconv.runtime.errors import ModelError
-from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, Statistics, specialise, statistics_names
+from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, specialise
 from cgconv.runtime.models.card import read_card
 
 Array = np.ndarray[Any, Any]
@@ -138,40 +138,6 @@ def test_halves_survive_strong_activations_where_pure_half_statistics_overflow()
     assert decibels(np.asarray(reference), full) > 40
 
 
-@pytest.mark.parametrize("backend", BOTH)
-def test_given_the_statistics_it_measured_a_model_gives_its_own_result(backend: BackendName) -> None:
-    model = small_resnet()
-    card = read_card(model)
-    assert card is not None
-    image = photo((64, 80))
-    own = run(specialise(model, card), {IMAGES: image}, backend)[TRANSLATED]
-    measured = run(specialise(model, card, statistics=Statistics.MEASURE), {IMAGES: image}, backend)
-    names = [name for pair in statistics_names(model.graph) for name in pair]
-    assert len(names) == 18
-    assert set(names) < set(measured)
-    assert decibels(measured[TRANSLATED], own) > 50
-    given = {name: measured[name] for name in names}
-    graph = specialise(model, card, statistics=Statistics.GIVEN)
-    again = run(graph, {IMAGES: image, **given}, backend)[TRANSLATED]
-    assert decibels(again, own) > 50
-    crop = run(graph, {IMAGES: image[:, :, :48], **given}, backend)[TRANSLATED]
-    assert decibels(crop[:, :, :8], own[:, :, :8]) > 50  # far from the cut: what the whole picture gives
-
-
-def test_statistics_are_one_set_for_the_whole_batch() -> None:
-    model = small_resnet()
-    card = read_card(model)
-    assert card is not None
-    graph = specialise(model, card, statistics=Statistics.MEASURE)
-    pair = np.concatenate([photo((32, 32), 1), photo((32, 32), 2)])
-    mean, variance = statistics_names(model.graph)[0]
-    together = run(graph, {IMAGES: pair})
-    apart = [run(graph, {IMAGES: image[None]}) for image in pair]
-    assert together[mean].shape == (1, 8, 1, 1)
-    np.testing.assert_allclose(together[mean], (apart[0][mean] + apart[1][mean]) / 2, atol=1e-5)
-    assert (together[variance] >= 0).all()
-
-
 def test_an_old_opset_with_weights_among_its_inputs_is_brought_up_to_date() -> None:
     net = GraphBuilder(opset=9)
     model = net.model(net.conv(net.pad("input", 1), 3, 3, 3))
@@ -192,8 +158,8 @@ def test_the_model_itself_is_not_changed() -> None:
     before = model.SerializeToString(deterministic=True)
     card = read_card(model)
     assert card is not None
-    for precision, statistics in product(Precision, Statistics):
-        specialise(model, card, precision=precision, statistics=statistics)
+    for precision in Precision:
+        specialise(model, card, precision=precision)
     assert model.SerializeToString(deterministic=True) == before
 
 

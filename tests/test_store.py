@@ -12,7 +12,8 @@ from small_models import GraphBuilder, identity_model, with_card
 from cgconv.runtime.errors import ModelError, OutputError, UsageError
 from cgconv.runtime.models import store
 from cgconv.runtime.models.model_file import load_model, write_model
-from cgconv.runtime.models.store import add_model, list_models, models_folder, remove_model, resolve_model
+from cgconv.runtime.models.store import list_models, models_folder, remove_model, resolve_model
+from cgconv.runtime.translate.foreign import import_onnx
 from cgconv.runtime.translator import open_translator
 
 
@@ -51,7 +52,7 @@ def test_a_path_that_is_not_there_is_called_a_file(tmp_path: Path) -> None:
 
 def test_a_model_is_added_listed_and_removed(tmp_path: Path) -> None:
     write_model(with_card(identity_model(), name="x"), tmp_path / "download.onnx")
-    added = add_model(tmp_path / "download.onnx", "été-東京")
+    added = import_onnx(tmp_path / "download.onnx", "été-東京")
     assert added == resolve_model("été-東京")
     listed = {model.name: model for model in list_models()}
     assert listed["été-東京"].bytes == added.stat().st_size
@@ -91,10 +92,10 @@ def test_names_that_windows_keeps_for_devices_are_refused(name: str) -> None:
 
 def test_a_name_that_differs_only_in_case_is_taken(tmp_path: Path) -> None:
     write_model(identity_model(), tmp_path / "m.onnx")
-    add_model(tmp_path / "m.onnx", "Été")
+    import_onnx(tmp_path / "m.onnx", "Été")
     for name in ("été", "ÉTÉ"):
         with pytest.raises(UsageError, match="already a model named Été, which some disks take for"):
-            add_model(tmp_path / "m.onnx", name)
+            import_onnx(tmp_path / "m.onnx", name)
     with pytest.raises(UsageError, match="already a model named monet, which"):
         store.free_path("Monet")
     assert store.free_path("monet").parent == models_folder(), "this hides the shipped one"
@@ -103,14 +104,14 @@ def test_a_name_that_differs_only_in_case_is_taken(tmp_path: Path) -> None:
 def test_an_empty_name_is_not_the_files_own(tmp_path: Path) -> None:
     write_model(identity_model(), tmp_path / "m.onnx")
     with pytest.raises(UsageError, match="'' cannot be a model's name"):
-        add_model(tmp_path / "m.onnx", "")
+        import_onnx(tmp_path / "m.onnx", "")
 
 
 def test_a_taken_name_is_not_overwritten(tmp_path: Path) -> None:
     write_model(identity_model(), tmp_path / "m.onnx")
-    first = add_model(tmp_path / "m.onnx").read_bytes()
+    first = import_onnx(tmp_path / "m.onnx").read_bytes()
     with pytest.raises(UsageError, match="already a model named m"):
-        add_model(tmp_path / "m.onnx")
+        import_onnx(tmp_path / "m.onnx")
     assert resolve_model("m").read_bytes() == first
 
 
@@ -128,7 +129,7 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("CGCONV_MODELS", str(tmp_path / "file" / "models"))
     write_model(identity_model(), tmp_path / "m.onnx")
     with pytest.raises(OutputError, match="cannot be written"):
-        add_model(tmp_path / "m.onnx")
+        import_onnx(tmp_path / "m.onnx")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from .machine import (
 if TYPE_CHECKING:
     import onnx
 
-    from cgconv.runtime.graphs.graph import Doors, Statistics
+    from cgconv.runtime.graphs.graph import Doors
     from cgconv.runtime.models.card import ModelCard
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -58,7 +58,6 @@ def open_backend(
     precision: str = "auto",
     threads: int | None = None,
     doors: Doors | None = None,
-    statistics: Statistics | None = None,
 ) -> Backend:
     """Specialise a model and open it on the best of what was asked for. `auto` picks and says why; a name is an order.
 
@@ -67,13 +66,13 @@ def open_backend(
         MissingError: what was asked for by name is not on this machine.
         ModelError: no backend can compute this model.
     """
-    from cgconv.runtime.graphs.graph import Doors, Statistics, specialise
+    from cgconv.runtime.graphs.graph import Doors, specialise
 
     machine = choose_machine(model, card, backend=backend, device=device, precision=precision, threads=threads)
-    doors, statistics = doors or Doors.UINT8, statistics or Statistics.OWN
+    doors = doors or Doors.UINT8
     while True:
         of_doors = machine_for_doors(machine, doors, precision)
-        graph = specialise(model, card, doors=doors, precision=graph_precision(of_doors), statistics=statistics)
+        graph = specialise(model, card, doors=doors, precision=graph_precision(of_doors))
         try:
             return open_graph(graph, of_doors, building_for(model, card, doors))
         except ModelError as error:

@@ -100,12 +100,6 @@ class FilmInfo:
         return self.bits > 8
 
 
-def probe_film(path: Path) -> FilmInfo:
-    """Return what is known of a film; decodes one frame. Raises FilmError with one sentence."""
-    with FilmReader(path, allow_hdr=True) as reader:
-        return reader.info
-
-
 class FilmReader:
     """An open film. `frames()` gives its images; `warnings` grows while they are read.
 

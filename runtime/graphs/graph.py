@@ -1,7 +1,7 @@
 """Rewrite a model for a machine: the one place that changes a graph between the file and a backend.
 
 A model's file holds float tensors in the layout, channel order and range that its card names. `specialise` gives it
-doors for pictures, the wanted precision, and says where the statistics of its instance norms come from.
+doors for pictures and the wanted precision.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 import onnx
 import onnx.inliner
 import onnx.version_converter
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from cgconv.runtime.errors import ModelError
 from cgconv.runtime.models.card import ChannelOrder, Layout, ModelCard
@@ -44,27 +44,16 @@ class Precision(StrEnum):
     FILE = "file"  # as the file has them
 
 
-class Statistics(StrEnum):
-    """Where the mean and variance of each instance norm come from."""
-
-    OWN = "own"  # each picture's own: the model as trained
-    MEASURE = "measure"  # one set over the whole batch, returned as outputs
-    GIVEN = "given"  # inputs of the graph
-
-
 def specialise(
     model: onnx.ModelProto,
     card: ModelCard,
     *,
     doors: Doors = Doors.UINT8,
     precision: Precision = Precision.FP32,
-    statistics: Statistics = Statistics.OWN,
 ) -> onnx.ModelProto:
     """Return a new graph with the input `images` and the output `translated`, both N×H×W×3 RGB as `doors` says.
 
-    Output height and width are `card.scale` times the input's. uint8 results are clamped and rounded to nearest. With
-    `measure` there are two more outputs for each instance norm, float32 1×C×1×1, named by `statistics_names`; with
-    `given` they are inputs instead.
+    Output height and width are `card.scale` times the input's. uint8 results are clamped and rounded to nearest.
 
     Raises:
         ModelError: the graph does not have the input and output that its card names, its opset cannot be raised, or
@@ -77,8 +66,6 @@ def specialise(
         widen(graph_model)  # a file in pure halves too, whose statistics would overflow
     if precision is Precision.FP16:
         convert_to_half(graph_model)
-    if statistics is not Statistics.OWN:
-        _open_statistics(graph, statistics)
     _add_doors(graph, card, doors)
     del graph_model.metadata_props[:]
     return graph_model
@@ -126,12 +113,6 @@ def _resize_as_before_11(graph: onnx.GraphProto) -> None:
             keep(node.attribute, lambda part: part.name == "mode")
             node.attribute.append(helper.make_attribute("coordinate_transformation_mode", "asymmetric"))
             node.attribute.append(helper.make_attribute("nearest_mode", "floor"))
-
-
-def statistics_names(graph: onnx.GraphProto) -> list[tuple[str, str]]:
-    """Return the names of the (mean, variance) tensors of each instance norm of a graph not yet opened, in order."""
-    count = sum(node.op_type == "InstanceNormalization" for node in graph.node)
-    return [_statistics_name(index) for index in range(count)]
 
 
 def first_line(error: Exception) -> str:
@@ -249,74 +230,6 @@ def _sizes(value: onnx.ValueInfoProto, layout: Layout) -> tuple[int | str, int |
         for axis, name in zip(order, ("batch", f"{kind}height", f"{kind}width"), strict=True)
     )
     return batch, height, width
-
-
-# --- statistics
-
-
-def _statistics_name(index: int) -> tuple[str, str]:
-    return f"statistics_mean_{index}", f"statistics_variance_{index}"
-
-
-def _open_statistics(graph: onnx.GraphProto, statistics: Statistics) -> None:
-    """Replace every instance norm by arithmetic on a mean and a variance that are outputs or inputs of the graph."""
-    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    nodes: list[onnx.NodeProto] = []
-    index = 0
-    for node in graph.node:
-        if node.op_type != "InstanceNormalization":
-            nodes.append(onnx.NodeProto.FromString(node.SerializeToString()))
-            continue
-        mean, variance = _statistics_name(index)
-        channels = int(weights[node.input[1]].shape[0])
-        shape = [1, channels, 1, 1]
-        values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in (mean, variance)]
-        prefix = f"cgconv_norm_{index}"
-        if statistics is Statistics.MEASURE:
-            nodes += _measure(graph, node.input[0], mean, variance, prefix)
-            graph.output.extend(values)
-        else:
-            graph.input.extend(values)
-        nodes += normalize_with(graph, node, weights, mean, variance, prefix)
-        index += 1
-    del graph.node[:]
-    graph.node.extend(nodes)
-    drop_unused(graph)
-
-
-def _measure(graph: onnx.GraphProto, data: str, mean: str, variance: str, prefix: str) -> list[onnx.NodeProto]:
-    axes = add_initializer(graph, f"{prefix}_axes", [0, 2, 3], np.int64)
-    return [
-        helper.make_node("ReduceMean", [data, axes], [mean], keepdims=1),
-        helper.make_node("Sub", [data, mean], [f"{prefix}_centred"]),
-        helper.make_node("Mul", [f"{prefix}_centred", f"{prefix}_centred"], [f"{prefix}_squared"]),
-        helper.make_node("ReduceMean", [f"{prefix}_squared", axes], [variance], keepdims=1),
-    ]
-
-
-def normalize_with(
-    graph: onnx.GraphProto,
-    norm: onnx.NodeProto,
-    weights: dict[str, npt.NDArray[Any]],  # Any: float32 or float16
-    mean: str,
-    variance: str,
-    prefix: str,
-) -> list[onnx.NodeProto]:
-    """Return nodes that do what the instance norm `norm` does, with the tensors `mean` and `variance`, both 1×C×1×1."""
-    epsilon = next((attribute.f for attribute in norm.attribute if attribute.name == "epsilon"), 1e-5)
-    channels = weights[norm.input[1]].shape[0]
-    gain = add_initializer(graph, f"{prefix}_gain", weights[norm.input[1]].reshape(1, channels, 1, 1))
-    offset = add_initializer(graph, f"{prefix}_offset", weights[norm.input[2]].reshape(1, channels, 1, 1))
-    smallest = add_initializer(graph, f"{prefix}_epsilon", epsilon)
-    return [
-        helper.make_node("Add", [variance, smallest], [f"{prefix}_safe"]),
-        helper.make_node("Sqrt", [f"{prefix}_safe"], [f"{prefix}_deviation"]),
-        helper.make_node("Div", [gain, f"{prefix}_deviation"], [f"{prefix}_factor"]),
-        helper.make_node("Mul", [mean, f"{prefix}_factor"], [f"{prefix}_moved"]),
-        helper.make_node("Sub", [offset, f"{prefix}_moved"], [f"{prefix}_shift"]),
-        helper.make_node("Mul", [norm.input[0], f"{prefix}_factor"], [f"{prefix}_scaled"]),
-        helper.make_node("Add", [f"{prefix}_scaled", f"{prefix}_shift"], [norm.output[0]]),
-    ]
 
 
 # --- small helpers

@@ -12,7 +12,6 @@ from cgconv.runtime.errors import ModelError, OutputError, UsageError
 from cgconv.runtime.folders import data_folder
 
 from .card import ModelCard, read_card
-from .model_file import load_model, write_model
 
 _ALLOWED_NAME = re.compile(r"[^\W_][\w.+-]{0,99}")  # letters and digits of any script; no separators, no leading dot
 # Windows takes such a name for a device, whatever comes after a dot.
@@ -83,17 +82,6 @@ def list_models() -> list[StoredModel]:
             problem = str(error)
         stored.append(StoredModel(name, path, card, path.stat().st_size, path.parent == bundled_folder(), problem))
     return sorted(stored, key=lambda model: (model.bundled, model.name))
-
-
-def add_model(path: Path, name: str | None = None) -> Path:
-    """Copy a model file into the user's model folder under `name` (by default the file's own) and return the copy.
-
-    Raises:
-        ModelError: no usable model. UsageError: the name is not allowed or taken. OutputError: cannot write.
-    """
-    target = free_path(path.stem if name is None else name)
-    write_model(load_model(path), target)
-    return target
 
 
 def free_path(name: str) -> Path:

@@ -107,11 +107,6 @@ class EngineRunner:
 
         return fetch
 
-    @property
-    def uses_graphs(self) -> bool | None:
-        """Whether CUDA graphs were found to be faster for the present shape; None while that is being measured."""
-        return self._graphs.verdict
-
     def close(self) -> None:
         """Fetch what is on its way and free the GPU's memory."""
         with contextlib.suppress(CudaError):  # a GPU that has failed; its results are lost already
