@@ -19,9 +19,7 @@ from cgconv.runtime.backends.probe import natural_picture
 from cgconv.runtime.errors import MissingError, ModelError, UsageError
 from cgconv.runtime.events import EngineBuilding, EngineBuilt
 from cgconv.runtime.graphs.graph import Doors, specialise
-from cgconv.runtime.models.card import read_card
-from cgconv.runtime.models.model_file import load_model
-from cgconv.runtime.translate.foreign import adopt
+from cgconv.runtime.translate.any_model import open_model
 
 from .pictures import sample_pictures
 
@@ -77,10 +75,7 @@ def build_engines(
     if level is not None and level not in LEVELS:
         raise UsageError(f"--level is {level}, expected {LEVELS[0]} to {LEVELS[-1]}")
     require_tensorrt("cuda" if device == "auto" else device)
-    model = load_model(model_path)
-    card = read_card(model, model_path)
-    if card is None:
-        model, card = adopt(model, model_path)
+    model, card = open_model(model_path)
     machine = choose_machine(model, card, backend="tensorrt", device=device, precision=precision, threads=None)
     building = building_for(model, card, Doors.UINT8, report=report, is_cancelled=is_cancelled)
     shapes = [for_one_size(size_hw, batch) for size_hw in _sizes(sizes_hw, card)]

@@ -22,11 +22,11 @@ from cgconv.runtime.backends.quiet_onnxruntime import onnxruntime
 from cgconv.runtime.errors import Cancelled, ModelError, OutputError, UsageError
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, first_line, modernise, specialise
 from cgconv.runtime.graphs.half import convert_to_half, convolutions, half_convolutions, has_halves, round_like_half
-from cgconv.runtime.models.card import ModelCard, read_card, write_card
+from cgconv.runtime.models.card import ModelCard, write_card
 from cgconv.runtime.models.model_file import load_model, write_model
 from cgconv.runtime.models.padding import pad_to_fit
 from cgconv.runtime.models.store import bundled_folder, models_folder
-from cgconv.runtime.translate.foreign import adopt
+from cgconv.runtime.translate.any_model import with_card
 
 from .divergence import where_they_part
 from .pictures import sample_pictures
@@ -91,9 +91,7 @@ def export_half(
     model = load_model(source)
     if has_halves(model.graph):
         raise UsageError(f"{source}: is in half precision already")
-    card = read_card(model, source)
-    if card is None:
-        model, card = adopt(model, source)
+    model, card = with_card(model, source)
     target = _target(source, out, name)
     if target.exists() and target.samefile(source):
         raise UsageError(f"{target}: the file in half precision would replace the float32 one; name another --out")

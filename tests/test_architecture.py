@@ -48,7 +48,7 @@ DOORS = {
     "graphs": "graph half simplify stages",
     "backends": "machine choose probe onnxruntime_backend quiet_onnxruntime",
     "backends.engines": "backend cache shapes",
-    "translate": "translator shared_translator foreign",
+    "translate": "translator shared_translator any_model foreign",
     "pictures": "job formats",
     "films": "job encoding reader",
     "downloads": "catalogue download unzip",

@@ -408,3 +408,17 @@ def test_the_element_type_of_the_images_stays(identity_path: Path) -> None:
         assert opened.translate(photo((8, 8)).astype(np.float32) / 255).dtype == np.float32
         assert opened.card.dtype == "float32"
         assert onnx.load(str(identity_path)).graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT
+
+
+def test_a_model_is_specialised_once_for_whole_pictures_and_parts(
+    resnet_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    monkeypatch.setattr(
+        translator, "specialise", lambda *given, **named: calls.append(named) or specialise(*given, **named)
+    )
+    with open_translator(resnet_path, precision="fp32", max_tile_pixels=32 * 32) as opened:
+        opened.translate(photo((24, 24)))
+        opened.translate(photo((64, 64)))
+        opened.translate(photo((72, 64)))
+    assert len(calls) == 1

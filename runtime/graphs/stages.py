@@ -87,7 +87,7 @@ class Plan:
 
 
 def plan_stages(model: onnx.ModelProto, size_multiple: int) -> Plan:
-    """Cut a specialised graph (doors of any kind, statistics `own`).
+    """Cut a specialised graph (doors of any kind).
 
     Raises:
         ModelError: the graph has an operator that mixes far-apart pixels and is no instance norm.

@@ -26,11 +26,13 @@ from cgconv.runtime.backends.choose import (
 from cgconv.runtime.backends.machine import Array, Backend, BackendName, Machine, Overlapping, PrecisionChoice
 from cgconv.runtime.errors import ModelError, ResourceError, UsageError
 from cgconv.runtime.events import BackendOpened, EngineBuilding, EngineBuilt
-from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, specialise
+from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, specialise
 from cgconv.runtime.graphs.stages import Plan, plan_stages
 from cgconv.runtime.models.card import next_multiple
 from cgconv.runtime.models.padding import pad_to, pad_to_fit
+from cgconv.runtime.models.store import resolve_model
 
+from .any_model import open_model
 from .memory import available_bytes
 from .tiles import translate_in_parts
 
@@ -67,6 +69,7 @@ class Translator:
         self.report, self.cancel = report, cancel or threading.Event()
         self._max_tile_pixels = max_tile_pixels
         self._has_said_parts = False
+        self._graphs: dict[tuple[Doors, Precision], onnx.ModelProto] = {}
         self._backends: dict[Doors, Backend] = {}
         self._plans: dict[Doors, Plan | None] = {}
         self._lock = threading.Lock()
@@ -148,6 +151,7 @@ class Translator:
         for backend in self._backends.values():
             backend.close()
         self._backends.clear()
+        self._graphs.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -179,7 +183,10 @@ class Translator:
         self.close()
 
     def _graph(self, doors: Doors) -> onnx.ModelProto:
-        return specialise(self._model, self.card, doors=doors, precision=graph_precision(self._machine_for(doors)))
+        precision = graph_precision(self._machine_for(doors))
+        if (doors, precision) not in self._graphs:
+            self._graphs[doors, precision] = specialise(self._model, self.card, doors=doors, precision=precision)
+        return self._graphs[doors, precision]
 
     def _machine_for(self, doors: Doors) -> Machine:
         return machine_for_doors(self._machine, doors, self._precision)
@@ -299,17 +306,7 @@ def open_translator(
     Raises:
         ModelError: the file is no usable model. UsageError, MissingError: see choose.open_backend.
     """
-    from cgconv.runtime.models.card import read_card
-    from cgconv.runtime.models.model_file import load_model
-    from cgconv.runtime.models.store import resolve_model
-
-    path = resolve_model(model_path)
-    model = load_model(path)
-    card = read_card(model, path)
-    if card is None:
-        from .foreign import adopt
-
-        model, card = adopt(model, path)
+    model, card = open_model(resolve_model(model_path))
     machine = choose_machine(model, card, backend=backend, device=device, precision=precision, threads=threads)
     if not builds_engines:
         machine = without_building(machine)
