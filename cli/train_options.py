@@ -78,8 +78,6 @@ SETTINGS = (
     Setting("--penalty", "loss.penalty", float, "10", "wgan-gp: weight of the gradient penalty."),
     Setting("--r1", "loss.r1", float, "0", "Weight of the R1 penalty on real pictures."),
     Setting("--r1-every", "loss.r1_every", int, "16", "Reckon it on every N-th step only, N times as strong."),
-    Setting("--grid", "loss.grid", float, "0", "Weight of the grid loss: wipes out regular patterns; 1 is a start."),
-    Setting("--patches", "loss.patches", float, "0", "Weight of the patch loss: colours and texture; 4 is a start."),
     Setting("--jitter", "loss.jitter", int, "0", "Shift what discriminators see by up to N pixels."),
     Setting("--history", "loss.history", int, "50", "Fakes that discriminators are shown again."),
     Setting("--contrast", "contrast.weight", float, "1", "cut: weight of the contrastive loss."),

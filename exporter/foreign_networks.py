@@ -124,7 +124,7 @@ def named_resnet(weights: Weights) -> ForeignNetwork:
     """Return a ResNet with the parts `initial`, `down_blocks`, `res_blocks`, `up_blocks` and `last`.
 
     Source: ML/Pytorch/GANs/CycleGAN of github.com/aladdinpersson/Machine-Learning-Collection; its convolutions pad by
-    reflection. A variant (seed002) has neither norm nor ReLU after the first one.
+    reflection. A variant has neither norm nor ReLU after the first one.
     """
     is_plain = weights.has("initial.weight")
     first = "initial" if is_plain else "initial.0"

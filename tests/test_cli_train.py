@@ -192,17 +192,17 @@ def test_presets_are_shown_in_full_and_options_go_before_them(capfd: pytest.Capt
     classic = shown(capfd)
     assert classic == shown(capfd, "--preset", "classic") == shown(capfd, "--recipe", "cyclegan")
     assert (classic["generator"]["blocks"], classic["data"]["load"], classic["loss"]["history"]) == (9, 286, 50)
-    seed002 = shown(capfd, "--preset", "seed002")
-    assert seed002["discriminator"]["sigmoid"] is True
-    assert seed002["discriminator"]["padding"] == "reflect"
-    assert (seed002["loss"]["gan"], seed002["optimizer"]["schedule"]) == ("least-squares", "constant")
-    assert seed002["run"]["precision"] == "auto"
-    seed004 = shown(capfd, "--preset", "seed004", "--cycle-a", "3")
-    assert seed004["generator"]["upsampling"] == "resize"
-    assert seed004["discriminator"]["kind"] == "patch-94"
-    halves = {name: 2 * seed004["loss"][name] for name in ("gan_ab", "gan_ba", "cycle", "identity")}
+    aladdinpersson = shown(capfd, "--preset", "aladdinpersson")
+    assert aladdinpersson["discriminator"]["sigmoid"] is True
+    assert aladdinpersson["discriminator"]["padding"] == "reflect"
+    assert (aladdinpersson["loss"]["gan"], aladdinpersson["optimizer"]["schedule"]) == ("least-squares", "constant")
+    assert aladdinpersson["run"]["precision"] == "auto"
+    eriklindernoren = shown(capfd, "--preset", "eriklindernoren", "--cycle-a", "3")
+    assert eriklindernoren["generator"]["upsampling"] == "resize"
+    assert eriklindernoren["discriminator"]["kind"] == "patch-94"
+    halves = {name: 2 * eriklindernoren["loss"][name] for name in ("gan_ab", "gan_ba", "cycle", "identity")}
     assert halves == {"gan_ab": 1, "gan_ba": 1, "cycle": 10, "identity": 5}
-    assert seed004["loss"]["cycle_a"] == 3
+    assert eriklindernoren["loss"]["cycle_a"] == 3
     pix2pix = shown(capfd, "--recipe", "pix2pix", "--no-dropout", "--learning-rate", "0.001")
     assert (pix2pix["generator"]["kind"], pix2pix["generator"]["norm"], pix2pix["loss"]["l1"]) == (
         "unet-256", "batch", 100,
@@ -245,7 +245,7 @@ def test_what_does_not_fit_together_is_a_sentence(tmp_path: Path, capfd: pytest.
             ["--gan-loss", "wgan-gp", "--discriminator-sigmoid", "--dry-run"],
             "--gan-loss: found wgan-gp, wanted least-squares with --discriminator-sigmoid",
         ),
-        (["--preset", "seed002", "--gan-loss", "hinge", "--dry-run"], "--gan-loss: found hinge"),
+        (["--preset", "aladdinpersson", "--gan-loss", "hinge", "--dry-run"], "--gan-loss: found hinge"),
         (["--recipe", "cut", "--channels-b", "1", "--dry-run"], "--channels-b: found 1, wanted 3, as --channels-a"),
         (["--threads", "100000", "--dry-run"], "--threads: found 100000, wanted 0 to 256"),
         (["--images", "9" * 20, "--dry-run"], "wanted 0 to 1,000,000,000"),

@@ -9,16 +9,15 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from cgconv.trainer.choices import Focus, GanLoss  # noqa: E402
+from cgconv.trainer.choices import GanLoss  # noqa: E402
 from cgconv.trainer.config import LossConfig  # noqa: E402
-from cgconv.trainer.history import History, PatchHistory, pyramid  # noqa: E402
-from cgconv.trainer.looks import Looks, shifted  # noqa: E402
+from cgconv.trainer.discriminators import shifted  # noqa: E402
+from cgconv.trainer.history import History  # noqa: E402
 from cgconv.trainer.losses import (  # noqa: E402
     cycle_loss,
     discriminator_loss,
     generator_loss,
     gradient_penalty,
-    grid_loss,
     identity_loss,
     patch_nce_loss,
     r1_penalty,
@@ -121,101 +120,6 @@ def test_the_contrastive_loss_is_equation_3_of_cut_in_float32(autocasts: bool, t
     assert found.item() == pytest.approx(np.mean(wanted), rel=1e-5)
     found.backward()
     assert keys.grad is None
-
-
-def picture_with_grid(period: int, strength: float) -> torch.Tensor:
-    noise = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0)) * 0.1
-    noise[:, :, ::period, ::period] += strength
-    return noise
-
-
-def test_the_grid_loss_is_the_log_of_a_peaks_power_over_its_ring() -> None:
-    image = picture_with_grid(8, 0.5)
-    gray, hann = image[0].mean(0).double().numpy(), np.hanning(65)[:64]
-    ratios = []
-    for top in range(0, 65, 32):
-        for left in range(0, 65, 32):
-            window = gray[top : top + 64, left : left + 64]
-            power = np.abs(np.fft.fft2((window - window.mean()) * np.outer(hann, hann))) ** 2
-            floor = (0.25 / 127.5) ** 2 * (hann**2).sum() ** 2
-            for u in range(8):
-                for v in range(8):
-                    if u == v == 0:
-                        continue
-                    near, ring = [], []
-                    for dy in range(-3, 4):
-                        for dx in range(-3, 4):
-                            value = power[(8 * u + dy) % 64, (8 * v + dx) % 64]
-                            (near if max(abs(dy), abs(dx)) <= 1 else ring).append(value)
-                    ratios.append(max(0.0, math.log(np.mean(near) + floor) - math.log(np.mean(ring) + floor)))
-    assert grid_loss(image).item() == pytest.approx(np.mean(ratios) - 0.15, rel=1e-4)
-
-
-def test_the_grid_loss_sees_grids_and_not_grain() -> None:
-    grain, louder = picture_with_grid(8, 0.0), picture_with_grid(8, 0.0) * 3
-    assert grid_loss(torch.full((1, 3, 64, 64), 0.3)).item() == 0
-    assert grid_loss(grain).item() < 0.02, "natural"
-    grain_with_chance = grid_loss(grain, natural=0).item()
-    assert grid_loss(louder, natural=0).item() == pytest.approx(grain_with_chance, rel=0.02), "louder grain is free"
-    for period in (2, 4, 8):
-        gridded = grid_loss(picture_with_grid(period, 0.5), natural=0).item()
-        assert gridded > 3 * grain_with_chance * (period / 8) ** 2
-
-
-def test_the_patch_loss_is_the_distance_of_sorted_projections() -> None:
-    """With one patch a picture and every picture remembered: this step's and older fakes against the reals."""
-    history = PatchHistory((3,), pictures=4, patches=1, projections=8)
-    random = torch.Generator().manual_seed(0)
-    fakes, reals = torch.rand(2, 4, 1, 3, 56, 56, generator=torch.Generator().manual_seed(1))  # 7×7 cells: one patch
-    assert history.loss(fakes[0], reals[0], random).item() == 0  # not half full
-    for number in (1, 2):
-        history.loss(fakes[number], reals[number], random)
-    newest = fakes[3].clone().requires_grad_()
-    state = random.get_state()
-    found = history.loss(newest, reals[3], random)
-
-    def cells(images: torch.Tensor) -> np.ndarray:
-        return images.reshape(4, 3, 7, 8, 7, 8).mean((3, 5)).reshape(4, 3 * 49).numpy().astype(np.float64)
-
-    random.set_state(state)
-    for _ in range(2):
-        torch.randint(1, (1,), generator=random)
-    directions = torch.randn(3 * 49, 8, generator=random).numpy().astype(np.float64)
-    directions /= np.linalg.norm(directions, axis=0) * cells(reals).std(ddof=1)
-    projected, wanted = cells(fakes) @ directions, np.sort(cells(reals) @ directions, axis=0)
-    places = np.argsort(np.argsort(projected, axis=0), axis=0)[3]  # the newest's own
-    total = sum(abs(projected[3, column] - wanted[places[column], column]) for column in range(8))
-    assert found.item() == pytest.approx(total / 8, rel=1e-4)
-    found.backward()
-    assert newest.grad.abs().sum() > 0
-
-
-def test_the_pyramid_of_the_patch_loss_parts_scales_and_loses_nothing() -> None:
-    image = torch.rand(1, 3, 64, 64)
-    *differences, smallest = pyramid(image)
-    assert [level.shape[2] for level in (*differences, smallest)] == [64, 32, 16, 8]
-    for difference in reversed(differences):
-        smallest = difference + torch.nn.functional.interpolate(smallest, scale_factor=2.0, mode="bilinear")
-    assert torch.allclose(smallest, image, atol=1e-6)
-    flat = pyramid(torch.full((1, 3, 64, 64), 0.3))
-    assert all(level.abs().max() < 1e-6 for level in flat[:3])
-
-
-def test_the_side_that_a_run_is_for_is_held_to_texture_and_the_other_to_colours() -> None:
-    levels = {focus: [h.levels for h in Looks(LossConfig(patches=1), focus).histories.values()] for focus in Focus}
-    assert levels == {
-        Focus.BOTH: [(0, 1, 2, 3), (0, 1, 2, 3)], Focus.A2B: [(3,), (0, 1, 2, 3)], Focus.B2A: [(0, 1, 2, 3), (3,)],
-    }  # fmt: skip
-
-
-def test_a_patch_history_comes_back_as_it_was() -> None:
-    one, other = PatchHistory(pictures=3, patches=2), PatchHistory(pictures=3, patches=2)
-    images = torch.rand(6, 1, 3, 64, 64)
-    for image in images[:4]:
-        one.loss(image, image * 0.5, torch.Generator().manual_seed(0))
-    other.load_state(one.state(), torch.device("cpu"))
-    losses = [h.loss(images[4], images[5], torch.Generator().manual_seed(1)).item() for h in (one, other)]
-    assert losses[0] == losses[1] != 0
 
 
 def test_shifted_crops_come_from_every_place_within_the_jitter() -> None:

@@ -22,7 +22,6 @@ from cgconv.trainer.config import (  # noqa: E402
     OptimizerConfig,
     TrainConfig,
 )
-from cgconv.trainer.losses import grid_loss  # noqa: E402
 from cgconv.trainer.recipe import Moment, Recipe  # noqa: E402
 from cgconv.trainer.run import build_recipe  # noqa: E402
 
@@ -386,22 +385,6 @@ def test_adam_is_its_formula_with_each_parts_rate_and_decays(arithmetic: Arithme
             optimizer.step()
     for weight, value in wanted.items():
         assert torch.allclose(weight, value, atol=1e-6)
-
-
-def test_grid_and_patch_losses_count_with_their_weights(arithmetic: Arithmetic) -> None:
-    loss = LossConfig(history=0, grid=3.0, patches=7.0)
-    recipe = build(tiny(loss=loss, data=DataConfig(crop=64, load=0)), arithmetic)
-    a, b = pictures(64)
-    for _ in range(24):  # half of the memory has to be full: of 50 pictures
-        for domain, image in (("a", a), ("b", b)):
-            recipe.looks.losses(domain, image * 0.5, image, recipe.random)
-    losses = recipe.step(a, b, Moment(0, 0.0))
-    assert float(losses["grid_b"]) == pytest.approx(grid_loss(recipe.generators.ab(a)).item(), rel=1e-5)
-    assert float(losses["patches_a"]) > 0
-    weights = {"gan_ab": 1, "gan_ba": 1, "cycle_a": 10, "cycle_b": 10, "identity_a": 5, "identity_b": 5,
-               "grid_a": 3, "grid_b": 3, "patches_a": 7, "patches_b": 7}  # fmt: skip
-    wanted = sum(weight * float(losses[name]) for name, weight in weights.items())
-    assert float(losses["objective"]) == pytest.approx(wanted, rel=1e-5)
 
 
 def test_jitter_shows_discriminators_smaller_crops(arithmetic: Arithmetic) -> None:

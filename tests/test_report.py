@@ -23,7 +23,7 @@ from cgconv.trainer.report import MOST_SAMPLES, read_metrics, write_environment,
 def progress(images_seen: int, total: int = 1000, **losses: float) -> dict[str, object]:
     return {
         "event": "TrainProgressed", "step": images_seen, "images_seen": images_seen, "images_total": total,
-        "losses": losses or {"gan_ab": 0.5, "cycle_a": 0.3, "discriminator_a": 0.2, "grid": 0.1},
+        "losses": losses or {"gan_ab": 0.5, "cycle_a": 0.3, "discriminator_a": 0.2, "nce": 0.1},
         "images_per_second": 2.5, "seconds_left": 3700.0, "data_wait": 0.01, "learning_rate": 2e-4,
     }  # fmt: skip
 

@@ -215,16 +215,6 @@ def test_whole_pictures_too_small_for_the_discriminator_are_enlarged(folders: tu
     assert b.shape == open_pairs(replace(config, loss=LossConfig())).batch(0)[1].shape, "large enough as it is"
 
 
-def test_whole_pictures_fit_the_patch_loss(folders: tuple[Path, Path]) -> None:
-    """A side of 100 pixels, a multiple of 4, could not be halved three times: a sentence about tensors."""
-    paint(folders[0] / "0.png", 10, height=100, width=150)
-    data = DataConfig(a=folders[0], b=folders[1], preprocess=Preprocess.NONE, serial=True, flip=False)
-    config = TrainConfig(data=data, loss=LossConfig(patches=1.0))
-    a, b = open_pairs(config).batch(0)
-    assert a.shape == (1, 3, 96, 152)
-    assert b.shape == (1, 3, 56, 64), "40×48, enlarged by 1.4"
-
-
 def test_greyscale_is_luma(folders: tuple[Path, Path]) -> None:
     config = TrainConfig(generator=GeneratorConfig(channels_in=1),
                          data=DataConfig(a=folders[0], b=folders[1], crop=32, load=0, flip=False))  # fmt: skip

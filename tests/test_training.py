@@ -367,17 +367,6 @@ def test_crops_that_grow_train_with_a_gradient_penalty(folders: Folders, tmp_pat
     assert load_checkpoint(config.run.out)["steps"] == 12
 
 
-@pytest.mark.parametrize("term", [{"patches": 1.0}, {"grid": 1.0}])
-def test_either_of_our_losses_may_be_the_only_one(folders: Folders, tmp_path: Path, term: dict[str, float]) -> None:
-    """The first steps of both had constants, which nothing can be derived from."""
-    off = dict.fromkeys(("gan_ab", "gan_ba", "cycle", "identity"), 0.0)
-    config = tiny(folders, tmp_path / "run", images=2)
-    whole = replace(config.data, preprocess=Preprocess.SCALE_WIDTH, load=48, crop=64 if "grid" in term else 32)
-    data = whole if "grid" in term else replace(config.data, crop=64, load=64)
-    list(train(replace(config, data=data, loss=LossConfig(**off, **term)), threading.Event()))
-    assert load_checkpoint(config.run.out)["steps"] == 2
-
-
 @pytest.mark.skipif(
     shutil.which(os.environ.get("CXX", "g++")) is None, reason="no C++ compiler: install g++ to compile networks"
 )
@@ -504,7 +493,6 @@ def test_a_config_survives_its_file_and_refuses_what_does_not_fit(folders: Folde
         ({"loss": {"cycle": "nan"}}, r"loss\.cycle"),
         ({"loss": {"gan": "hinge"}, "discriminator": {"sigmoid": True}}, r"discriminator\.sigmoid"),
         ({"recipe": "cut", "generator": {"focus": "a2b"}}, r"generator\.focus"),
-        ({"loss": {"grid": 1}, "data": {"crop": 32}}, r"data\.crop"),
         ({"recipe": "cut", "generator": {"channels_in": 1}}, r"generator\.channels_out"),
         ({"data": {"preprocess": "none", "batch": 2}}, r"data\.batch"),
         ({"discriminator": {"layers": 4}, "data": {"crop": 32}}, r"data\.crop: found 32, wanted 48 or more"),

@@ -136,14 +136,12 @@ class LossConfig:
     penalty: float = 10.0  # WGAN-GP: weight of the gradient penalty (arXiv 1704.00028)
     r1: float = 0.0  # γ of the R1 penalty on real pictures (arXiv 1801.04406)
     r1_every: int = 16  # on every n-th step, n times as strong (arXiv 1912.04958, appendix B)
-    grid: float = 0.0  # weight of the grid loss, ours: moves power off the frequencies of the generator's strides
-    patches: float = 0.0  # weight of the patch loss, ours: small patches of four scales against remembered real ones
     jitter: int = 0  # discriminators see crops shifted by up to this many pixels, so that no place is special
     history: int = 50  # fakes remembered for the discriminators (section 4); 0 switches it off
 
     def __post_init__(self) -> None:
         not_negative = ["gan_ab", "gan_ba", "cycle", "cycle_a", "cycle_b", "identity", "identity_a", "identity_b"]
-        not_negative += ["identity_to", "l1", "penalty", "r1", "grid", "patches", "jitter", "history"]
+        not_negative += ["identity_to", "l1", "penalty", "r1", "jitter", "history"]
         for name in not_negative:
             value = getattr(self, name)
             _check(value is None or value >= 0, f"loss.{name}", value, "0 or more")
@@ -326,9 +324,6 @@ class TrainConfig:
                "data.crop_from" if self.data.crop_from else "data.crop", smallest,
                f"{judged + jitter} or more{beside}")  # fmt: skip
         _check(any(self._weights), "loss", "no term with a weight", "one at least, or there is nothing to learn")
-        _check(not self.loss.grid or smallest >= 64, "data.crop", smallest, "64 or more with loss.grid")
-        fits = smallest >= 64 and smallest % 8 == 0
-        _check(not self.loss.patches or fits, "data.crop", smallest, "a multiple of 8 from 64 with loss.patches")
         a, b = self.generator.channels_in, self.generator.channels_out
         comparable = self.recipe is not RecipeName.CUT or a == b  # its generator reads its own translations
         _check(comparable, "generator.channels_out", b, f"{a}, as generator.channels_in, with cut")
@@ -350,7 +345,7 @@ class TrainConfig:
                 own = (adversarial, loss.l1)
             case RecipeName.CUT:
                 own = (adversarial, self.contrast.weight)
-        return (*own, loss.grid, loss.patches)
+        return own
 
     @property
     def directions(self) -> tuple[Direction, ...]:

@@ -13,11 +13,10 @@ from torch import Tensor, nn
 from .arithmetic import Arithmetic
 from .choices import Direction, GanLoss
 from .config import TrainConfig
-from .discriminators import Discriminator
+from .discriminators import Discriminator, shifted
 from .history import History
 from .layers import initialize
-from .looks import Looks, shifted, weighted_sum
-from .losses import discriminator_loss, generator_loss, gradient_penalty, patch_nce_loss, r1_penalty
+from .losses import discriminator_loss, generator_loss, gradient_penalty, patch_nce_loss, r1_penalty, weighted_sum
 from .networks import Generators
 from .recipe import Memory, Moment, adam
 
@@ -70,13 +69,12 @@ class Cut:
         ]  # fmt: skip
         self.random = torch.Generator()
         self.history = History(config.loss.history)
-        self.looks = Looks(config.loss)
-        self.memories: dict[str, Memory] = {"history": self.history, "looks": self.looks}
+        self.memories: dict[str, Memory] = {"history": self.history}
 
     def step(self, real_a: Tensor, real_b: Tensor, moment: Moment) -> dict[str, Tensor]:
         config, loss, contrast = self.config, self.config.loss, self.config.contrast
         forth = config.direction is Direction.A2B
-        source, target, there = (real_a, real_b, "b") if forth else (real_b, real_a, "a")
+        source, target = (real_a, real_b) if forth else (real_b, real_a)
         adversarial, weight = ("gan_ab", loss.gan_ab) if forth else ("gan_ba", loss.gan_ba)
         mirrored = contrast.flip and torch.rand((), generator=self.random).item() < 0.5
         with_identity = contrast.weight > 0 and contrast.identity
@@ -97,9 +95,8 @@ class Cut:
                 wanted["nce"] = self._nce(source, fake, mirrored=mirrored)
             if same is not None:
                 wanted["nce_identity"] = self._nce(target, same, mirrored=mirrored)
-        wanted |= self.looks.losses(there, fake, target, self.random)
         nce = contrast.weight * (0.5 if with_identity else 1.0)
-        weights = {adversarial: weight, "nce": nce, "nce_identity": nce, **self.looks.weights()}
+        weights = {adversarial: weight, "nce": nce, "nce_identity": nce}
         if wanted:
             objective = weighted_sum(wanted, weights)
             self.arithmetic.update([self.generator_optimizer, self.head_optimizer], objective)

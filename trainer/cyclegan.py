@@ -8,11 +8,18 @@ from torch import Tensor, nn
 from .arithmetic import Arithmetic
 from .choices import Direction, GanLoss
 from .config import TrainConfig
-from .discriminators import Discriminator
+from .discriminators import Discriminator, shifted
 from .history import History
 from .layers import initialize
-from .looks import Looks, shifted, weighted_sum
-from .losses import cycle_loss, discriminator_loss, generator_loss, gradient_penalty, identity_loss, r1_penalty
+from .losses import (
+    cycle_loss,
+    discriminator_loss,
+    generator_loss,
+    gradient_penalty,
+    identity_loss,
+    r1_penalty,
+    weighted_sum,
+)
 from .networks import Generators
 from .recipe import Memory, Moment, adam
 
@@ -44,10 +51,7 @@ class CycleGan:
         self.optimizers: list[torch.optim.Optimizer] = [self.generator_optimizer, self.discriminator_optimizer]
         self.random = torch.Generator()
         self.history_a, self.history_b = History(config.loss.history), History(config.loss.history)
-        self.looks = Looks(config.loss, config.generator.focus)
-        self.memories: dict[str, Memory] = {
-            "history_a": self.history_a, "history_b": self.history_b, "looks": self.looks,
-        }  # fmt: skip
+        self.memories: dict[str, Memory] = {"history_a": self.history_a, "history_b": self.history_b}
 
     def step(self, real_a: Tensor, real_b: Tensor, moment: Moment) -> dict[str, Tensor]:
         losses, fake_a, fake_b = self._step_generators(real_a, real_b, moment)
@@ -59,7 +63,7 @@ class CycleGan:
         self, real_a: Tensor, real_b: Tensor, moment: Moment
     ) -> tuple[dict[str, Tensor], Tensor | None, Tensor | None]:
         """Update both generators; return the loss terms and the fakes, None where no term needs them."""
-        loss, looks = self.config.loss, self.looks
+        loss = self.config.loss
         ab, ba = self.generators.of(Direction.A2B), self.generators.of(Direction.B2A)
         weights = self._weights(moment)
         for parameter in self.discriminators.parameters():
@@ -68,9 +72,9 @@ class CycleGan:
         fake_a = fake_b = None
         terms: dict[str, Tensor] = {}
         with self.arithmetic.autocast():
-            if weights["gan_ab"] or weights["cycle_a"] or looks.wanted:
+            if weights["gan_ab"] or weights["cycle_a"]:
                 fake_b = ab(real_a)
-            if weights["gan_ba"] or weights["cycle_b"] or looks.wanted:
+            if weights["gan_ba"] or weights["cycle_b"]:
                 fake_a = ba(real_b)
             if fake_b is not None and weights["gan_ab"]:
                 scores = self.discriminators.b(shifted(fake_b, loss.jitter, self.random))
@@ -86,8 +90,6 @@ class CycleGan:
                 terms["identity_a"] = identity_loss(ba(real_a), real_a)
             if weights["identity_b"]:
                 terms["identity_b"] = identity_loss(ab(real_b), real_b)
-        if looks.wanted and fake_a is not None and fake_b is not None:
-            terms |= looks.losses("a", fake_a, real_a, self.random) | looks.losses("b", fake_b, real_b, self.random)
 
         if terms:
             objective = weighted_sum(terms, weights)
@@ -136,5 +138,4 @@ class CycleGan:
             "gan_ab": loss.gan_ab, "gan_ba": loss.gan_ba,
             "cycle_a": loss.cycle_weights[0], "cycle_b": loss.cycle_weights[1],
             "identity_a": identity[0], "identity_b": identity[1],
-            **self.looks.weights(),
         }  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections import deque
 from collections.abc import Generator, Sequence, Set
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from .choices import Preprocess, RecipeName
 from .config import DataConfig, TrainConfig
 from .evaluate import hold_out
 from .folders import pairs_by_name, pictures_in
-from .history import PATCHED_MULTIPLE, SMALLEST_PATCHED_PX
 from .networks import size_multiple
 from .readers import open_readers
 
@@ -246,8 +244,6 @@ def open_pairs(
     """
     data, multiple = config.data, size_multiple(config.generator)
     smallest_px = config.discriminator.smallest_px + config.loss.jitter
-    if config.loss.patches:
-        multiple, smallest_px = math.lcm(multiple, PATCHED_MULTIPLE), max(smallest_px, SMALLEST_PATCHED_PX)
     for folder in (data.a, data.b):
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder; name where the pictures are")

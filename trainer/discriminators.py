@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -32,6 +33,19 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.body(x)
         return out
+
+
+def shifted(images: Tensor, jitter_px: int, random: torch.Generator) -> Tensor:
+    """Return N×C×(H - jitter)×(W - jitter) crops of N×C×H×W images, from a random place, one for the whole batch.
+
+    A discriminator that sees these cannot learn where in a cell of its own strides a pixel lies, so neither grids
+    that come with the generator's strides nor the picture's edges give a fake away by their place.
+    """
+    if not jitter_px:
+        return images
+    top, left = (int(value) for value in torch.randint(jitter_px + 1, (2,), generator=random))
+    height, width = images.shape[2] - jitter_px, images.shape[3] - jitter_px
+    return images[:, :, top : top + height, left : left + width]
 
 
 def _patch(config: DiscriminatorConfig, channels: int) -> list[nn.Module]:

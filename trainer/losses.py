@@ -82,33 +82,9 @@ def patch_nce_loss(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
         return F.cross_entropy(alike.flatten(0, 1), own.flatten())
 
 
-def grid_loss(fake: Tensor, period: int = 8, window_px: int = 64, natural: float = 0.15) -> Tensor:
-    """How far local spectra stand out at the frequencies of a grid of `period` pixels: 0 where they do not.
-
-    Ours, not published. In windows of `window_px` (Hann, overlapping by half) and at each multiple of 1/period cycles
-    a pixel: log of the mean power there (3×3 bins) over the mean power in the ring around (7×7 without the 3×3); the
-    mean of what is above 0, less `natural`, which is what chance gives photographs and paintings. As a ratio it moves
-    power off the grid and does not wipe grain. `fake` is N×C×H×W, H and W at least `window_px`; smaller pictures have
-    no grid to speak of and give 0.
-    """
-    if min(fake.shape[2:]) < window_px:
-        return (fake.float() * 0).sum()  # a constant could not be derived where it is the only term
-    gray = fake.float().mean(1, keepdim=True)
-    windows = F.unfold(gray, window_px, stride=window_px // 2)  # N, window², places
-    windows = windows.transpose(1, 2).reshape(-1, window_px, window_px)
-    hann = torch.hann_window(window_px, device=fake.device)
-    windows = (windows - windows.mean((1, 2), keepdim=True)) * torch.outer(hann, hann)
-    spectrum = torch.fft.fft2(windows)
-    power = spectrum.real.square() + spectrum.imag.square()  # M, window, window
-
-    apart = window_px // period  # bins between two grid frequencies; each is brought to the middle of its cell
-    power = torch.roll(power, (apart // 2, apart // 2), (1, 2)).view(-1, period, apart, period, apart)
-    ring = power[:, :, apart // 2 - 3 : apart // 2 + 4, :, apart // 2 - 3 : apart // 2 + 4]
-    peak = ring[:, :, 2:5, :, 2:5]
-    at, all_around = peak.mean((2, 4)), (ring.sum((2, 4)) - peak.sum((2, 4))) / 40  # M, period, period
-    floor = (0.25 / 127.5) ** 2 * (0.375 * window_px) ** 2  # the power of a quarter of a grey level
-    ratio = (at + floor).log() - (all_around + floor).log()
-    return F.relu(F.relu(ratio.flatten(1)[:, 1:]).mean() - natural)  # without frequency 0
+def weighted_sum(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
+    """Return the objective: the sum of all terms, each with its weight."""
+    return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
 
 
 def _gradient(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

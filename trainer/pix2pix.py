@@ -9,11 +9,10 @@ from torch import Tensor, nn
 from .arithmetic import Arithmetic
 from .choices import Direction, GanLoss
 from .config import TrainConfig
-from .discriminators import Discriminator
+from .discriminators import Discriminator, shifted
 from .history import History
 from .layers import initialize
-from .looks import Looks, shifted, weighted_sum
-from .losses import discriminator_loss, generator_loss, gradient_penalty, r1_penalty
+from .losses import discriminator_loss, generator_loss, gradient_penalty, r1_penalty, weighted_sum
 from .networks import Generators
 from .recipe import Memory, Moment, adam
 
@@ -37,13 +36,12 @@ class Pix2Pix:
         self.optimizers: list[torch.optim.Optimizer] = [self.generator_optimizer, self.discriminator_optimizer]
         self.random = torch.Generator()
         self.history = History(config.loss.history)
-        self.looks = Looks(config.loss)
-        self.memories: dict[str, Memory] = {"history": self.history, "looks": self.looks}
+        self.memories: dict[str, Memory] = {"history": self.history}
 
     def step(self, real_a: Tensor, real_b: Tensor, moment: Moment) -> dict[str, Tensor]:
         config, loss = self.config, self.config.loss
         forth = config.direction is Direction.A2B
-        source, target, there = (real_a, real_b, "b") if forth else (real_b, real_a, "a")
+        source, target = (real_a, real_b) if forth else (real_b, real_a)
         adversarial, weight = ("gan_ab", loss.gan_ab) if forth else ("gan_ba", loss.gan_ba)
 
         with self.arithmetic.autocast():
@@ -52,7 +50,7 @@ class Pix2Pix:
 
         for parameter in self.discriminator.parameters():
             parameter.requires_grad_(False)
-        weights = {adversarial: weight, "l1": loss.l1, **self.looks.weights()}
+        weights = {adversarial: weight, "l1": loss.l1}
         wanted: dict[str, Tensor] = {}
         if weight:
             with self.arithmetic.autocast():
@@ -61,7 +59,6 @@ class Pix2Pix:
             wanted[adversarial] = generator_loss(scores, loss.gan)
         if loss.l1:
             wanted["l1"] = F.l1_loss(fake.float(), target)
-        wanted |= self.looks.losses(there, fake, target, self.random)
         if wanted:
             objective = weighted_sum(wanted, weights)
             self.arithmetic.update([self.generator_optimizer], objective)

@@ -43,14 +43,14 @@ _BLURRED_DISCRIMINATOR = DiscriminatorConfig(downsampling=Downsampling.BLURRED)
 
 PRESETS: dict[str, Preset] = {
     "classic": Preset("CycleGAN as in the paper (arXiv 1703.10593): 256 pixels, 200 epochs", TrainConfig()),
-    "seed002": Preset(
+    "aladdinpersson": Preset(
         "mixed precision, a reflect-padded discriminator with a sigmoid under mean squared error, no decay",
         TrainConfig(
             discriminator=DiscriminatorConfig(padding=Padding.REFLECT, sigmoid=True),
             optimizer=OptimizerConfig(schedule=Schedule.CONSTANT),
         ),
     ),
-    "seed004": Preset(
+    "eriklindernoren": Preset(
         "λ_cycle 10 and λ_identity 5 in halved sums, resize-convolution, a discriminator that sees 94 pixels",
         TrainConfig(
             generator=GeneratorConfig(upsampling=Upsampling.RESIZE),
