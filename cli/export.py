@@ -54,11 +54,15 @@ Try:
 @click.option("--title", default="", metavar="TEXT", help="One line for the model's card.")
 @click.option("--licence", default="", metavar="TEXT", help="The model's licence, for its card.")
 @click.option("--data", default="", metavar="TEXT", help="What it was trained on, and the licences of that.")
+@click.option(
+    "--working-size", type=click.IntRange(1, 65536), metavar="PX",
+    help="Shorter side that pictures are to be translated at, for its card; default: their own.",
+)  # fmt: skip
 @debug_option
 def export(
     source: Path | None, direction: str | None, out: Path | None, name: str | None, overwrite: bool, fp16: bool,
     pictures: Path | None, engine: bool, sizes: str | None, batch: str | None, level: int | None, title: str,
-    licence: str, data: str,
+    licence: str, data: str, working_size: int | None,
 ) -> int:  # fmt: skip
     """Write a run's generators as ONNX files, each checked against torch on real and random pictures.
 
@@ -77,8 +81,10 @@ def export(
             raise UsageError(
                 f"{model} is an ONNX file already; --fp16 writes it in half precision, --engine compiles it"
             )
-        if direction or title or licence or data:
-            raise UsageError("--direction, --title, --licence and --data are for runs; a model keeps its own card")
+        if direction or title or licence or data or working_size:
+            raise UsageError(
+                "--direction, --title, --licence, --data and --working-size are for runs; a model keeps its own card"
+            )
         if fp16:
             model = _write_half(model, out, name, pictures, overwrite)
         if engines:
@@ -96,7 +102,7 @@ def export(
         raise UsageError("--out names the float32 file; the one in half precision lands beside it as NAME.fp16.onnx")
     written = run_export(
         source, direction=Direction(direction) if direction else None, out=out, name=name,
-        text=CardText(title=title, licence=licence, data=data), exists_ok=overwrite,
+        text=CardText(title, licence, data, working_size), exists_ok=overwrite,
     )  # fmt: skip
     for exported in written:
         differs = exported.verification

@@ -46,6 +46,8 @@ def images(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options ab
         strength=given["strength"],
         keep_colors=given["keep_colors"],
         resize_short_side=given["resize"],
+        brush=given["brush"],
+        detail=given["detail"],
         quality=given["quality"],
         **({"max_pixels": given["max_pixels"]} if given["max_pixels"] else {}),
     )

@@ -144,6 +144,7 @@ def card_rows(card: ModelCard) -> list[tuple[str, str]]:
         ("sizes", f"{size}; other sizes are padded and cropped"),
         ("receptive field", f"{card.receptive_field_px} px" if card.receptive_field_px else ""),
         ("trained at", f"{card.training_size_px} px" if card.training_size_px else ""),
+        ("works at", f"{card.working_size_px} px of the shorter side (--brush)" if card.working_size_px else ""),
         ("normalization", card.normalization),
         ("licence", card.licence),
         ("data", card.data),

@@ -61,6 +61,23 @@ class TimeType(click.ParamType[Fraction]):
         return seconds
 
 
+class BrushType(click.ParamType[float]):
+    """How broad strokes are: auto (None), or how many times smaller a picture is translated."""
+
+    name = "brush"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:  # type: ignore[override]
+        if value == "auto" or value is None:
+            return None
+        try:
+            brush = float(value)
+        except ValueError:
+            brush = 0.0
+        if not 1 <= brush <= 8:
+            self.fail(f"{value!r} is no brush: expected auto or 1 to 8", param, ctx)
+        return brush
+
+
 debug_option = click.option(
     "--debug", is_flag=True, expose_value=False, callback=_start_debugging, help="Show tracebacks and a log."
 )
@@ -82,6 +99,11 @@ output_options = _together(
 look_options = _together(
     click.option("--resize", type=click.IntRange(min=1), metavar="SHORT_SIDE",
                  help="Bring the shorter side to this many pixels first; default: keep the size."),
+    click.option("--brush", type=BrushType(), default="auto", show_default=True, metavar="auto|1..8",
+                 help="Translate at 1/N of the size and bring the change back to the full one: broader strokes, "
+                 "sharp edges, less time; auto: as the model's card says."),
+    click.option("--detail", type=click.FloatRange(0, 1), default=1.0, show_default=True, metavar="0..1",
+                 help="How much of the strokes --brush keeps: 0 is a change of colours alone."),
     click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, metavar="0..1",
                  help="Mix with the original: 0 is the original, 1 the translation."),
     click.option("--keep-colors", is_flag=True,

@@ -57,6 +57,8 @@ def video(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options abo
         strength=given["strength"],
         keep_colors=given["keep_colors"],
         short_side=given["resize"],
+        brush=given["brush"],
+        detail=given["detail"],
         batch=given["batch"],
         threads=given["threads"],
         allow_hdr=given["allow_hdr"],

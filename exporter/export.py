@@ -50,6 +50,7 @@ class CardText:
     title: str = ""
     licence: str = ""
     data: str = ""
+    working_size_px: int | None = None
 
 
 def newest_run(folder: Path = Path("runs")) -> Path:
@@ -175,6 +176,7 @@ def _card(
         smallest_size=smallest_size(config),
         receptive_field_px=receptive_field_px(config),
         training_size_px=training_size_px,
+        working_size_px=text.working_size_px,
         color_mean=tuple(colors["mean"]) if colors else None,  # type: ignore[arg-type]  # three numbers
         color_std=tuple(colors["std"]) if colors else None,  # type: ignore[arg-type]
         normalization=Normalization.INSTANCE if has_norms else Normalization.NONE,

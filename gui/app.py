@@ -415,8 +415,10 @@ class App(QObject):
         options = self.convert.options.options()
         before = self.memory.options()
         self.memory.keep_options(options)
-        if (before.keep_colors, before.short_side, before.device, before.backend, before.precision) != (
-            options.keep_colors, options.short_side, options.device, options.backend, options.precision,
+        if (before.keep_colors, before.brush, before.detail, before.short_side, before.device, before.backend,
+                before.precision) != (
+            options.keep_colors, options.brush, options.detail, options.short_side, options.device, options.backend,
+            options.precision,
         ):  # fmt: skip  # the rest does not show, or is mixed by the view itself
             self.convert.preview.refresh()
 

@@ -44,6 +44,7 @@ class OptionsPanel(QWidget):
         sight = self._form(
             (self.tr("Strength"), _row(self.strength, self.strength_text)),
             ("", self.keep_colors),
+            (self.tr("Brush"), self.brush),
             (self.tr("Results go to"), _row(self.out, self.browse)),
             (self.tr("Name"), self.name),
             (self.tr("If one exists"), self.exists),
@@ -53,6 +54,7 @@ class OptionsPanel(QWidget):
             (self.tr("Compute on"), self.device),
         )
         self.advanced = self._form(
+            (self.tr("Strokes kept"), self.detail),
             (self.tr("Picture format"), self.picture_format),
             (self.tr("Film format"), self.film_format),
             ("", self.keep_audio),
@@ -87,6 +89,16 @@ class OptionsPanel(QWidget):
         self.strength_text.setMinimumWidth(self.fontMetrics().horizontalAdvance("100 %"))
         self.strength_text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.keep_colors = QCheckBox(self.tr("Keep the original's colours"))
+        self.brush = QDoubleSpinBox()
+        self.brush.setRange(0, 8)
+        self.brush.setDecimals(1)
+        self.brush.setSpecialValueText(self.tr("As the model wants"))
+        self.brush.setToolTip(
+            self.tr("Translate at a part of the size and bring the change back: "
+                    "broader strokes, sharp edges, less time")
+        )  # fmt: skip
+        self.detail = _number(0, 100, "", suffix=" %", step=10)
+        self.detail.setToolTip(self.tr("How much of the strokes a broader brush keeps"))
         self.out = QLineEdit(placeholderText=self.tr("Beside the originals"), clearButtonEnabled=True)
         self.out.setAcceptDrops(False)
         self.browse = tool_button("…")
@@ -145,8 +157,8 @@ class OptionsPanel(QWidget):
         for combo in (self.exists, self.codec, self.device, self.picture_format, self.film_format, self.backend,
                       self.precision):  # fmt: skip
             combo.currentIndexChanged.connect(self._tell)
-        for number in (self.short_side, self.crf, self.quality, self.start_s, self.end_s, self.batch, self.threads,
-                       self.max_pixels):  # fmt: skip
+        for number in (self.brush, self.detail, self.short_side, self.crf, self.quality, self.start_s, self.end_s,
+                       self.batch, self.threads, self.max_pixels):  # fmt: skip
             number.valueChanged.connect(self._tell)
 
     def _form(self, *rows: tuple[str, QWidget]) -> QWidget:
@@ -176,6 +188,8 @@ class OptionsPanel(QWidget):
             exists=self.exists.currentData(),
             strength=self.strength.value() / 100,
             keep_colors=self.keep_colors.isChecked(),
+            brush=self.brush.value() and max(1.0, self.brush.value()),
+            detail=self.detail.value() / 100,
             short_side=self.short_side.value(),
             picture_format=self.picture_format.currentData(),
             quality=self.quality.value(),
@@ -202,6 +216,8 @@ class OptionsPanel(QWidget):
         self.strength.setValue(round(options.strength * 100))
         self._show_strength()
         self.keep_colors.setChecked(options.keep_colors)
+        self.brush.setValue(options.brush)
+        self.detail.setValue(round(options.detail * 100))
         self.short_side.setValue(options.short_side)
         self.quality.setValue(options.quality)
         self.max_pixels.setValue(options.max_pixels // 1_000_000)
@@ -242,7 +258,9 @@ class OptionsPanel(QWidget):
             self.options_changed.emit()
 
 
-_IN_SIGHT = ("out", "name", "exists", "strength", "keep_colors", "short_side", "codec", "crf", "quality", "device")
+_IN_SIGHT = (
+    "out", "name", "exists", "strength", "keep_colors", "brush", "short_side", "codec", "crf", "quality", "device",
+)  # fmt: skip
 
 
 def _choice(*entries: tuple[str, str]) -> QComboBox:

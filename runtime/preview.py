@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .brush import bring_back, shrink, working_hw
 from .errors import CgconvError
 from .films.reader import FilmInfo, FilmReader
 from .find import Kind
@@ -85,12 +86,18 @@ def loop_frames(
                 yield float(time), resized(_as_uint8(frame.image), min(short_side, *frame.image.shape[:2]))
 
 
-def translated_for_preview(original: Image, translator: Translates, *, colors: bool) -> Image:
-    """Return what the translator makes of an image, with the original's colours where asked for."""
-    translated = translator.translate(original[None])
-    if colors:
-        translated = keep_colors(original[None], translated)
-    return np.asarray(translated[0])
+def translated_for_preview(
+    original: Image, translator: Translates, *, colors: bool, brush: float | None = None, detail: float = 1.0
+) -> Image:
+    """Return what the translator makes of an image, with the original's colours where asked for.
+
+    `brush` and `detail` are those of brush.py.
+    """
+    small = shrink(original, working_hw((original.shape[0], original.shape[1]), translator.card, brush))
+    translated = translator.translate(small[None])[0]
+    if small is not original:
+        translated = bring_back(original, small, translated, detail=detail)
+    return np.asarray(keep_colors(original, translated) if colors else translated)
 
 
 def shrunk(image: Image, edge_px: int) -> Image:

@@ -24,6 +24,8 @@ class ConvertOptions:
     strength: float = 1.0
     keep_colors: bool = False
     short_side: int = 0  # px
+    brush: float = 0.0  # 1 to 8; 0: as the model's card says
+    detail: float = 1.0
     picture_format: str = "same"
     quality: int = 0  # 1 to 100
     max_pixels: int = 0

@@ -26,7 +26,9 @@ class FakeTranslator:
     """Stands in for a model: `change` is applied to every batch, which is kept in `seen`."""
 
     def __init__(self, change: Callable[[Any], Any] = lambda batch: batch, *, scale: int = 1, name: str = "fake"):
-        self.card = SimpleNamespace(scale=scale, name=name, color_mean=None, color_std=None, familiar={})
+        self.card = SimpleNamespace(
+            scale=scale, name=name, smallest_size=8, working_size_px=None, color_mean=None, color_std=None, familiar={}
+        )
         self.sha256 = name
         self.change = change
         self.seen: list[np.ndarray] = []

@@ -30,7 +30,7 @@ MAY_IMPORT = {
 }
 
 # Files of runtime/ itself that every room may import.
-GROUND = "errors events requests protocol files folders lock look opencv"
+GROUND = "errors events requests protocol files folders lock look brush opencv"
 # Each room of runtime/: the rooms, and the files of runtime/ itself, that it imports besides.
 MAY_ENTER = {
     "models": "",

@@ -76,6 +76,8 @@ def batch_options(kind: Kind, model: str, wanted: ConvertOptions) -> BatchOption
         resize_short_side=wanted.short_side or None,
         strength=wanted.strength,
         keep_colors=wanted.keep_colors,
+        brush=wanted.brush or None,
+        detail=wanted.detail,
         **({"max_pixels": wanted.max_pixels} if wanted.max_pixels else {}),
     )
     film = FilmOptions(
@@ -86,6 +88,8 @@ def batch_options(kind: Kind, model: str, wanted: ConvertOptions) -> BatchOption
         keep_audio=wanted.keep_audio,
         strength=wanted.strength,
         keep_colors=wanted.keep_colors,
+        brush=wanted.brush or None,
+        detail=wanted.detail,
         short_side=wanted.short_side or None,
         batch=wanted.batch,
         threads=wanted.threads or None,

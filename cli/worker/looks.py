@@ -72,9 +72,10 @@ def preview(task: Task, say: Say) -> None:
 
     request = task.request
     assert isinstance(request, Preview)
-    short_side = request.options.short_side or None
+    options = request.options
+    short_side = options.short_side or None
     original = _original(request.path, request.kind, request.time_s, short_side)
-    pixels, note = original.shape[0] * original.shape[1], ""
+    full_width, pixels, note = original.shape[1], original.shape[0] * original.shape[1], ""
     if pixels > looks.LARGEST_PIXELS:
         edge = int(max(original.shape[:2]) * (looks.LARGEST_PIXELS / pixels) ** 0.5)
         original, note = looks.shrunk(original, edge), "reduced"
@@ -89,11 +90,14 @@ def preview(task: Task, say: Say) -> None:
         scales = scales[:1]
     say(PreviewReady(_write(draft), None, scales[0], False, note))
     _stop_if(task)
-    translator = translator_for(request.model, request.options, task, say, builds_engines=False)
+    translator = translator_for(request.model, options, task, say, builds_engines=False)
     for number, scale in enumerate(scales):
         _stop_if(task)
         image = original if scale == 1 else draft
-        translated = looks.translated_for_preview(image, translator, colors=request.options.keep_colors)
+        brush = max(1.0, options.brush * image.shape[1] / full_width) if options.brush else None
+        translated = looks.translated_for_preview(
+            image, translator, colors=options.keep_colors, brush=brush, detail=options.detail
+        )
         _stop_if(task)
         say(PreviewReady(_write(image), _write(translated), scale, number == len(scales) - 1, note))
 

@@ -655,6 +655,26 @@
             <source>Folder for results</source>
             <translation>结果文件夹</translation>
         </message>
+        <message>
+            <source>Brush</source>
+            <translation>笔触</translation>
+        </message>
+        <message>
+            <source>Strokes kept</source>
+            <translation>保留笔触</translation>
+        </message>
+        <message>
+            <source>As the model wants</source>
+            <translation>按模型所需</translation>
+        </message>
+        <message>
+            <source>Translate at a part of the size and bring the change back: broader strokes, sharp edges, less time</source>
+            <translation>以较小尺寸转换，再把变化还原到原尺寸：笔触更宽，边缘清晰，耗时更少</translation>
+        </message>
+        <message>
+            <source>How much of the strokes a broader brush keeps</source>
+            <translation>使用较宽笔触时保留多少笔触</translation>
+        </message>
     </context>
     <context>
         <name>PreviewPanel</name>

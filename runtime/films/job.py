@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
+from cgconv.runtime.brush import bring_back, check_brush, shrink, working_hw
 from cgconv.runtime.errors import Cancelled, FilmError, OutputError, PartialFilmError, UsageError
 from cgconv.runtime.events import JobProgressed, JobWarned
 from cgconv.runtime.lock import Lock
@@ -48,6 +49,8 @@ class FilmOptions:
     """What is wanted of a film.
 
     `strength` mixes with the original (0 to 1), `keep_colors` takes colour from it; `short_side` resizes first;
+    `brush` 1 to 8 translates at so much less than the size, None as the model's card says; `detail` 0 to 1 is how much
+    of the translation's own texture is kept then (brush.py);
     `start_s` and `end_s` cut; `crf` None is the codec's usual quality; `threads` None leaves it to the libraries.
     """
 
@@ -59,6 +62,8 @@ class FilmOptions:
     strength: float = 1.0
     keep_colors: bool = False
     short_side: int | None = None
+    brush: float | None = None
+    detail: float = 1.0
     batch: int = 1
     threads: int | None = None
     allow_hdr: bool = False
@@ -68,6 +73,7 @@ class FilmOptions:
             raise UsageError(f"strength is {self.strength}, expected 0 to 1")
         if self.short_side is not None and self.short_side < 8:
             raise UsageError(f"resize is {self.short_side}, expected at least 8")
+        check_brush(self.brush, self.detail)
         if self.batch < 1:
             raise UsageError(f"batch is {self.batch}, expected at least 1")
         if self.start_s is not None and self.start_s < 0:
@@ -149,6 +155,7 @@ class _FilmJob:
         info = self.reader.info
         scale = self.translator.card.scale
         height, width = self.reader.image_hw
+        self.working_hw = working_hw(self.reader.image_hw, self.translator.card, self.options.brush)
         self.output_hw = (height * scale, width * scale)
         self.coded_hw = info.orientation.upright_hw(self.output_hw)
         self.suffix = self.target.suffix.lower()
@@ -272,6 +279,8 @@ class _FilmJob:
                 if at_s >= look_at_s:
                     look_at_s = at_s + FAMILIAR_EVERY_S
                     self._compare(frame.image, at_s)
+                if self.working_hw != frame.image.shape[:2]:
+                    frame = replace(frame, small=shrink(frame.image, self.working_hw))
                 stage.busy_s += time.perf_counter() - began
                 if not _offer(decoded, frame, stop):
                     return
@@ -288,7 +297,7 @@ class _FilmJob:
         if not (isinstance(translator, StartsEarly) and translator.overlaps):
             while batch := self._next_batch(decoded):
                 began = time.perf_counter()
-                images = translator.translate(np.stack([frame.image for frame in batch]))
+                images = translator.translate(np.stack([frame.to_translate for frame in batch]))
                 stage.busy_s += time.perf_counter() - began
                 yield batch, images
             return
@@ -296,7 +305,7 @@ class _FilmJob:
         while True:
             batch = self._next_batch(decoded)
             began = time.perf_counter()
-            started = (batch, translator.start(np.stack([frame.image for frame in batch]))) if batch else None
+            started = (batch, translator.start(np.stack([frame.to_translate for frame in batch]))) if batch else None
             if waiting is not None:
                 before, fetch = waiting
                 images = fetch()
@@ -364,7 +373,7 @@ class _FilmJob:
                     frame, image = item
                     if writer is None:
                         writer, pts, durations, opened = self._open_segment(), [], [], began
-                    writer.write(self.reader.info.orientation.coded(self._look(frame.image, image)))
+                    writer.write(self.reader.info.orientation.coded(self._look(frame, image)))
                     pts.append(frame.pts)
                     durations.append(frame.duration)
                     self.frames_done += 1
@@ -391,8 +400,11 @@ class _FilmJob:
             threads=self.options.threads or 0,
         )
 
-    def _look(self, original: Image, image: Image) -> Image:
-        """Mix with the original and keep its colours, as asked for; leave frames without contrast as they are."""
+    def _look(self, frame: FilmFrame, image: Image) -> Image:
+        """Bring to full size, mix with the original, keep its colours; leave frames without contrast as they are."""
+        original = frame.image
+        if frame.small is not None:
+            image = bring_back(original, frame.small, image, detail=self.options.detail)
         share = trust(original, self.translator.card)
         self.frames_faded += share < 1
         if self.options.keep_colors:
@@ -490,6 +502,7 @@ class _FilmJob:
             "resumed_frames": self.resumed_frames,
             "input_size": list(reversed(info.displayed_hw)),
             "output_size": list(reversed(self.output_hw)),
+            "working_size": list(reversed(self.working_hw)),
             "codec": self.encoding.codec,
             "encoder": self.encoding.encoder,
             "pixel_format": self.encoding.pix_fmt,

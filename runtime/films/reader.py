@@ -34,6 +34,12 @@ class FilmFrame:
     image: Image  # H×W×3 RGB upright, uint8, or float32 in [0, 1] for sources of more than 8 bits
     pts: int
     duration: int
+    small: Image | None = None  # what is translated instead of it, where a film is painted with a broader brush
+
+    @property
+    def to_translate(self) -> Image:
+        """What a model is to see of it."""
+        return self.image if self.small is None else self.small
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import onnx
 
 CARD_KEY = "cgconv.card"
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION = "1.2"
 
 # Cards come from anywhere, and what they say is computed with: docs/formats.md says why these are the limits.
 LARGEST_CARD_CHARACTERS = 1 << 20
@@ -83,6 +83,7 @@ class ModelCard:
     scale: int = 1  # output height / input height
     receptive_field_px: int | None = None  # input pixels, edge to edge, that one output pixel sees
     training_size_px: int | None = None  # edge of the square crops it was trained on
+    working_size_px: int | None = None  # shorter side that pictures are translated at; None: their own
     color_mean: tuple[float, float, float] | None = None  # of the pictures it was trained to read
     color_std: tuple[float, float, float] | None = None
     familiar: dict[str, Any] = field(default_factory=dict)  # Any: JSON values; see familiar.py
@@ -200,6 +201,7 @@ _EXPECTED: dict[str, str] = {
     "scale": "a whole number from 1 to 16",
     "receptive_field_px": "null or a whole number from 1 to 65536",
     "training_size_px": "null or a whole number from 1 to 65536",
+    "working_size_px": "null or a whole number from 1 to 65536",
     "color_mean": "null or three numbers from 0 to 255",
     "color_std": "null or three numbers from 0 to 255",
     "familiar": "an object",
@@ -227,8 +229,9 @@ _WHOLE_NUMBERS = {
     "scale": 16,
     "receptive_field_px": 65536,
     "training_size_px": 65536,
+    "working_size_px": 65536,
 }
-_MAY_BE_NULL = {"fixed_size_hw", "receptive_field_px", "training_size_px", "color_mean", "color_std"}
+_MAY_BE_NULL = {"fixed_size_hw", "receptive_field_px", "training_size_px", "working_size_px", "color_mean", "color_std"}
 
 
 def _checked(name: str, value: Any, *, where: str) -> Any:  # Any: JSON values in, the field's own type out

@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from cgconv.runtime.brush import bring_back, check_brush, shrink, working_hw
 from cgconv.runtime.errors import Cancelled, PictureError, UsageError
 from cgconv.runtime.images import (
     ANIMATED_FORMATS,
@@ -55,6 +56,8 @@ class PictureOptions:
 
     `file_format` same, png, jpg, webp, tiff or avif; it decides where the target's name does not. `quality` 1 to 100,
     None for each format's own. `resize_short_side` in pixels, None to keep the size. `strength` 0 (the original) to 1.
+    `brush` 1 to 8 translates at so much less than the size, None as the model's card says; `detail` 0 to 1 is how much
+    of the translation's own texture is kept then (brush.py).
     `max_pixels` bounds height × width (× frames) of what is read and of what it is resized to.
     `frames_at_once` bounds how many frames of an animation are translated together.
     """
@@ -64,6 +67,8 @@ class PictureOptions:
     resize_short_side: int | None = None
     strength: float = 1.0
     keep_colors: bool = False
+    brush: float | None = None
+    detail: float = 1.0
     max_pixels: int = DEFAULT_MAX_PIXELS
     frames_at_once: int = 4
 
@@ -76,6 +81,7 @@ class PictureOptions:
             raise UsageError(f"--resize is {self.resize_short_side}, expected at least 1 pixel")
         if not 0 <= self.strength <= 1:
             raise UsageError(f"--strength is {self.strength}, expected 0 to 1")
+        check_brush(self.brush, self.detail)
         if self.max_pixels < 1:
             raise UsageError(f"--max-pixels is {self.max_pixels}, expected at least 1")
         if self.frames_at_once < 1:
@@ -95,7 +101,8 @@ def translate_picture_file(
     """Translate the picture or animation in `source` and put the result at `target`; return facts about it.
 
     The target's suffix decides the format, or `options.file_format` where it is not a picture's. The facts:
-    `stage_seconds` (read, translate, write), `size_in` and `size_out` as [width, height], `frames`, `format_in`,
+    `stage_seconds` (read, translate, write), `size_in`, `size_out` and `working_size` (in which it was translated) as
+    [width, height], `frames`, `format_in`,
     `format_out`, `bits` a channel, `warnings` (sentences: what is lost, and with the model's `card`, that the picture
     is unlike those it learned from). Nothing is written where this raises: PictureError,
     OutputError, Cancelled once `cancel` is set, and what the translator raises. `write` puts the file in its place.
@@ -119,11 +126,15 @@ def translate_picture_file(
             f" more than the limit of {options.max_pixels:,}; raise it with --max-pixels or resize to less"
         )
     check_fits(size_out, file_format)
+    worked_hw = working_hw(size_out, card, options.brush)
     at_once = max(1, min(options.frames_at_once, FRAMES_PIXELS // (size_out[0] * size_out[1])))
     for start in range(0, len(frames), at_once):
         _stop_if(cancel, source)
         group = [resize_picture(frame, size_out) for frame in frames[start : start + at_once]]
-        frames_out += translate_pictures(group, translator, strength=options.strength, colors=options.keep_colors)
+        frames_out += translate_pictures(
+            group, translator, strength=options.strength, colors=options.keep_colors,
+            size_hw=worked_hw, detail=options.detail,
+        )  # fmt: skip
     translate_s = time.perf_counter() - started
 
     _stop_if(cancel, source)
@@ -140,6 +151,7 @@ def translate_picture_file(
         "stage_seconds": {"read": read_s, "translate": translate_s, "write": time.perf_counter() - started},
         "size_in": [size_in[1], size_in[0]],
         "size_out": [width, height],
+        "working_size": [worked_hw[1], worked_hw[0]],
         "frames": len(frames_out),
         "format_in": str(content.file_format),
         "format_out": str(file_format),
@@ -149,22 +161,25 @@ def translate_picture_file(
 
 
 def translate_pictures(
-    pictures: list[Picture], translator: TranslatesImages, *, strength: float, colors: bool
-) -> list[Picture]:
+    pictures: list[Picture], translator: TranslatesImages, *, strength: float, colors: bool,
+    size_hw: tuple[int, int] | None = None, detail: float = 1.0,
+) -> list[Picture]:  # fmt: skip
     """Return the pictures translated together, their metadata, and their alpha at the result's size.
 
     All have one size and dtype. 16 bits a channel travel as float32. A gray picture stays gray if its result is.
+    They are translated in `size_hw` where that is less than theirs, and brought back (brush.py).
     """
-    deep = pictures[0].is_deep
-    images = [picture.pixels for picture in pictures]
-    batch = images[0][None] if len(images) == 1 else np.stack(images)  # N×H×W×3; a large picture is not copied
-    if deep:
-        batch = batch.astype(np.float32) / np.float32(65535)
-    translated = translator.translate(batch)
+    batch = _batch(pictures)
+    if size_hw is None or size_hw == pictures[0].size_hw:
+        translated = translator.translate(batch)
+    else:
+        small = _batch([_small(picture, size_hw) for picture in pictures])
+        made = translator.translate(small)
+        translated = np.stack([bring_back(*images, detail=detail) for images in zip(batch, small, made, strict=True)])
     if colors:
         translated = keep_colors(batch, translated)
     translated = mix(batch, translated, strength)
-    if deep:
+    if pictures[0].is_deep:
         translated = np.rint(np.clip(translated, 0, 1) * np.float32(65535)).astype(np.uint16)
     return [
         replace(
@@ -175,6 +190,20 @@ def translate_pictures(
         )
         for picture, pixels in zip(pictures, translated, strict=True)
     ]
+
+
+def _batch(pictures: list[Picture]) -> Batch:
+    """Return the pictures as a translator takes them; a large one is not copied."""
+    images = [picture.pixels for picture in pictures]
+    batch = images[0][None] if len(images) == 1 else np.stack(images)  # N×H×W×3
+    return batch.astype(np.float32) / np.float32(65535) if pictures[0].is_deep else batch
+
+
+def _small(picture: Picture, size_hw: tuple[int, int]) -> Picture:
+    """Return the picture to translate; colors under clear pixels are not to bleed into what is seen."""
+    if picture.alpha is not None:
+        return resize_picture(picture, size_hw)
+    return replace(picture, pixels=shrink(picture.pixels, size_hw))
 
 
 def resized_hw(size_hw: tuple[int, int], short_side: int | None) -> tuple[int, int]:
