@@ -27,7 +27,6 @@ from cgconv.runtime.events import (
     JobFinished,
     JobPlanned,
     JobProgressed,
-    JobSkipped,
     JobStarted,
     JobWarned,
 )
@@ -142,7 +141,6 @@ class Summary:
         self.names: dict[int, Path] = {}
         self.outputs: dict[int, Path] = {}
         self.failures: list[JobFailed] = []
-        self.skips: list[JobSkipped] = []
         self.stage_seconds: Counter[str] = Counter()
 
     def add(self, event: Event) -> None:
@@ -160,8 +158,6 @@ class Summary:
             case JobFailed():
                 self.through += self.outputs.pop(event.index, None) is None  # else its result has vanished since
                 self.failures.append(event)
-            case JobSkipped():
-                self.skips.append(event)
             case _:
                 pass
 
@@ -180,7 +176,7 @@ class Summary:
             lines.append(f"… and {len(self.failures) - LONGEST_LIST} more failures (--report FILE lists all)")
         counts = [_plural(event.done, self.noun) + " done"] if event.done or not event.skipped else []
         if event.skipped:
-            counts.append(f"{event.skipped} skipped ({_why_skipped(self.skips)})")
+            counts.append(f"{event.skipped} skipped (there already; --exists overwrite does them again)")
         if event.failed:
             counts.append(f"{event.failed} failed")
         pace = ""
@@ -430,12 +426,6 @@ def printable(line: str) -> str:
     return "".join(
         char.encode("unicode_escape").decode() if unicodedata.category(char) in ("Cc", "Cs") else char for char in line
     )
-
-
-def _why_skipped(skips: list[JobSkipped]) -> str:
-    if skips and all("exists already" in skip.reason for skip in skips):
-        return "there already; --exists overwrite does them again"
-    return skips[0].reason if skips else ""
 
 
 def _plural(count: int, noun: tuple[str, str]) -> str:

@@ -43,6 +43,13 @@ def write_run(out: Path, lines: list[dict[str, object]], samples: int = 0) -> Pa
     return out
 
 
+def test_a_fast_run_says_its_pace_in_whole_pictures(tmp_path: Path) -> None:
+    page = write_report(write_run(tmp_path, [{**progress(500), "images_per_second": 123.4}])).read_text(
+        encoding="utf-8"
+    )
+    assert "123 a second" in page
+
+
 def test_the_page_shows_how_far_the_run_is_and_what_it_measured(tmp_path: Path) -> None:
     lines = [progress(100), evaluated(100, 150.0), progress(500), evaluated(500, 97.4)]
     warning = {"event": "TrainWarned", "images_seen": 500, "message": "a → b inverts <colours>"}
@@ -51,6 +58,7 @@ def test_the_page_shows_how_far_the_run_is_and_what_it_measured(tmp_path: Path) 
     assert "50%" in page
     assert "500 of 1,000 images" in page
     assert "1 h 02 min left" in page
+    assert "2.5 a second" in page
     assert "inverts &lt;colours&gt;" in page
     assert "40 &lt;held-out&gt; pictures" in page
     assert "horse &amp; co → zebra, averaged weights" in page

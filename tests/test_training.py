@@ -504,9 +504,11 @@ def test_a_config_survives_its_file_and_refuses_what_does_not_fit(folders: Folde
         ({"optimizer": {"beta2": 1}}, r"optimizer\.beta2"),
         ({"optimizer": {"epochs": "inf"}}, r"optimizer\.epochs: found inf, wanted a finite number"),
         ({"run": {"seed": -1}}, r"run\.seed"),
+        ({"run": {"compile": "no"}}, r"compile: found 'no', wanted true or false"),
     ):
         with pytest.raises(UsageError, match=named):
             config_from_dict(wrong)
+    assert config_from_dict({"run": {"compile": "False"}}).run.compile is False
     assert config_from_dict({"generator": {"upsampling": "resize"}}).generator.upsampling is Upsampling.RESIZE
 
 

@@ -390,11 +390,21 @@ def config_from_dict(values: dict[str, Any], cls: type = TrainConfig) -> Any:  #
         try:
             if default is None:  # the fields that may be None are numbers
                 kwargs[f.name] = None if value is None else float(value)
+            elif isinstance(default, bool):
+                kwargs[f.name] = _as_bool(value)
             else:
                 kwargs[f.name] = type(default)(value)
         except (TypeError, ValueError) as error:
             raise UsageError(f"{cls.__name__}.{f.name}: found {value!r}, {error}") from error
     return cls(**kwargs)
+
+
+def _as_bool(value: object) -> bool:
+    """Return a flag, also one that came as text; bool("False") would be True."""
+    found = {"true": True, "false": False}.get(str(value).lower())
+    if found is None:
+        raise ValueError("wanted true or false")
+    return found
 
 
 def _sides(both: float, of_a: float | None, of_b: float | None) -> tuple[float, float]:

@@ -133,7 +133,7 @@ def _state(last: Line) -> str:
     done = seen >= total
     written = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     parts = [f"<b>{'finished' if done else f'{seen / total:.0%}'}</b>", f"{seen:,} of {total:,} images"]
-    parts.append(f"{last['images_per_second']:.2g} a second")
+    parts.append(f"{number(last['images_per_second'])} a second")
     if not done:
         parts.append(f"{_duration(last['seconds_left'])} left")
     parts += [f"waiting for pictures {last['data_wait']:.0%}", f"learning rate {last['learning_rate']:.2g}"]

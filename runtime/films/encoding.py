@@ -77,7 +77,7 @@ def film_output_suffix(source_suffix: str, codec: VideoCodec | str = VideoCodec.
     homes = _HOMES[codec]
     if suffix in homes:
         return suffix
-    if suffix in (".mov", ".gif", ".webm") and ".mp4" in homes and suffix != ".webm":
+    if suffix in (".mov", ".gif") and ".mp4" in homes:
         return ".mp4"
     if suffix in _MP4_FAMILY and ".mov" in homes:
         return ".mov"
