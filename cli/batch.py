@@ -17,6 +17,7 @@ from typing import Any
 from cgconv.runtime.errors import CgconvError
 from cgconv.runtime.events import BatchFinished, CommandFailed, Event, JobPlanned
 
+from .native_lines import user_descriptor
 from .progress import Show, open_show
 from .report import Report
 
@@ -104,7 +105,7 @@ def cancel_on_interrupt() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         cancel.set()
         # Past the display and the buffers: a handler may come in the middle of either.
-        os.write(2, b"\nstopping after what is being done now (Ctrl-C again stops at once)\n")
+        os.write(user_descriptor(), b"\nstopping after what is being done now (Ctrl-C again stops at once)\n")
 
     with _second_signal_ends():
         before = {number: signal.signal(number, on_signal) for number in STOP_SIGNALS}
@@ -130,7 +131,7 @@ def _second_signal_ends() -> Iterator[None]:
         while received := receiver.recv(16):  # a byte for each signal
             signals += sum(number in STOP_SIGNALS for number in received)
             if signals > 1 and not over.wait(STOP_S):
-                os.write(2, b"stopped\n")
+                os.write(user_descriptor(), b"stopped\n")
                 os._exit(130)
         receiver.close()
 

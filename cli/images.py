@@ -27,6 +27,7 @@ Try:
 @click.option(
     "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Refuse pictures with more pixels than this."
 )
+@click.option("--allow-hdr", is_flag=True, help="Take HDR pictures (PQ, HLG) too; their colours come out dull.")
 @machine_options
 @report_options
 def images(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options above
@@ -49,6 +50,7 @@ def images(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options ab
         brush=given["brush"],
         detail=given["detail"],
         quality=given["quality"],
+        allow_hdr=given["allow_hdr"],
         **({"max_pixels": given["max_pixels"]} if given["max_pixels"] else {}),
     )
     model, names = model_names(given["model"])

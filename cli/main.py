@@ -20,6 +20,8 @@ COMMANDS = (
     "images", "video", "models", "doctor", "data", "train", "evaluate", "test", "export", "engines",
     "gui", "worker", "completion",
 )  # fmt: skip
+# Those read many files of others, about which decoders print lines that help nobody.
+READING = frozenset({"images", "video", "data", "evaluate", "test"})
 
 
 class LazyGroup(click.Group):
@@ -56,11 +58,16 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 )
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version,
               help="Show the version and exit.")  # fmt: skip
-def cgconv() -> None:
+@click.pass_context
+def cgconv(context: click.Context) -> None:
     """Turn pictures and films of one kind into another: photo to Monet, summer to winter.
 
     Train on two folders of pictures, export one file, then translate folders of pictures and films with it.
     """
+    if context.invoked_subcommand in READING:
+        from .native_lines import native_lines_to_log
+
+        context.with_resource(native_lines_to_log())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,11 +116,25 @@ class _Lines(logging.Handler):
             click.echo(printable(f"warning: {record.getMessage()}"), err=True)
 
 
+class _Debugging(logging.Handler):
+    """Show what a library says, with --debug only."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from .progress import printable
+
+        if debugging():
+            click.echo(printable(f"{record.name}: {record.getMessage()}"), err=True)
+
+
 def _show_warnings() -> None:
     log = logging.getLogger("cgconv")
     if not any(isinstance(handler, _Lines) for handler in log.handlers):
         log.addHandler(_Lines())
     log.propagate = False
+    for name in ("PIL", "pillow_heif"):  # without a handler of their own, Python prints what they say of damaged files
+        library = logging.getLogger(name)
+        if not library.handlers:
+            library.addHandler(_Debugging())
 
 
 def debugging() -> bool:

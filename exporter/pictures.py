@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgconv.runtime.errors import CgconvError
-from cgconv.runtime.images import SUFFIXES, Animation, read_picture
+from cgconv.runtime.images import Animation, read_picture
+from cgconv.trainer.folders import pictures_in
 
 LARGEST_PIXELS = 50_000_000
 
@@ -20,7 +21,7 @@ def sample_pictures(folder: Path, count: int) -> dict[str, NDArray[np.uint8]]:
     Path within the folder → uint8 H×W×3 RGB. Other files are left out, and so is what cannot be read; no folder, no
     pictures.
     """
-    paths = _picture_paths(folder)
+    paths = pictures_in(folder)
     pictures: dict[str, NDArray[np.uint8]] = {}
     for path in [*_spread(paths, count), *paths]:
         name = path.relative_to(folder).as_posix()
@@ -33,13 +34,9 @@ def sample_pictures(folder: Path, count: int) -> dict[str, NDArray[np.uint8]]:
 
 def pictures_one_by_one(folder: Path, count: int) -> Iterator[NDArray[np.uint8]]:
     """Yield up to `count` pictures as above, never more than one of them in memory."""
-    for path in _spread(_picture_paths(folder), count):
+    for path in _spread(pictures_in(folder), count):
         if (pixels := _pixels(path)) is not None:
             yield pixels
-
-
-def _picture_paths(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
 
 
 def _spread(paths: list[Path], count: int) -> list[Path]:

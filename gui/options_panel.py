@@ -133,7 +133,7 @@ class OptionsPanel(QWidget):
         self.film_format = _choice(same, ("mp4", "MP4"), ("mov", "MOV"), ("mkv", "MKV"), ("webm", "WebM"),
                                    ("gif", "GIF"))  # fmt: skip
         self.keep_audio = QCheckBox(self.tr("Keep the sound"))
-        self.allow_hdr = QCheckBox(self.tr("Take HDR films (colours come out dull)"))
+        self.allow_hdr = QCheckBox(self.tr("Take HDR pictures and films (colours come out dull)"))
         self.start_s, self.end_s = QDoubleSpinBox(), QDoubleSpinBox()
         for box, words in ((self.start_s, self.tr("The beginning")), (self.end_s, self.tr("The end"))):
             box.setRange(0, 360_000)

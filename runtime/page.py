@@ -121,7 +121,7 @@ def _preview(path: Path, *, is_film: bool) -> str:
 
 def _picture_image(path: Path) -> Image:
     """Return a picture as H×W×3 RGB uint8, on white where it is transparent."""
-    picture = read_picture(path)
+    picture = read_picture(path, allow_hdr=True)
     if isinstance(picture, Animation):
         picture = picture.frames[0]
     deep = 257 if picture.pixels.dtype == np.uint16 else 1

@@ -62,7 +62,7 @@ def examine(path: Path, kind: Kind, *, edge_px: int) -> Examined:
 
 def picture_for_preview(path: Path, *, short_side: int | None) -> Image:
     """Return a picture as it will be translated (upright, resized as asked for), over white where it is transparent."""
-    content = read_picture(path)
+    content = read_picture(path, allow_hdr=True)
     picture = content.frames[0] if isinstance(content, Animation) else content
     return resized(_opaque(picture), short_side)
 
@@ -146,7 +146,7 @@ def _small_picture(path: Path, edge_px: int) -> Image:
     height, width = picture_size_hw(path)
     if height * width > _DRAFT_JPEG_PIXELS:
         raise CgconvError(f"{path.name}: too large for a thumbnail")
-    content = read_picture(path)
+    content = read_picture(path, allow_hdr=True)
     return _opaque(content.frames[0] if isinstance(content, Animation) else content)
 
 

@@ -195,6 +195,17 @@ def test_flat_and_grey_pictures_are_named(tmp_path: Path) -> None:
     assert not result.ready
 
 
+def test_16_bit_pictures_that_use_12_bits_are_named(tmp_path: Path) -> None:
+    root = data_set(tmp_path, {"trainA": 60, "trainB": 60})
+    ct = (np.arange(96 * 96, dtype=np.uint16) % 4096).reshape(96, 96)
+    cv2.imwrite(str(root / "trainA" / "ct.tif"), ct)
+    cv2.imwrite(str(root / "trainA" / "bright.png"), ct * 16)
+    result = checked(root)
+    assert groups(result, "nearly-black") == [{"ct.tif"}]
+    assert "uses 12 of them only, nearly black when read" in found(result)["nearly-black"]["sentence"]
+    assert not result.ready
+
+
 def test_a_kind_that_is_grey_throughout_is_only_mentioned(tmp_path: Path) -> None:
     root = data_set(tmp_path, {"trainA": 60, "trainB": 60})
     for path in (root / "trainB").iterdir():

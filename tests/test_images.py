@@ -268,7 +268,7 @@ def test_odd_kinds_of_tiff_are_read_right(tmp_path: Path, order: str) -> None:
 
 def test_32_bit_samples_and_camera_raw_files_are_refused_with_the_reason(tmp_path: Path) -> None:
     path = save(tmp_path / "float.tif", Image.fromarray(np.ones((5, 6), np.float32)))
-    with pytest.raises(PictureError, match=r"float\.tif has 32-bit samples"):
+    with pytest.raises(PictureError, match=r"float\.tif has floating-point samples"):
         read_picture(path)
     (tmp_path / "a.dng").write_bytes(tiff_file(noise(8, 9), tags={262: 2, 254: 1}))
     with pytest.raises(PictureError, match=r"a\.dng is a camera's raw file"):

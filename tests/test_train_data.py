@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -259,6 +260,21 @@ def test_hidden_pictures_are_no_pictures_of_a_data_set(folders: tuple[Path, Path
         paint(folders[0] / hidden, 200)
     (folders[0] / "._0.png").write_bytes(b"Mac OS X")
     assert len(pairs_of(folders).domains[0]) == 6
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_linked_folders_are_trained_on_and_circles_of_links_end(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    paint(tmp_path / "elsewhere" / "linked.png", 50)
+    (folders[0] / "also").symlink_to(tmp_path / "elsewhere")
+    (folders[0] / "again").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(folders[0])
+    (folders[0] / "self.png").symlink_to(folders[0] / "self.png")
+    (folders[0] / "a to inner").symlink_to(folders[0] / "inner")
+    paint(folders[0] / "inner" / "own.png", 50)
+    names = [source.path.relative_to(folders[0]).as_posix() for source in pairs_of(folders).domains[0].sources]
+    assert len(names) == 8
+    assert "again/linked.png" in names
+    assert "inner/own.png" in names, "a picture's name does not depend on the links beside it"
 
 
 def test_names_that_are_no_text_are_trained_on_like_others(folders: tuple[Path, Path]) -> None:

@@ -21,7 +21,7 @@ from cgconv.runtime.errors import CgconvError, UsageError
 from cgconv.runtime.events import DataSetChecked, FilesProgressed
 from cgconv.runtime.images import read_thumbnail
 
-from .folders import find_domains, is_hidden, pictures_in
+from .folders import files_in, find_domains, is_picture
 from .readers import open_readers
 
 REPORT_EVERY_S = 0.2
@@ -62,10 +62,11 @@ class Looked:
     lab: tuple[float, float, float] = (0.0, 0.0, 0.0)  # mean CIELAB: lightness 0 to 100, green–red, blue–yellow
     contrast: float = 0.0  # levels
     is_gray: bool = False
+    is_nearly_black: bool = False  # 16 bits of which 12 are used
 
     @property
     def is_flat(self) -> bool:
-        return not self.problem and self.contrast < FLAT_CONTRAST
+        return not self.problem and self.contrast < FLAT_CONTRAST and not self.is_nearly_black
 
 
 @dataclass(frozen=True)
@@ -182,9 +183,9 @@ def _with_siblings(a: Path, b: Path) -> list[Folder]:
 
 def _pictures_in(folder: Path) -> tuple[list[Path], int]:
     """Return the files that a training would read, sorted, and the number of others; hidden ones do not count."""
-    files = sum(path.is_file() and not is_hidden(path, folder) for path in folder.rglob("*"))
-    pictures = pictures_in(folder)
-    return pictures, files - len(pictures)
+    files = files_in(folder)
+    pictures = [path for path in files if is_picture(path)]
+    return pictures, len(files) - len(pictures)
 
 
 def look_at(path: Path, folder: str, half: str = "") -> Looked:
@@ -217,6 +218,7 @@ def look_at(path: Path, folder: str, half: str = "") -> Looked:
         lab=(float(mean[0]), float(mean[1]), float(mean[2])),
         contrast=float(gray.std()),
         is_gray=bool(np.percentile(chroma, 98) <= GRAY_CHROMA),
+        is_nearly_black=thumbnail.is_nearly_black,
     )  # fmt: skip
 
 
@@ -424,6 +426,14 @@ def _flat_and_gray(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]
                 f"{folder.name} has {_count(len(flat), 'picture')} of one colour, without content", "remove them",
                 _single(flat),
             )  # fmt: skip
+        dark = [one for one in pictures if one.is_nearly_black]
+        if dark:
+            yield Finding(
+                "nearly-black", folder.split == "train",
+                f"{folder.name} has {_count(len(dark), 'picture')} of 16 bits that {_use(dark)} 12 of them only, nearly"
+                " black when read", "save them brightened to the full range",
+                _single(dark),
+            )  # fmt: skip
         gray = [one for one in pictures if one.is_gray and not one.is_flat]
         share = len(gray) / max(len(pictures), 1)
         if gray and share < 0.95:
@@ -573,6 +583,10 @@ def _single(pictures: Iterable[Looked]) -> tuple[tuple[str, ...], ...]:
 
 def _groups(groups: Iterable[Sequence[Looked]]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(str(one.path) for one in group) for group in groups)[:LONGEST_LIST]
+
+
+def _use(pictures: Sequence[object]) -> str:
+    return "uses" if len(pictures) == 1 else "use"
 
 
 def _are(groups: Sequence[object]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 from cgconv.runtime.errors import UsageError
@@ -58,8 +59,26 @@ def pictures_in(folder: Path, *, largest: int = 0) -> list[Path]:
 
     Files and folders whose names begin with a dot are passed over, as `cgconv images` does.
     """
-    paths = sorted(path for path in folder.rglob("*") if is_picture(path) and not is_hidden(path, folder))
+    paths = [path for path in files_in(folder) if path.suffix.lower() in SUFFIXES]
     return paths[:largest] if largest else paths
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files below a folder that are not hidden, sorted. Links are followed, no folder is entered twice."""
+    found: list[Path] = []
+    entered: set[str] = set()
+    waiting = [str(folder)]
+    while waiting:  # folders themselves before links to them, so that a picture's name does not depend on a link
+        for place, folders, names in os.walk(waiting.pop(0)):
+            real = os.path.realpath(place)
+            folders[:] = [] if real in entered else sorted(name for name in folders if not name.startswith("."))
+            if real in entered:
+                continue
+            entered.add(real)
+            below = [Path(place, name) for name in folders]
+            waiting += [str(path) for path in below if path.is_symlink()]
+            found += [Path(place, name) for name in names if not name.startswith(".")]
+    return sorted(path for path in found if os.path.isfile(path))  # noqa: PTH113  # Path's own raises at odd links
 
 
 def pairs_by_name(a: Path, b: Path, *, largest: int = 0) -> tuple[list[Path], list[Path]]:
@@ -86,11 +105,6 @@ def pairs_by_name(a: Path, b: Path, *, largest: int = 0) -> tuple[list[Path], li
     return [of_a[name] for name in names], [of_b[name] for name in names]
 
 
-def is_hidden(path: Path, folder: Path) -> bool:
-    """Return whether a path below `folder`, or a folder on the way to it, has a name that begins with a dot."""
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
-
-
 def is_picture(path: Path) -> bool:
     """Return whether a path is a file whose name says that it is a picture."""
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+    return path.suffix.lower() in SUFFIXES and os.path.isfile(path)  # noqa: PTH113  # Path's own raises at odd links

@@ -78,6 +78,7 @@ def batch_options(kind: Kind, model: str, wanted: ConvertOptions) -> BatchOption
         keep_colors=wanted.keep_colors,
         brush=wanted.brush or None,
         detail=wanted.detail,
+        allow_hdr=wanted.allow_hdr,
         **({"max_pixels": wanted.max_pixels} if wanted.max_pixels else {}),
     )
     film = FilmOptions(

@@ -636,8 +636,8 @@
             <translation>保留声音</translation>
         </message>
         <message>
-            <source>Take HDR films (colours come out dull)</source>
-            <translation>接受 HDR 影片（颜色会变暗淡）</translation>
+            <source>Take HDR pictures and films (colours come out dull)</source>
+            <translation>接受 HDR 图片和影片（颜色会变暗淡）</translation>
         </message>
         <message>
             <source>The beginning</source>

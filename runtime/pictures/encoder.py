@@ -20,7 +20,8 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from cgconv.runtime.errors import OutputError
 from cgconv.runtime.opencv import cv2
 
-from .formats import ANIMATED_FORMATS, DEEP_FORMATS, FileFormat
+from .color_profile import HDR_NAMES
+from .formats import ANIMATED_FORMATS, FileFormat, written_bits
 from .metadata import EXIF_PREFIX, exif_tags_for_tiff, icc_color_space, png_chunk, png_with_metadata
 from .picture import Animation, Picture, Pixels
 
@@ -29,6 +30,7 @@ FULL_CHROMA_QUALITY = 90  # from here on, colors keep the resolution of brightne
 LONGEST_SIDE = {FileFormat.JPG: 65500, FileFormat.WEBP: 16383, FileFormat.GIF: 65535, FileFormat.AVIF: 65536}
 JPG_BLOCK_BYTES = 65533
 GIF_COLORS = 256
+SMALL_TEXTS = ("date:", "Software", "Creation Time")  # that programs write into every PNG file: not worth a sentence
 TITLES = {FileFormat.JPG: "JPEG", FileFormat.WEBP: "WebP", FileFormat.JP2: "JPEG 2000"}
 
 
@@ -41,7 +43,7 @@ def encode_picture(picture: Picture, *, file_format: str, quality: int | None = 
     """
     kind = FileFormat(file_format)
     check_fits(picture.size_hw, kind)
-    if kind not in DEEP_FORMATS:
+    if written_bits(picture.bits, kind) == 8:
         picture = with_8_bits(picture)
     if kind is FileFormat.JPG and picture.alpha is not None:
         picture = on_white(picture)
@@ -76,21 +78,43 @@ def encode_animation(animation: Animation, *, file_format: str, quality: int | N
     return _animated_avif(animation, number)
 
 
-def losses(picture: Picture, file_format: str) -> list[str]:
+def losses(picture: Picture, file_format: str, *, quality: int | None = None) -> list[str]:
     """Return a sentence for each thing that the format cannot hold of a picture."""
     kind = FileFormat(file_format)
     found = []
     if picture.alpha is not None and kind is FileFormat.JPG:
         found.append("JPEG has no transparency: the picture is put on white")
-    if picture.is_deep and kind not in DEEP_FORMATS:
-        found.append(f"{title(kind)} is written with 8 bits a channel instead of 16")
+    bits = written_bits(picture.bits, kind)
+    coarse = " with colours at half the resolution" if kind is FileFormat.AVIF and bits > 8 and quality != 100 else ""
+    if bits < picture.bits:
+        coarse = coarse and f" and{coarse}"
+        found.append(f"{title(kind)} is written with {bits} bits a channel instead of {picture.bits}{coarse}")
+    elif coarse:
+        found.append(f"AVIF of {bits} bits a channel is written{coarse}")
+    if picture.hdr_codes:
+        found.append(_loss_of_hdr(picture.hdr_codes[1], kind))
     if kind is FileFormat.JPG:
-        for name, block in (("EXIF", picture.exif), ("XMP", picture.xmp)):
+        for name, block in (("EXIF", picture.exif), ("XMP", picture.xmp), ("IPTC caption", picture.iptc)):
             if block and not _fits_jpg(block):
                 found.append(f"the {name} data are larger than JPEG can hold and are left out")
+    if picture.iptc and kind not in (FileFormat.JPG, FileFormat.TIFF):
+        found.append(f"the IPTC caption data have no place in {title(kind)} and are left out")
+    if kind is not FileFormat.PNG:
+        kept = ("Comment",) if kind in (FileFormat.JPG, FileFormat.GIF) else ()
+        lost = [word for word, _ in picture.texts if word not in kept and not word.startswith(SMALL_TEXTS)]
+        if lost:
+            words = ", ".join(lost[:5]) + (", …" if len(lost) > 5 else "")
+            found.append(f"the text in the file ({words}) has no place in {title(kind)} and is left out")
     if picture.icc and _icc_for_output(picture) is None:
         found.append("the grey colour profile does not fit a result in colour and is left out")
     return found
+
+
+def _loss_of_hdr(transfer: int, kind: FileFormat) -> str:
+    name = HDR_NAMES.get(transfer, "HDR")
+    if kind in (FileFormat.PNG, FileFormat.AVIF):
+        return f"this is HDR ({name}), which no model knows: its colours come out dull"
+    return f"{title(kind)} does not say that a picture is HDR ({name}): its colours come out dull"
 
 
 def title(file_format: str) -> str:
@@ -173,7 +197,7 @@ def _opencv_encoded(suffix: str, samples: Pixels, *options: int) -> bytes:
 
 
 def _encode_png(picture: Picture, quality: int, asked: bool) -> bytes:
-    return png_with_metadata(_plain_png(picture), exif=picture.exif, xmp=picture.xmp, icc=picture.icc, dpi=picture.dpi)
+    return png_with_metadata(_plain_png(picture), picture)
 
 
 def _plain_png(picture: Picture) -> bytes:
@@ -195,7 +219,20 @@ def _encode_jpg(picture: Picture, quality: int, asked: bool) -> bytes:
         xmp=picture.xmp if picture.xmp and _fits_jpg(picture.xmp) else None,
         icc_profile=picture.icc,
         dpi=picture.dpi,
+        comment=_comment(picture),
+        extra=_photoshop_segment(picture.iptc) if picture.iptc and _fits_jpg(picture.iptc) else None,
     )
+
+
+def _comment(picture: Picture) -> bytes | None:
+    text = dict(picture.texts).get("Comment", "")
+    return text.encode("utf-8", "replace")[: JPG_BLOCK_BYTES - 64] or None
+
+
+def _photoshop_segment(iptc: bytes) -> bytes:
+    """Return a JPEG segment that holds caption data, as Photoshop's resource 1028."""
+    body = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc + bytes(len(iptc) % 2)
+    return b"\xff\xed" + struct.pack(">H", 2 + len(body)) + body
 
 
 def _fits_jpg(block: bytes) -> bool:
@@ -221,6 +258,8 @@ def _stays_lossless_webp(picture: Picture, asked: bool) -> bool:
 
 
 def _encode_avif(picture: Picture, quality: int, asked: bool) -> bytes:
+    if picture.is_deep:
+        return _encode_deep_avif(picture, quality)
     exif = picture.exif
     stand_in = _avif_exif_stand_in(len(exif)) if exif else None
     data = _saved(
@@ -234,6 +273,35 @@ def _encode_avif(picture: Picture, quality: int, asked: bool) -> bytes:
         icc_profile=picture.icc,
     )
     return data.replace(stand_in, exif, 1) if exif and stand_in else data
+
+
+def _encode_deep_avif(picture: Picture, quality: int) -> bytes:
+    """Encode more than 8 bits a channel with OpenCV, which keeps colours at full resolution only where lossless."""
+    bits = written_bits(picture.bits, FileFormat.AVIF)
+    white = 2**bits - 1
+    samples = _samples(picture, one_channel=False)
+    samples = ((samples.astype(np.uint32) * white + 32767) // 65535).astype(np.uint16)
+    order = [2, 1, 0, 3][: samples.shape[2]]
+    blocks = {cv2.IMAGE_METADATA_EXIF: picture.exif, cv2.IMAGE_METADATA_XMP: picture.xmp}
+    blocks = {kind: block for kind, block in (blocks | {cv2.IMAGE_METADATA_ICCP: picture.icc}).items() if block}
+    options = [cv2.IMWRITE_AVIF_DEPTH, bits, cv2.IMWRITE_AVIF_QUALITY, quality, cv2.IMWRITE_AVIF_SPEED, 7]
+    try:
+        done, encoded = cv2.imencodeWithMetadata(
+            ".avif",
+            np.ascontiguousarray(samples[:, :, order]),
+            list(blocks),
+            [np.frombuffer(block, np.uint8) for block in blocks.values()],
+            options,
+        )
+    except cv2.error as error:
+        raise OutputError(f"the picture cannot be written as AVIF: {error.err}") from error
+    if not done:
+        raise OutputError("the picture cannot be written as AVIF")
+    data = bytes(encoded.tobytes())
+    place = data.find(b"colrnclx") + 8
+    if picture.hdr_codes and place >= 8:  # OpenCV says sRGB of every picture
+        data = data[:place] + struct.pack(">HH", *picture.hdr_codes) + data[place + 4 :]
+    return data
 
 
 def _avif_exif_stand_in(length: int) -> bytes | None:
@@ -280,6 +348,8 @@ def _encode_tiff(picture: Picture, quality: int, asked: bool) -> bytes:
         tags[700] = picture.xmp
     if picture.icc:
         tags[34675] = picture.icc
+    if picture.iptc:
+        tags[33723] = picture.iptc
     if place >= 2**32 - 2**24:
         raise OutputError("the picture is larger than the 4 GB that TIFF holds; choose png")
     directory = ImageFileDirectory_v2()
@@ -299,6 +369,9 @@ def _animated_gif(animation: Animation) -> bytes:
     """Write GIF89a with a palette for every frame. Time is in hundredths of a second."""
     height, width = animation.frames[0].size_hw
     parts = [b"GIF89a", struct.pack("<HHBBB", width, height, 0x70, 0, 0)]
+    if comment := _comment(animation.frames[0]):
+        blocks = [comment[start : start + 255] for start in range(0, len(comment), 255)]
+        parts += [b"!\xfe", *(bytes([len(block)]) + block for block in blocks), b"\0"]
     if animation.loop != 1:
         repeats = min(animation.loop - 1, 65535) if animation.loop else 0
         parts.append(b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<HB", repeats, 0))
@@ -392,7 +465,7 @@ def _animated_png(animation: Animation) -> bytes:
                 parts.append(png_chunk(b"fdAT", struct.pack(">I", sequence) + body))
                 sequence += 1
     data = b"".join([*parts, png_chunk(b"IEND", b"")])
-    return png_with_metadata(data, exif=first.exif, xmp=first.xmp, icc=first.icc, dpi=first.dpi)
+    return png_with_metadata(data, first)
 
 
 def _idat_bodies(png: bytes) -> list[bytes]:

@@ -25,6 +25,16 @@ class FileFormat(StrEnum):
 ANIMATED_FORMATS = frozenset({FileFormat.GIF, FileFormat.WEBP, FileFormat.PNG, FileFormat.AVIF})
 DEEP_FORMATS = frozenset({FileFormat.PNG, FileFormat.TIFF, FileFormat.JP2})  # written with 16 bits
 
+
+def written_bits(bits: int, file_format: str) -> int:
+    """Return with how many bits a channel a format is written, of a picture that has `bits`."""
+    if bits <= 8:
+        return 8
+    if file_format == FileFormat.AVIF:
+        return 12 if bits == 12 else 10  # 12 are for few viewers
+    return 16 if file_format in DEEP_FORMATS else 8
+
+
 SUFFIXES = {
     ".png": FileFormat.PNG,
     ".apng": FileFormat.PNG,

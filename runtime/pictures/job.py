@@ -35,7 +35,7 @@ from cgconv.runtime.models.familiar import unfamiliar
 from cgconv.runtime.opencv import cv2
 
 from .encoder import check_fits, title
-from .formats import DEEP_FORMATS
+from .formats import written_bits
 from .picture import Pixels
 
 Batch = NDArray[Any]  # Any: uint8, or float32 in [0, 1]; N×H×W×3
@@ -58,7 +58,7 @@ class PictureOptions:
     None for each format's own. `resize_short_side` in pixels, None to keep the size. `strength` 0 (the original) to 1.
     `brush` 1 to 8 translates at so much less than the size, None as the model's card says; `detail` 0 to 1 is how much
     of the translation's own texture is kept then (brush.py).
-    `max_pixels` bounds height × width (× frames) of what is read and of what it is resized to.
+    `max_pixels` bounds height × width (× frames) of what is read and of what it is resized to. `allow_hdr`: PQ and HLG.
     `frames_at_once` bounds how many frames of an animation are translated together.
     """
 
@@ -70,6 +70,7 @@ class PictureOptions:
     brush: float | None = None
     detail: float = 1.0
     max_pixels: int = DEFAULT_MAX_PIXELS
+    allow_hdr: bool = False
     frames_at_once: int = 4
 
     def __post_init__(self) -> None:
@@ -109,7 +110,7 @@ def translate_picture_file(
     """
     options = options or PictureOptions()
     started = time.perf_counter()
-    content = read_picture(source, max_pixels=options.max_pixels)
+    content = read_picture(source, max_pixels=options.max_pixels, allow_hdr=options.allow_hdr)
     file_format = format_of_suffix(target) or output_format(content.file_format, options.file_format)
     frames, warnings = _frames_to_keep(content, file_format)
     frames_out: list[Picture] = []
@@ -139,7 +140,7 @@ def translate_picture_file(
 
     _stop_if(cancel, source)
     started = time.perf_counter()
-    warnings += losses(frames_out[0], file_format)
+    warnings += losses(frames_out[0], file_format, quality=options.quality)
     if len(frames_out) > 1:
         animation = replace(cast(Animation, content), frames=frames_out)
         data = encode_animation(animation, file_format=file_format, quality=options.quality)
@@ -155,7 +156,7 @@ def translate_picture_file(
         "frames": len(frames_out),
         "format_in": str(content.file_format),
         "format_out": str(file_format),
-        "bits": 16 if frames_out[0].is_deep and file_format in DEEP_FORMATS else 8,
+        "bits": written_bits(frames_out[0].bits, file_format) if len(frames_out) == 1 else 8,
         "warnings": warnings,
     }
 
@@ -252,10 +253,12 @@ def _frames_to_keep(content: Picture | Animation, file_format: FileFormat) -> tu
     """Return the frames that the format can hold and sentences about what is lost by it, and by reading."""
     if isinstance(content, Picture):
         return [content], list(content.notes)
+    notes = list(content.frames[0].notes)
     if file_format in ANIMATED_FORMATS:
-        return content.frames, []
+        return content.frames, notes
     return content.frames[:1], [
-        f"only the first of {len(content.frames)} frames is kept, because {title(file_format)} holds no animation"
+        *notes,
+        f"only the first of {len(content.frames)} frames is kept, because {title(file_format)} holds no animation",
     ]
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .picture import Pixels
-from .pillow_quiet import pillow_quiet
+from .picture import Picture, Pixels
+from .quiet import libraries_quiet
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ INTEROPERABILITY_IFD = 0xA005  # in the EXIF one; says only which DCF rules a ca
 STRUCTURAL_TAGS = frozenset(
     {254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, ORIENTATION, 277, 278, 279, 280, 281, 282, 283, 284}
     | {288, 289, 290, 291, 292, 293, 296, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332, 338, 339}
+    | {33723, 34377, 37724}  # IPTC, which goes its own way; Photoshop's thumbnail and layers of the original
     | {340, 341, 342, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 700, 34675}
 )
 
@@ -112,7 +113,7 @@ def exif_tags_for_tiff(exif: bytes) -> dict[int, Any]:
     """Return an EXIF block's tags as a TIFF file holds them; Any: numbers, text, and a dict for EXIF and GPS."""
     block = Image.Exif()
     try:
-        with pillow_quiet:
+        with libraries_quiet:
             block.load(exif)
             tags = {tag: value for tag, value in block.items() if tag not in STRUCTURAL_TAGS}
             return tags | {tag: _directory(block, tag) for tag in (EXIF_IFD, GPS_IFD) if tag in block}
@@ -125,11 +126,12 @@ def _directory(block: Image.Exif, tag: int) -> dict[int, Any]:
     return {key: value for key, value in block.get_ifd(tag).items() if key != INTEROPERABILITY_IFD}
 
 
-def png_with_metadata(
-    data: bytes, *, exif: bytes | None, xmp: bytes | None, icc: bytes | None, dpi: tuple[float, float] | None
-) -> bytes:
-    """Put metadata into a PNG file, behind its header chunk (PNG 3rd edition, 11.3)."""
+def png_with_metadata(data: bytes, picture: Picture) -> bytes:
+    """Put a picture's metadata into a PNG file, behind its header chunk (PNG 3rd edition, 11.3)."""
+    exif, xmp, icc, dpi = picture.exif, picture.xmp, picture.icc, picture.dpi
     chunks = b""
+    if picture.hdr_codes:
+        chunks += png_chunk(b"cICP", bytes([*picture.hdr_codes, 0, 1]))  # RGB, full range
     if icc:
         chunks += png_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc))
     if dpi:
@@ -139,6 +141,10 @@ def png_with_metadata(
         chunks += png_chunk(b"eXIf", exif)
     if xmp:
         chunks += png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)
+    for keyword, text in picture.texts:
+        chunks += png_chunk(
+            b"iTXt", keyword.encode("latin-1", "replace")[:79] + bytes(5) + text.encode("utf-8", "replace")
+        )
     header_end = 8 + 25  # signature, IHDR
     return data[:header_end] + chunks + data[header_end:]
 

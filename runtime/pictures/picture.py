@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .formats import FileFormat
 
 Pixels = NDArray[Any]  # Any: uint8 or uint16
+NEARLY_BLACK = 2**12  # of 2**16
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class Picture:
     exif: bytes | None = None
     xmp: bytes | None = None
     icc: bytes | None = None
+    iptc: bytes | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+    hdr_codes: tuple[int, int] | None = None
+    source_bits: int = 0
     dpi: tuple[float, float] | None = None
     file_format: str = FileFormat.PNG
     is_lossless: bool = False
@@ -43,6 +48,16 @@ class Picture:
     def is_deep(self) -> bool:
         """Whether the picture has 16 bits a channel."""
         return self.pixels.dtype == np.uint16
+
+    @property
+    def bits(self) -> int:
+        """How many bits a channel the file had, at most those of the pixels here."""
+        return self.source_bits or 8 * self.pixels.dtype.itemsize
+
+    @property
+    def is_nearly_black(self) -> bool:
+        """Whether 16 bits a channel are used up to the 12th only, as scanners and cameras for science do."""
+        return self.bits == 16 and self.pixels.size > 0 and int(self.pixels.max()) < NEARLY_BLACK
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import io
 import re
 import struct
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pillow_heif
@@ -22,6 +23,17 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from cgconv.runtime.errors import CgconvError, PictureError, ResourceError
 from cgconv.runtime.opencv import cv2
 
+from . import heif, tiff
+from .beside import exif_without_thumbnail, notes_on, xmp_without_claims
+from .color_profile import (
+    SRGB_CURVE,
+    SRGB_PRIMARIES,
+    Color,
+    NumberedColors,
+    color_of,
+    fitting_icc,
+    profile_of_numbers,
+)
 from .formats import ANIMATED_FORMATS, FileFormat
 from .metadata import (
     EXIF_PREFIX,
@@ -33,7 +45,7 @@ from .metadata import (
     xmp_upright,
 )
 from .picture import Animation, Picture, Pixels
-from .pillow_quiet import pillow_quiet
+from .quiet import libraries_quiet
 
 DEFAULT_MAX_PIXELS = 250_000_000  # 750 MB as RGB; the largest phone photographs have 200 million
 
@@ -52,45 +64,52 @@ PILLOW_FORMATS = {
 OPENED_FORMATS = [name for name in PILLOW_FORMATS if name != "MPO"]  # opened as JPEG
 LOSSLESS_FORMATS = frozenset({FileFormat.PNG, FileFormat.TIFF, FileFormat.BMP, FileFormat.GIF})
 
-TIFF_SUBFILE, TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_PLANAR, TIFF_EXTRA_SAMPLES = 254, 258, 262, 284, 338
-TIFF_MIN_IS_WHITE = 0
-TIFF_PREMULTIPLIED = 1
-DNG_VERSION = 50706
+RAW_PROFILE = "Raw profile type"  # keyword of metadata that a PNG file holds as text
 GIF_BLOCK = re.compile(rb"[!,;]")  # an extension, a frame, the end
 
 Image.init()  # else formats given by name are not found
 
 
-def read_picture(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture | Animation:
+def read_picture(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS, allow_hdr: bool = False) -> Picture | Animation:
     """Return the picture upright, or all frames where the file has several that are shown in turn.
 
     `max_pixels` bounds height × width, times the frames of an animation; it is checked on the header, before
-    anything is decoded. Of a TIFF file with several pages the first is read. Raises PictureError, whose text is one
-    sentence that names the file; a file that is cut off is refused, never shown half gray.
+    anything is decoded. HDR pictures (PQ, HLG) are refused unless they are allowed. Of several pages the first is read,
+    thumbnails and masks apart; what else there is, and is left out, is in the notes. Raises PictureError, whose text is
+    one sentence that names the file; a file that is cut off is refused, never shown half gray.
     """
     with _opened(path) as file:
-        if _is_heic(file):
-            return _read_heic(path, file, max_pixels)
-        with _open(file) as image:
+        if heif.is_heic(file):
+            file.seek(0)
+            opened = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
+            _check_size(path, opened.size[1], opened.size[0], 1, max_pixels)
+            return heif.read_heic(path, file, opened, allow_hdr=allow_hdr)
+        if tiff.is_tiff(file) and tiff.is_deep_gray_with_alpha(tags := tiff.first_tags(file)):
+            return _read_deep_gray_tiff(path, file, tags, max_pixels)
+        with _open(path, file) as image:
             file_format = PILLOW_FORMATS[image.format or ""]
             frames = getattr(image, "n_frames", 1) if file_format in ANIMATED_FORMATS else 1
             height, width = _gif_canvas_hw(file) if file_format is FileFormat.GIF else (image.height, image.width)
             _check_size(path, height, width, frames, max_pixels)
             if frames > 1:
-                return _read_animation(image, file, file_format)
-            return _read_still(path, image, file, file_format)
+                return _read_animation(path, image, file, file_format, allow_hdr=allow_hdr)
+            return _read_still(path, image, file, file_format, allow_hdr=allow_hdr)
 
 
 def picture_size_hw(path: Path) -> tuple[int, int]:
     """Return height and width as displayed, from the header; no pixel is decoded. Raises PictureError."""
     with _opened(path) as file:
-        if _is_heic(file):
+        if heif.is_heic(file):
+            file.seek(0)
             width, height = pillow_heif.open_heif(file).size
             return int(height), int(width)
-        with _open(file) as image:
+        if tiff.is_tiff(file) and tiff.is_deep_gray_with_alpha(tags := tiff.first_tags(file)):
+            size_hw = tiff.size_hw(tags)
+            return size_hw[::-1] if tiff.orientation(tags) in (5, 6, 7, 8) else size_hw
+        with _open(path, file) as image:
             exif = _exif(image)
             if image.format == "PNG" and exif is None:
-                exif = _png_exif_behind_pixels(file)
+                exif = _png_chunk(file, b"eXIf")
             turned = image.format != "TIFF" and exif_orientation(exif) in (5, 6, 7, 8)  # Pillow turns TIFF's size
             return (image.width, image.height) if turned else (image.height, image.width)
 
@@ -105,7 +124,7 @@ def open_jpeg(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[I
         if file.read(3) != b"\xff\xd8\xff":
             yield None
             return
-        with _open(file) as image:
+        with _open(path, file) as image:
             _check_size(path, image.height, image.width, 1, max_pixels)
             yield image if image.mode in ("L", "RGB") else None
 
@@ -116,7 +135,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             raise PictureError(f"{path} is no regular file, and is not opened")  # a pipe would keep us waiting for ever
-        with path.open("rb") as file:
+        with libraries_quiet, path.open("rb") as file:
             yield file
     except CgconvError:
         raise
@@ -141,10 +160,18 @@ def _one_line(error: Exception) -> str:
 
 
 @contextmanager
-def _open(file: BinaryIO) -> Iterator[Image.Image]:
-    """Open with Pillow; what it says of the pixels' number and of odd tags is not wanted here."""
+def _open(path: Path, file: BinaryIO) -> Iterator[Image.Image]:
+    """Open with Pillow, a TIFF file at its picture."""
     file.seek(0)
-    with pillow_quiet, Image.open(file, formats=OPENED_FORMATS) as image:
+    try:
+        image = Image.open(file, formats=OPENED_FORMATS)
+    except UnidentifiedImageError:
+        if tiff.is_tiff(file) and tiff.is_whole(tags := tiff.first_tags(file)):
+            tiff.check_layout(path, tags, "")
+        raise
+    with image:
+        if image.format == "TIFF":
+            tiff.seek_to_picture(path, image)
         yield image
 
 
@@ -160,89 +187,134 @@ def _check_size(path: Path, height: int, width: int, frames: int, max_pixels: in
         )
 
 
-def _read_still(path: Path, image: Image.Image, file: BinaryIO, file_format: FileFormat) -> Picture:
-    notes = _check_layout(path, image, file_format)
-    deep = _is_deep(image, file, file_format)
+def _read_still(path: Path, image: Image.Image, file: BinaryIO, file_format: FileFormat, *, allow_hdr: bool) -> Picture:
+    notes: tuple[str, ...] = ()
+    facts: dict[str, Any] = {}  # Any: as the header has them
     is_tiff = file_format is FileFormat.TIFF
     if is_tiff:  # taken now, because Pillow turns TIFF files when it loads them, and edits these
+        tags = dict(image.tag_v2)  # type: ignore[attr-defined]  # a TIFF file's
+        notes = (*tiff.note_on_pages(image), *tiff.check_layout(path, tags, image.mode))
         exif, xmp = exif_from_tiff(image), image.info.pop("xmp", None)
+    elif image.mode in ("I", "F"):
+        raise PictureError(f"{path} has 32-bit samples, whose range is not known; save it with 8 or 16 bits a channel")
+    if file_format is FileFormat.AVIF:
+        facts = heif.header_facts(file)
+    deep = _is_deep(image, file, file_format, facts)
     image.load()  # also where OpenCV decodes: this is what refuses damaged files, and it reads a PNG file's last chunks
     if not is_tiff:
         exif, xmp = _exif(image), image.info.get("xmp")
     icc = image.info.get("icc_profile")
     if deep:
         pixels, alpha, is_gray = _deep_pixels(path, image, file, file_format)
+        if facts:
+            pixels = _in_16_bits(pixels, facts["bit_depth"])
+            alpha = None if alpha is None else _in_16_bits(alpha, facts["bit_depth"])
     else:
         if image.mode in ("CMYK", "LAB"):
             notes = (*notes, f"{image.mode} colours were converted to sRGB")
             image, icc = _as_srgb(image, icc), None
         pixels, alpha, is_gray = _pixels(image)
+    if is_tiff and alpha is not None and not tiff.has_alpha(tags):
+        alpha = None
     orientation = 1 if is_tiff else exif_orientation(exif)
-    return Picture(
+    color = _color(path, image, file, icc, facts, is_gray=is_gray, allow_hdr=allow_hdr)
+    picture = Picture(
         pixels=turn_upright(pixels, orientation),
         alpha=turn_upright(alpha, orientation) if alpha is not None else None,
         is_gray=is_gray,
-        exif=exif_upright(exif) if exif else None,
-        xmp=xmp_upright(xmp) if xmp and (is_tiff or orientation != 1) else xmp,
-        icc=_fitting_icc(icc, is_gray),
+        exif=exif_without_thumbnail(exif_upright(exif)) if exif else None,
+        xmp=xmp_without_claims(xmp_upright(xmp) if is_tiff or orientation != 1 else xmp) if xmp else None,
+        icc=color.icc,
+        iptc=_iptc(image),
+        texts=_texts(image),
+        hdr_codes=color.hdr_codes,
+        source_bits=facts.get("bit_depth", 0) if deep else 0,
         dpi=_dpi(image),
         file_format=file_format,
         is_lossless=_is_lossless(file, file_format),
-        notes=notes,
     )
+    if xmp and picture.xmp is None:
+        notes = (*notes, "XMP data that cannot be understood are left out")
+    if file_format is FileFormat.JPG:
+        notes = (*notes, *_notes_on_jpeg(image, file, xmp or b""))
+    return with_notes(picture, notes)
 
 
-def _check_layout(path: Path, image: Image.Image, file_format: FileFormat) -> tuple[str, ...]:
-    """Refuse what has no colors to translate; return sentences about what is left out."""
-    if image.mode in ("I", "F"):
-        raise PictureError(f"{path} has 32-bit samples, whose range is not known; save it with 8 or 16 bits a channel")
-    if file_format is not FileFormat.TIFF:
-        return ()
-    tags = image.tag_v2  # type: ignore[attr-defined]  # a TIFF file's
-    if DNG_VERSION in tags or tags.get(TIFF_SUBFILE, 0) & 1:
-        raise PictureError(f"{path} is a camera's raw file, which holds only a preview; develop it to TIFF or JPEG")
-    notes = []
-    pages = getattr(image, "n_frames", 1)
-    if pages > 1:
-        notes.append(f"only the first of {pages} pages is read")
-    if 16 in tags.get(TIFF_BITS, ()) and tags.get(TIFF_PLANAR, 1) != 1:
-        notes.append("16 bits in separate planes are read as 8")
-    return tuple(notes)
+def _read_deep_gray_tiff(path: Path, file: BinaryIO, tags: tiff.Tags, max_pixels: int) -> Picture:
+    """Read what FFmpeg alone reads of TIFF files; of the tags only colour and captions are kept."""
+    _check_size(path, *tiff.size_hw(tags), 1, max_pixels)
+    gray, alpha = tiff.read_deep_gray_with_alpha(path, file, tags)
+    orientation = tiff.orientation(tags)
+    icc, iptc = tags.get(tiff.ICC), tags.get(tiff.IPTC)
+    picture = Picture(
+        pixels=turn_upright(np.repeat(gray[:, :, None], 3, axis=2), orientation),
+        alpha=turn_upright(alpha, orientation) if tiff.has_alpha(tags) else None,
+        is_gray=True,
+        icc=fitting_icc(icc, is_gray=True) if isinstance(icc, bytes) else None,
+        iptc=iptc if isinstance(iptc, bytes) else None,
+        file_format=FileFormat.TIFF,
+        is_lossless=True,
+    )
+    return with_notes(picture, tiff.check_layout(path, tags, "LA"))
 
 
-def _is_deep(image: Image.Image, file: BinaryIO, file_format: FileFormat) -> bool:
-    """Whether the file has 16 bits a channel that OpenCV reads and Pillow would cut."""
+def with_notes(picture: Picture, notes: tuple[str, ...]) -> Picture:
+    """Return the picture with sentences about what is left out, and about its range."""
+    if picture.is_nearly_black:
+        notes = (
+            *notes,
+            "its 16 bits a channel are used up to the 12th only, which is nearly black; save it brightened",
+        )
+    return replace(picture, notes=notes)
+
+
+def _is_deep(
+    image: Image.Image, file: BinaryIO, file_format: FileFormat, facts: dict[str, Any]
+) -> bool:  # Any: as above
+    """Whether the file has more than 8 bits a channel that OpenCV reads and Pillow would cut."""
     file.seek(0)
     if file_format is FileFormat.PNG:
         return file.read(25)[24] == 16  # signature, length, IHDR, width, height, bit depth
     if file_format is FileFormat.TIFF:
         tags = image.tag_v2  # type: ignore[attr-defined]  # a TIFF file's
-        bits = tags.get(TIFF_BITS, (1,))
-        return all(value == 16 for value in bits) and image.mode != "CMYK" and tags.get(TIFF_PLANAR, 1) == 1
+        bits = tags.get(tiff.BITS, (1,))
+        return all(value == 16 for value in bits) and image.mode != "CMYK" and tags.get(tiff.PLANAR, 1) == 1
     if file_format is FileFormat.JP2:
         data = file.read(64 * 1024)
         start = data.find(b"\xff\x4f\xff\x51")  # start of the code stream and its size segment
         return start >= 0 and data[start + 42 : start + 43] == b"\x0f"  # sample size less one, unsigned
-    return False
+    return bool(facts.get("bit_depth", 8) > 8)
+
+
+def _in_16_bits(samples: Pixels, bits: int) -> Pixels:
+    """Return samples of so many bits spread over 16."""
+    white = 2**bits - 1
+    return ((samples.astype(np.uint32) * 65535 + white // 2) // white).astype(np.uint16)
 
 
 def _deep_pixels(
     path: Path, image: Image.Image, file: BinaryIO, file_format: FileFormat
 ) -> tuple[Pixels, Pixels | None, bool]:
-    """Decode 16 bits a channel with OpenCV."""
+    """Decode more than 8 bits a channel with OpenCV."""
     file.seek(0)
-    level = cv2.utils.logging.setLogLevel(0)  # Pillow has refused what is damaged; odd tags are nobody's concern here
-    decoded = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
-    cv2.utils.logging.setLogLevel(level)
+    data = file.read()
+    if file_format is FileFormat.PNG:
+        data = _png_pixels_alone(path, data)
+    page = image.tell() if file_format is FileFormat.TIFF else 0
+    if page:
+        _, several = cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED, range=(page, page + 1))
+        decoded = several[0] if several else None
+    else:
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != (image.height, image.width):
-        raise PictureError(f"{path} has 16 bits a channel in a layout that cannot be read")
+        raise PictureError(f"{path} has 16 bits a channel in a layout that cannot be read, or is damaged")
     samples = cast(Pixels, decoded)
     if samples.ndim == 2:
         alpha = None
         clear = image.info.get("transparency")
         if isinstance(clear, int):  # a PNG file's one gray level that is clear
             alpha = np.where(samples == clear, 0, 65535).astype(np.uint16)
-        if file_format is FileFormat.TIFF and _tiff_tag(image, TIFF_PHOTOMETRIC) == TIFF_MIN_IS_WHITE:
+        if file_format is FileFormat.TIFF and _tiff_tag(image, tiff.PHOTOMETRIC) == tiff.MIN_IS_WHITE:
             samples = 65535 - samples
         return np.repeat(samples[:, :, None], 3, axis=2), alpha, True
     pixels = np.ascontiguousarray(samples[:, :, 2::-1])  # BGR(A) to RGB
@@ -250,7 +322,7 @@ def _deep_pixels(
     if (
         alpha is not None
         and file_format is FileFormat.TIFF
-        and _tiff_tag(image, TIFF_EXTRA_SAMPLES) == (TIFF_PREMULTIPLIED,)
+        and _tiff_tag(image, tiff.EXTRA_SAMPLES) == (tiff.PREMULTIPLIED,)
     ):
         weight = np.maximum(alpha, 1).astype(np.float64)[:, :, None] / 65535
         pixels = np.rint(np.minimum(pixels / weight, 65535)).astype(np.uint16)
@@ -259,6 +331,73 @@ def _deep_pixels(
 
 def _tiff_tag(image: Image.Image, tag: int) -> object:
     return image.tag_v2.get(tag)  # type: ignore[attr-defined]  # a TIFF file's
+
+
+def _png_pixels_alone(path: Path, data: bytes) -> bytes:
+    """Return a PNG file with nothing but its pixels: libpng prints lines about the other chunks, and about damage."""
+    kept, place = [data[:8]], 8
+    while place + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        chunk = data[place : place + 12 + length]
+        if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
+            if len(chunk) < 12 + length or zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
+                raise PictureError(f"{path} is damaged: a checksum in it is wrong")
+            kept.append(chunk)
+        place += 12 + length
+    return b"".join(kept)
+
+
+def _color(
+    path: Path, image: Image.Image, file: BinaryIO, icc: bytes | None, facts: dict[str, Any], *, is_gray: bool,
+    allow_hdr: bool,
+) -> Color:  # fmt: skip  # Any: as above
+    """Return what the numbers mean. Of a PNG file's answers the first counts: cICP, ICC, sRGB, gAMA and cHRM."""
+    numbered = heif.numbered_colors(facts)
+    if image.format == "PNG":
+        cicp = _png_chunk(file, b"cICP")
+        if cicp is not None and len(cicp) == 4:
+            icc, numbered = None, NumberedColors(cicp[0], cicp[1])
+        elif icc is None and "srgb" not in image.info and ("gamma" in image.info or "chromaticity" in image.info):
+            power = image.info.get("gamma", 1 / 2.2)
+            primaries = image.info.get("chromaticity", SRGB_PRIMARIES)
+            return Color(profile_of_numbers(primaries, 1 / power if power else SRGB_CURVE, is_gray=is_gray))
+    return color_of(path, icc=icc, numbered=numbered, is_gray=is_gray, allow_hdr=allow_hdr)
+
+
+def _iptc(image: Image.Image) -> bytes | None:
+    """Return caption data, of a JPEG file from Photoshop's resources (1028), of a TIFF file from its tag."""
+    if image.format == "TIFF":
+        value = _tiff_tag(image, tiff.IPTC)
+    else:
+        resources = image.info.get("photoshop")
+        value = resources.get(1028) if isinstance(resources, dict) else None
+    return value if isinstance(value, bytes) and value else None
+
+
+def _texts(image: Image.Image) -> tuple[tuple[str, str], ...]:
+    """Return a PNG file's texts, or the comment of a JPEG or GIF file, as keywords and texts."""
+    comment = image.info.get("comment")
+    if isinstance(comment, bytes):
+        return (("Comment", comment.rstrip(b"\0").decode("utf-8", "replace")),) if comment.strip(b"\0 ") else ()
+    if image.format != "PNG":
+        return ()
+    given = getattr(image, "text", {}).items()
+    return tuple(
+        (keyword, str(text))
+        for keyword, text in given
+        if keyword and keyword != "XML:com.adobe.xmp" and not keyword.startswith(RAW_PROFILE)
+    )
+
+
+def _notes_on_jpeg(image: Image.Image, file: BinaryIO, xmp: bytes) -> tuple[str, ...]:
+    """Return a sentence for each thing in a JPEG file beside the picture."""
+    file.seek(0)
+    data = file.read()
+    tail = b"MotionPhoto_Data" if b"MotionPhoto_Data" in data else b""
+    segments = [content[:40] for marker, content in getattr(image, "applist", ()) if marker == "APP2"]
+    notes = notes_on(xmp, tail, *segments)
+    pictures = getattr(image, "n_frames", 1)
+    return (*notes, f"only the first of {pictures} pictures is read") if pictures > 1 and not notes else notes
 
 
 def _is_png_gray_alpha(file: BinaryIO, file_format: FileFormat) -> bool:
@@ -270,7 +409,7 @@ def _pixels(image: Image.Image) -> tuple[Pixels, Pixels | None, bool]:
     """Return RGB, alpha and whether the file was gray, of a loaded image with 8 bits a channel or fewer."""
     if image.mode.startswith("I;16"):  # gray of 9 to 15 bits
         samples = np.asarray(image).astype(np.uint16)
-        if image.format == "TIFF" and _tiff_tag(image, TIFF_BITS) == (12,):  # JPEG 2000 is scaled by Pillow
+        if image.format == "TIFF" and _tiff_tag(image, tiff.BITS) == (12,):  # JPEG 2000 is scaled by Pillow
             samples = (samples.astype(np.uint32) * 65535 // 4095).astype(np.uint16)
         return np.repeat(samples[:, :, None], 3, axis=2), None, True
     is_gray = image.mode in ("1", "L", "LA", "La")
@@ -326,7 +465,12 @@ def _gif_table_bytes(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def _read_animation(image: Image.Image, file: BinaryIO, file_format: FileFormat) -> Animation:
+def _read_animation(
+    path: Path, image: Image.Image, file: BinaryIO, file_format: FileFormat, *, allow_hdr: bool
+) -> Animation:
+    facts = heif.header_facts(file) if file_format is FileFormat.AVIF else {}
+    color = _color(path, image, file, image.info.get("icc_profile"), facts, is_gray=False, allow_hdr=allow_hdr)
+    notes = ("more than 8 bits a channel are read as 8 in animations",) if facts.get("bit_depth", 8) > 8 else ()
     is_lossless = _is_lossless(file, file_format)
     loop = _loop(image, file_format)
     width, height = image.size
@@ -352,9 +496,12 @@ def _read_animation(image: Image.Image, file: BinaryIO, file_format: FileFormat)
         if not frames:
             picture = replace(
                 picture,
-                exif=exif_upright(exif) if exif else None,
-                xmp=xmp_upright(xmp) if xmp and orientation != 1 else xmp,
-                icc=_fitting_icc(image.info.get("icc_profile"), is_gray=False),
+                exif=exif_without_thumbnail(exif_upright(exif)) if exif else None,
+                xmp=xmp_without_claims(xmp_upright(xmp) if orientation != 1 else xmp) if xmp else None,
+                icc=color.icc,
+                hdr_codes=color.hdr_codes,
+                texts=_texts(image),
+                notes=notes,
             )
         frames.append(picture)
         durations_ms.append(round(image.info.get("duration", 0)))
@@ -371,13 +518,12 @@ def _loop(image: Image.Image, file_format: FileFormat) -> int:
 
 def _exif(image: Image.Image) -> bytes | None:
     exif = image.info.get("exif")
+    for kind in ("exif", "APP1") if image.format == "PNG" else ():  # as ImageMagick writes it, in hexadecimal
+        text = image.info.get(f"{RAW_PROFILE} {kind}")
+        if exif is None and isinstance(text, str):
+            with suppress(ValueError):
+                exif = bytes.fromhex("".join(text.split("\n")[3:]))
     return exif.removeprefix(EXIF_PREFIX) or None if isinstance(exif, bytes) else None
-
-
-def _fitting_icc(icc: bytes | None, is_gray: bool) -> bytes | None:
-    """Return the profile if it is for the channels that were read; gray files often carry one for RGB."""
-    spaces = ("GRAY", "RGB") if is_gray else ("RGB",)
-    return icc if icc and icc_color_space(icc) in spaces else None
 
 
 def _dpi(image: Image.Image) -> tuple[float, float] | None:
@@ -388,12 +534,12 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
     return (across, down) if 1 <= across < 65535 and 1 <= down < 65535 else None
 
 
-def _png_exif_behind_pixels(file: BinaryIO) -> bytes | None:
-    """Find the EXIF chunk of a PNG file, which may stand after the pixels."""
+def _png_chunk(file: BinaryIO, wanted: bytes) -> bytes | None:
+    """Return the first chunk of a kind in a PNG file, wherever it stands."""
     file.seek(8)
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
-        if kind == b"eXIf":
+        if kind == wanted:
             return file.read(length)
         file.seek(length + 4, io.SEEK_CUR)
     return None
@@ -412,40 +558,3 @@ def _is_lossless(file: BinaryIO, file_format: FileFormat) -> bool:
         kinds.add(kind)
         place += 8 + (16 if kind == b"ANMF" else length + length % 2)  # into a frame, past anything else
     return b"VP8L" in kinds and b"VP8 " not in kinds
-
-
-def _is_heic(file: BinaryIO) -> bool:
-    """Whether a file's brands name HEVC pictures (ISO/IEC 23008-12, annex B.4)."""
-    file.seek(0)
-    header = file.read(64)
-    if header[4:8] != b"ftyp":
-        return False
-    brands = header[8 : int.from_bytes(header[:4], "big")]
-    return any(brand in brands for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"))
-
-
-def _read_heic(path: Path, file: BinaryIO, max_pixels: int) -> Picture:
-    """Read the primary picture; 10 and 12 bits become 16. libheif turns it upright."""
-    file.seek(0)
-    heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
-    width, height = heif.size
-    _check_size(path, height, width, 1, max_pixels)
-    samples = np.asarray(heif)
-    exif = heif.info.get("exif")
-    exif = exif.removeprefix(EXIF_PREFIX) if exif else None
-    icc = heif.info.get("icc_profile")
-    xmp = heif.info.get("xmp")
-    is_gray = samples.ndim == 2 or samples.shape[2] == 2
-    if samples.ndim == 2:
-        samples = samples[:, :, None]
-    colors = samples.shape[2] - (samples.shape[2] in (2, 4))
-    pixels = np.ascontiguousarray(np.repeat(samples[:, :, :1], 3, axis=2) if colors == 1 else samples[:, :, :3])
-    return Picture(
-        pixels=pixels,
-        alpha=np.ascontiguousarray(samples[:, :, colors]) if samples.shape[2] > colors else None,
-        is_gray=is_gray,
-        exif=exif_upright(exif) if exif else None,
-        xmp=xmp_upright(xmp) if xmp else None,
-        icc=_fitting_icc(icc, is_gray),
-        file_format=FileFormat.HEIC,
-    )

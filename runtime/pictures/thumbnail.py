@@ -17,10 +17,14 @@ from .reader import DEFAULT_MAX_PIXELS, open_jpeg, read_picture
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """`pixels` uint8 edge×edge×3 RGB, the whole picture squeezed into a square; `size_hw` as displayed, in pixels."""
+    """`pixels` uint8 edge×edge×3 RGB, the whole picture squeezed into a square; `size_hw` as displayed, in pixels.
+
+    `is_nearly_black`: 16 bits a channel of which only 12 are used.
+    """
 
     pixels: NDArray[np.uint8]
     size_hw: tuple[int, int]
+    is_nearly_black: bool = False
 
 
 def read_thumbnail(path: Path, *, edge_px: int = 32, max_pixels: int = DEFAULT_MAX_PIXELS) -> Thumbnail:
@@ -44,7 +48,7 @@ def read_thumbnail(path: Path, *, edge_px: int = 32, max_pixels: int = DEFAULT_M
     if frame.alpha is not None:
         alpha = frame.alpha[..., None].astype(np.float32) / white
         shown = shown * alpha + 255 * (1 - alpha)
-    return Thumbnail(_squeezed(shown, edge_px), frame.pixels.shape[:2])
+    return Thumbnail(_squeezed(shown, edge_px), frame.size_hw, frame.is_nearly_black)
 
 
 def _squeezed(pixels: NDArray[np.float32], edge_px: int) -> NDArray[np.uint8]:

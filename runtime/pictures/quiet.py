@@ -1,4 +1,4 @@
-"""Keep Pillow's own pixel limit and its warnings out of the way while pictures are read."""
+"""Keep the libraries' own pixel limit and their warnings out of the way while pictures are read."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import threading
 import warnings
 from contextlib import ExitStack
 
+import cv2
 from PIL import Image
 
 
-class _PillowQuiet:
-    """Lift Pillow's own pixel limit and hush its warnings while any thread is reading.
+class _LibrariesQuiet:
+    """Lift Pillow's own pixel limit, and hush its warnings and OpenCV's lines, while any thread is reading.
 
-    Both are settings of the whole process, so the first reader changes them and the last one puts them back.
+    All are settings of the whole process, so the first reader changes them and the last one puts them back.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,7 @@ class _PillowQuiet:
                 self._undo.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
                 self._undo.enter_context(warnings.catch_warnings())
                 Image.MAX_IMAGE_PIXELS = None
+                self._undo.callback(cv2.utils.logging.setLogLevel, cv2.utils.logging.setLogLevel(0))
                 warnings.filterwarnings("ignore", module=r"PIL\.")
 
     def __exit__(self, *exception: object) -> None:
@@ -36,4 +38,4 @@ class _PillowQuiet:
                 self._undo.close()
 
 
-pillow_quiet = _PillowQuiet()
+libraries_quiet = _LibrariesQuiet()
