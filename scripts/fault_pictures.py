@@ -17,7 +17,7 @@ from fault_frame import Edit, Mutations, Row, applied, byte_edits
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-SIZE_WH = (40, 28)
+SIZE_WH = (40, 36)
 TIFF_MAGIC = {b"II*\0": "<", b"MM\0*": ">"}
 NUMBERS = (0, 1, 2, 3, 8, 16, 255, 256, 65535, 65536, 0x7FFFFFFF, 0xFFFFFFFF)
 

@@ -501,6 +501,8 @@ def test_a_picture_too_long_for_a_format_is_refused_with_another_one() -> None:
     with pytest.raises(OutputError, match="WebP holds at most 16383 pixels a side, not 16384×2; choose png"):
         encode_picture(long, file_format="webp")
     assert encode_picture(long, file_format="png")
+    with pytest.raises(OutputError, match="JPEG 2000 of 16 bits a channel has at least 32 pixels a side"):
+        encode_picture(Picture(noise(31, 40, deep=True)), file_format="jp2")
 
 
 # Animations

@@ -29,6 +29,7 @@ DEFAULT_QUALITY = {FileFormat.JPG: 95, FileFormat.WEBP: 95, FileFormat.AVIF: 90}
 FULL_CHROMA_QUALITY = 90  # from here on, colors keep the resolution of brightness
 LONGEST_SIDE = {FileFormat.JPG: 65500, FileFormat.WEBP: 16383, FileFormat.GIF: 65535, FileFormat.AVIF: 65536}
 JPG_BLOCK_BYTES = 65533
+SMALLEST_DEEP_JP2 = 32  # OpenCV's encoder halves five times
 GIF_COLORS = 256
 SMALL_TEXTS = ("date:", "Software", "Creation Time")  # that programs write into every PNG file: not worth a sentence
 TITLES = {FileFormat.JPG: "JPEG", FileFormat.WEBP: "WebP", FileFormat.JP2: "JPEG 2000"}
@@ -317,6 +318,8 @@ def _encode_bmp(picture: Picture, quality: int, asked: bool) -> bytes:
 def _encode_jp2(picture: Picture, quality: int, asked: bool) -> bytes:
     if not picture.is_deep:
         return _saved(_pillow_image(picture, one_channel=picture.is_gray), "JPEG2000")
+    if min(picture.size_hw) < SMALLEST_DEEP_JP2:
+        raise OutputError(f"JPEG 2000 of 16 bits a channel has at least {SMALLEST_DEEP_JP2} pixels a side; choose png")
     samples = _samples(picture, one_channel=picture.is_gray and picture.alpha is None)
     return _opencv_encoded(".jp2", samples, cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000)
 

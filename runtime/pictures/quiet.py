@@ -6,8 +6,9 @@ import threading
 import warnings
 from contextlib import ExitStack
 
-import cv2
 from PIL import Image
+
+from cgconv.runtime.opencv import cv2
 
 
 class _LibrariesQuiet:
