@@ -1259,6 +1259,10 @@ or press Add files.</source>
             <translation>{path} 无法写入：{detail}</translation>
         </message>
         <message>
+            <source>{path} is an HDR picture ({name}), and its colours would come out dull; convert it to SDR first, or take it as it is</source>
+            <translation>{path} 是 HDR 图片（{name}），颜色会变暗淡；请先转换为 SDR，或原样接受</translation>
+        </message>
+        <message>
             <source>{path} does not fit into memory</source>
             <translation>{path} 太大，内存放不下</translation>
         </message>

@@ -283,8 +283,9 @@ def _encode_deep_avif(picture: Picture, quality: int) -> bytes:
     samples = _samples(picture, one_channel=False)
     samples = ((samples.astype(np.uint32) * white + 32767) // 65535).astype(np.uint16)
     order = [2, 1, 0, 3][: samples.shape[2]]
-    blocks = {cv2.IMAGE_METADATA_EXIF: picture.exif, cv2.IMAGE_METADATA_XMP: picture.xmp}
-    blocks = {kind: block for kind, block in (blocks | {cv2.IMAGE_METADATA_ICCP: picture.icc}).items() if block}
+    kinds = (cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_XMP, cv2.IMAGE_METADATA_ICCP)
+    given = zip(kinds, (picture.exif, picture.xmp, picture.icc), strict=True)
+    blocks = {kind: block for kind, block in given if block}
     options = [cv2.IMWRITE_AVIF_DEPTH, bits, cv2.IMWRITE_AVIF_QUALITY, quality, cv2.IMWRITE_AVIF_SPEED, 7]
     try:
         done, encoded = cv2.imencodeWithMetadata(
