@@ -97,6 +97,12 @@ def read_picture(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS, allow_hdr:
             return _read_still(path, image, file, file_format, allow_hdr=allow_hdr)
 
 
+def read_first_picture(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS, allow_hdr: bool = False) -> Picture:
+    """Return the picture, or the first frame of an animation; limits and errors are read_picture's."""
+    found = read_picture(path, max_pixels=max_pixels, allow_hdr=allow_hdr)
+    return found.frames[0] if isinstance(found, Animation) else found
+
+
 def picture_size_hw(path: Path) -> tuple[int, int]:
     """Return height and width as displayed, from the header; no pixel is decoded. Raises PictureError."""
     with _opened(path) as file:
