@@ -21,7 +21,8 @@ from .native_lines import user_descriptor
 from .progress import Show, open_show
 from .report import Report
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# A terminal that is closed and a connection that breaks end what runs there by SIGHUP, which Windows does not have.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 STOP_S = 2.0  # after a second one, for what can still be tidied up
 
 
@@ -94,7 +95,7 @@ def exit_code(last: Event | None) -> int:
 
 @contextmanager
 def cancel_on_interrupt() -> Iterator[threading.Event]:
-    """Give an event that the first Ctrl-C (or SIGTERM) sets; the second Ctrl-C stops at once."""
+    """Give an event that the first Ctrl-C (or SIGTERM, or SIGHUP) sets; the second Ctrl-C stops at once."""
     cancel = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield cancel
@@ -108,12 +109,18 @@ def cancel_on_interrupt() -> Iterator[threading.Event]:
         os.write(user_descriptor(), b"\nstopping after what is being done now (Ctrl-C again stops at once)\n")
 
     with _second_signal_ends():
-        before = {number: signal.signal(number, on_signal) for number in STOP_SIGNALS}
+        heard = [number for number in STOP_SIGNALS if not _is_kept_off(number)]
+        before = {number: signal.signal(number, on_signal) for number in heard}
         try:
             yield cancel
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _is_kept_off(number: int) -> bool:
+    """Say whether a signal is not to be heard: nohup keeps SIGHUP off."""
+    return number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) is signal.SIG_IGN
 
 
 @contextmanager

@@ -32,6 +32,13 @@ Try:
     "--audio", type=click.Choice(["copy", "none"]), default="copy", show_default=True, help="What to do with sound."
 )
 @click.option("--allow-hdr", is_flag=True, help="Take HDR films (PQ, HLG) too; their colours come out dull.")
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Refuse films whose frames have more pixels than this.",
+)
+@click.option("--fresh", is_flag=True, help="Throw away what an earlier run that was stopped has done.")
 @look_options
 @machine_options
 @report_options
@@ -62,6 +69,8 @@ def video(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options abo
         batch=given["batch"],
         threads=given["threads"],
         allow_hdr=given["allow_hdr"],
+        fresh=given["fresh"],
+        **({"max_pixels": given["max_pixels"]} if given["max_pixels"] else {}),
     )
     model, names = model_names(given["model"])
     options = BatchOptions(

@@ -107,6 +107,8 @@ def find_files(
         elif _is_other_kind(path, kind):
             other = Kind.FILM if kind is Kind.PICTURE else Kind.PICTURE
             found.refused.append((path, f"this is a {other}, not a {kind}: use {COMMANDS[other]} for it"))
+        elif kind is Kind.FILM:  # containers are told apart by who reads them, streams without any (.h264) too
+            _take(FoundFile(path, None), seen, found)
         else:
             found.refused.append((path, f"not a {kind} that cgconv knows"))
     return found

@@ -199,6 +199,8 @@ def _run_all(jobs: Sequence[Job], translator: Translates | None, cancel: threadi
         if job.problem is not None:
             yield JobFailed(job.index, job.input, job.problem)
         elif job.skip is not None:
+            if job.options.kind is Kind.FILM:
+                _sweep_film(job.output)
             yield JobSkipped(job.index, job.input, job.output, job.skip)
     to_do = [job for job in jobs if job.to_do]
     if not to_do:
@@ -211,6 +213,13 @@ def _run_all(jobs: Sequence[Job], translator: Translates | None, cancel: threadi
     for job in to_do:
         if job.options.kind is Kind.FILM and not cancel.is_set():
             yield from _run_film(job, translator, cancel)
+
+
+def _sweep_film(output: Path) -> None:
+    """Remove what a job left that was killed after its film was in place."""
+    from .films.parts import sweep
+
+    sweep(output)
 
 
 def _run_pictures(jobs: Sequence[Job], translator: Translates, cancel: threading.Event) -> Iterator[Event]:

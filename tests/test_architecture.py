@@ -48,9 +48,9 @@ DOORS = {
     "graphs": "graph half simplify stages",
     "backends": "machine choose probe onnxruntime_backend quiet_onnxruntime",
     "backends.engines": "backend cache shapes",
-    "translate": "translator shared_translator any_model foreign",
+    "translate": "translator shared_translator any_model foreign memory",
     "pictures": "job formats",
-    "films": "job encoding reader",
+    "films": "job encoding reader parts",
     "downloads": "catalogue download unzip",
 }
 DOORS_IN_RUNTIME = {"images": "pictures", "translator": "translate"}  # files of runtime/ itself: everything of a room

@@ -13,7 +13,7 @@ from cgconv.cli.main import COMMANDS, cgconv
 from cgconv.runtime import events
 
 DOCS = (Path(__file__).parent.parent / "docs" / "cli.md").read_text(encoding="utf-8")
-SHARED_WITH_IMAGES = "Inputs, results and all options of `images` but `--quality` and `--max-pixels`"
+SHARED_WITH_IMAGES = "Inputs, results and all options of `images` but `--quality`"
 
 
 def section(command: str) -> str:
@@ -45,7 +45,7 @@ def test_every_option_is_described_and_none_is_made_up(name: str) -> None:
     real = options_of(name)
     if name == "video":
         assert SHARED_WITH_IMAGES in text
-        described |= options_of("images") - {"--quality", "--max-pixels"}
+        described |= options_of("images") - {"--quality"}
         assert "--quality" not in real
     missing = real - described - ({"--page"} if name == "images" and "--page" in text else set())
     assert missing == set(), "not in docs/cli.md"

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from film_clips import FakeTranslator, look_at, make_film, run_film
+from film_clips import FakeTranslator, look_at, make_film, picture, run_film
 
-from cgconv.runtime.errors import Cancelled, OutputError, ResourceError
+from cgconv.runtime.errors import Cancelled, FilmError, OutputError, ResourceError
 from cgconv.runtime.films import job as film_job
 from cgconv.runtime.films.job import FilmOptions
+from cgconv.runtime.films.parts import leftovers, sweep
 from cgconv.runtime.films.reader import FilmReader
 
 UNEVEN = [number * 20 + (number * 7) % 13 for number in range(33)]
@@ -130,7 +134,7 @@ def test_a_slow_model_closes_segments_by_the_clock(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("change", ["options", "source", "model"])
-def test_segments_of_another_job_are_not_used(tmp_path: Path, change: str) -> None:
+def test_segments_of_another_job_are_kept_until_told_otherwise(tmp_path: Path, change: str) -> None:
     source = make_film(tmp_path / "a.mp4", frames=25)
     cancel = threading.Event()
     with pytest.raises(Cancelled):
@@ -139,12 +143,174 @@ def test_segments_of_another_job_are_not_used(tmp_path: Path, change: str) -> No
     if change == "options":
         options = FilmOptions(strength=0.5)
     elif change == "source":
-        os.utime(source, (1, 1))
+        make_film(source, frames=25, draw=lambda number, size_wh: 255 - picture(number, size_wh))
     else:
         translator = FakeTranslator(name="another")
-    run = run_film(source, tmp_path / "b.mp4", translator, options)
+    said = {"options": "strength was 1.0, is 0.5", "source": "the film itself has", "model": "the model has changed"}
+    with pytest.raises(OutputError, match=said[change]):
+        run_film(source, tmp_path / "b.mp4", translator, options)
+    assert names(tmp_path) == [".b.mp4.cgconv-part", "a.mp4"], "its work is kept"
+    run = run_film(source, tmp_path / "b.mp4", translator, replace(options, fresh=True))
     assert len(translator.seen) == 25
     assert run.facts["resumed_frames"] == 0
+    assert names(tmp_path) == ["a.mp4", "b.mp4"]
+
+
+def test_a_film_that_was_merely_touched_goes_on_with_other_threads_too(tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mp4", frames=25)
+    cancel = threading.Event()
+    with pytest.raises(Cancelled):
+        run_film(source, tmp_path / "b.mp4", stop_after(15, cancel, tmp_path, 1), cancel=cancel)
+    os.utime(source, (1, 1))
+    run = run_film(source, tmp_path / "b.mp4", options=FilmOptions(threads=1))
+    assert run.facts["resumed_frames"] == 15
+    assert "threads have changed (automatic, now 1); what is done is kept" in run.warnings
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 8
+    path.write_bytes(data)
+
+
+def _swap(one: Path, other: Path, between: Path) -> None:
+    one.rename(between)
+    other.rename(one)
+    between.rename(other)
+
+
+DAMAGES: dict[str, tuple[int, Callable[[Path], object]]] = {  # what happens, and how many segments survive it
+    "manifest gone": (4, lambda parts: (parts / "manifest.json").unlink()),
+    "manifest empty": (4, lambda parts: (parts / "manifest.json").write_bytes(b"")),
+    "manifest no text": (4, lambda parts: (parts / "manifest.json").write_bytes(b"\xff\xfe{")),
+    "description cut off": (1, lambda parts: (parts / "00001.json").write_text('{"pts": [1')),
+    "description flipped": (1, lambda parts: _flip(parts / "00001.json")),
+    "description of another kind": (0, lambda parts: (parts / "00000.json").write_text("[]")),
+    "segment gone": (1, lambda parts: (parts / "00001.mkv").unlink()),
+    "segment cut off": (1, lambda parts: (parts / "00001.mkv").write_bytes(b"\x1aE\xdf\xa3")),
+    "segment flipped": (2, lambda parts: _flip(parts / "00002.mkv")),
+    "segments swapped": (0, lambda parts: _swap(parts / "00000.mkv", parts / "00001.mkv", parts / "x")),
+    "both swapped": (0, lambda parts: [
+        _swap(parts / f"00000{end}", parts / f"00001{end}", parts / "x") for end in (".mkv", ".json")
+    ]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_work_costs_what_comes_after_it_and_no_more(tmp_path: Path, damage: str) -> None:
+    source = make_film(tmp_path / "a.mp4", frames=36)
+    run_film(source, tmp_path / "whole.mp4")
+    cancel = threading.Event()
+    with pytest.raises(Cancelled):
+        run_film(source, tmp_path / "b.mp4", stop_after(33, cancel, tmp_path, 3), cancel=cancel)
+    survive, happen = DAMAGES[damage]
+    happen(tmp_path / ".b.mp4.cgconv-part")
+    run = run_film(source, tmp_path / "b.mp4")
+    assert run.facts["resumed_frames"] == min(10 * survive, 33)
+    assert_same_film(tmp_path / "whole.mp4", tmp_path / "b.mp4", levels=2)
+    assert names(tmp_path) == ["a.mp4", "b.mp4", "whole.mp4"]
+
+
+def test_a_segment_that_is_damaged_before_the_film_is_joined_costs_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_film(tmp_path / "a.mp4", frames=25)
+    join = film_job.join_film
+
+    def harm_and_join(*given: Any, **named: Any) -> Any:
+        (tmp_path / ".b.mp4.cgconv-part" / "00001.mkv").write_bytes(b"")
+        return join(*given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(film_job, "join_film", harm_and_join)
+        with pytest.raises(OutputError, match="goes on from frame 11"):
+            run_film(source, tmp_path / "b.mp4")
+    assert run_film(source, tmp_path / "b.mp4").facts["resumed_frames"] == 10
+    assert len(look_at(tmp_path / "b.mp4").times) == 25
+
+
+def test_a_film_killed_once_it_is_in_place_leaves_nothing_to_the_next_run(tmp_path: Path) -> None:
+    source, target = make_film(tmp_path / "a.mp4", frames=25), tmp_path / "b.mp4"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(film_job.PartFolder, "delete", lambda parts: None)
+        patch.setattr(film_job.Lock, "release", lambda lock: os.close(lock._descriptor))
+        run_film(source, target)
+    assert ".b.mp4.cgconv-part" in names(tmp_path)
+    (tmp_path / ".c.mp4.cgconv-part").mkdir()
+    sweep(target)
+    assert names(tmp_path) == [".c.mp4.cgconv-part", "a.mp4", "b.mp4"]
+
+
+def test_a_film_of_huge_frames_is_refused_before_any_is_decoded(tmp_path: Path) -> None:
+    """89 bytes that claimed 65,535×65,535 pixels once took 8 GB."""
+    resource = pytest.importorskip("resource")  # POSIX's
+    hostile = b"GIF89a" + b"\xff\xff\xff\xff\x80\0\0" + b"\0\0\0\xff\xff\xff"
+    hostile += (b"\x2c" + bytes(4) + b"\1\0\1\0\0" + b"\2\2\x44\1\0") * 2 + b";"
+    (tmp_path / "a.gif").write_bytes(hostile)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(FilmError, match="65535×65535 pixels, more than the limit of 250,000,000; see --max-pixels"):
+        run_film(tmp_path / "a.gif", tmp_path / "b.gif")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 300_000
+    source = make_film(tmp_path / "c.mp4", frames=2)
+    with pytest.raises(FilmError, match="96×64 pixels, more than the limit of 6,143"):
+        run_film(source, tmp_path / "d.mp4", options=FilmOptions(max_pixels=96 * 64 - 1))
+
+
+def test_frames_that_do_not_fit_into_memory_are_refused_before_it_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(film_job, "available_bytes", lambda: 100_000)
+    with pytest.raises(FilmError, match=r"need 0\.0 GB of memory, and 0\.0 GB are free"):
+        run_film(make_film(tmp_path / "a.mp4", frames=2), tmp_path / "b.mp4")
+
+
+def test_work_that_is_not_delivered_is_not_swept_away(tmp_path: Path) -> None:
+    source, cancel = make_film(tmp_path / "a.mp4", frames=25), threading.Event()
+    with pytest.raises(Cancelled):
+        run_film(source, tmp_path / "b.mp4", stop_after(15, cancel, tmp_path, 1), cancel=cancel)
+    (tmp_path / "b.mp4").write_bytes(b"an older result")
+    sweep(tmp_path / "b.mp4")
+    assert [(found.result, found.frames) for found in leftovers(tmp_path)] == [(tmp_path / "b.mp4", 15)]
+    sweep(tmp_path / "b.mp4", all_work=True)
+    assert names(tmp_path) == ["a.mp4", "b.mp4"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be removed there")
+def test_a_folder_that_vanishes_in_the_middle_is_a_failure_that_names_it(tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mp4", frames=25)
+    (tmp_path / "out").mkdir()
+
+    def vanish(batch: Any) -> Any:
+        if len(translator.seen) == 15:
+            while not (tmp_path / "out" / ".b.mp4.cgconv-part" / "00000.json").exists():
+                time.sleep(0.01)
+            shutil.rmtree(tmp_path / "out")
+        return batch
+
+    translator = FakeTranslator(vanish)
+    with pytest.raises(OutputError, match=r"out: this folder has vanished"):
+        run_film(source, tmp_path / "out" / "b.mp4", translator)
+    assert names(tmp_path) == ["a.mp4"]
+
+
+@pytest.mark.parametrize("name", ["2024-01-01T12:30:45.mp4", "http:x.mp4", "é" * 120 + ".mp4", "n" * 251 + ".mp4"])
+@pytest.mark.skipif(sys.platform == "win32", reason="colons are no part of names there")
+def test_names_with_colons_and_long_ones_are_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_film(tmp_path / "a.mp4", frames=3)
+    Path("a.mp4").rename(name)
+    Path("out:1").mkdir()
+    run_film(Path(name), Path("out:1") / name)
+    assert len(look_at(tmp_path / "out:1" / name).times) == 3
+    assert names(tmp_path / "out:1") == [name]
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root writes everywhere")
+def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mp4", frames=3)
+    (tmp_path / "out").mkdir(mode=0o500)
+    with pytest.raises(OutputError, match=r"out: no permission to write here$"):
+        run_film(source, tmp_path / "out" / "b.mp4")
 
 
 def test_two_processes_never_write_one_film(tmp_path: Path) -> None:

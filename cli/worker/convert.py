@@ -95,6 +95,7 @@ def batch_options(kind: Kind, model: str, wanted: ConvertOptions) -> BatchOption
         batch=wanted.batch,
         threads=wanted.threads or None,
         allow_hdr=wanted.allow_hdr,
+        **({"max_pixels": wanted.max_pixels} if wanted.max_pixels else {}),
     )
     return BatchOptions(
         kind=kind, model_name=path.stem, model_names=names, out=wanted.out, name=wanted.name,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.error import FFmpegError
 from av.filter import Graph
 
-from .join import FrameTimes, StreamReport, describe_stream
+from .join import DamagedSegment, FrameTimes, StreamReport
 from .reader import FilmInfo, film_stream, open_container
+from .sides import describe_stream, open_output
 from .writer import Segment, writing
 
 CENTISECOND = Fraction(1, 100)
@@ -30,7 +33,7 @@ def join_gif(
     """
     times = FrameTimes(segments, source)
     origin = times.pts[0]
-    with writing(target), av.open(str(target), "w", format="gif") as output:
+    with writing(target), open_output(target, "gif") as output:
         stream = output.add_stream("gif", rate=100)
         stream.time_base = stream.codec_context.time_base = CENTISECOND
         stream.pix_fmt = "pal8"
@@ -65,9 +68,12 @@ def _dropped(source: FilmInfo, *, keep_audio: bool) -> list[str]:
 
 
 def _frames(segments: list[Segment]) -> Iterator[av.VideoFrame]:
-    for segment in segments:
-        with open_container(segment.path) as container:
-            yield from container.decode(video=0)
+    for number, segment in enumerate(segments):
+        try:
+            with av.open(os.path.abspath(segment.path)) as container:  # noqa: PTH100  # a name with a colon is no address
+                yield from container.decode(video=0)
+        except FFmpegError as error:
+            raise DamagedSegment(number) from error
 
 
 def _palette_graph(frame: av.VideoFrame) -> Graph:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import queue
 import threading
 import time
@@ -21,15 +23,17 @@ from cgconv.runtime.events import JobProgressed, JobWarned
 from cgconv.runtime.lock import Lock
 from cgconv.runtime.look import keep_colors, mix
 from cgconv.runtime.models.familiar import trust, unfamiliar
+from cgconv.runtime.translate.memory import available_bytes
 from cgconv.runtime.translate.shared_translator import StartsEarly
 
 from .colors import RGB, Image
 from .encoding import VideoCodec, check_crf, choose_encoding
 from .gif import join_gif
-from .join import Cut, check_film, join_film
-from .parts import PartFolder
-from .reader import FilmFrame, FilmReader
-from .writer import SegmentWriter, writing
+from .join import DamagedSegment, NotJoined, StreamReport, check_film, join_film, rehearse
+from .parts import LOCK, PartFolder, ends_hash, hidden_path, settle_folder
+from .reader import DEFAULT_MAX_PIXELS, FilmFrame, FilmReader, film_stream, open_container
+from .sides import Cut, SidePlan, lost_sound, plan_sides
+from .writer import Segment, SegmentWriter, writing
 
 if TYPE_CHECKING:
     from cgconv.runtime.translate.shared_translator import Translates
@@ -41,6 +45,7 @@ SEGMENT_S = 60.0
 PROGRESS_EVERY_S = 0.2
 FAMILIAR_EVERY_S = 1  # of the film: how often a frame is compared with what the model learned from
 _POLL_S = 0.1
+LATEST_START_S = Fraction(1, 10)  # a film that begins later is moved: a part of a broadcast begins at hours
 STAGES = ("decode", "translate", "encode")
 
 
@@ -52,6 +57,8 @@ class FilmOptions:
     `brush` 1 to 8 translates at so much less than the size, None as the model's card says; `detail` 0 to 1 is how much
     of the translation's own texture is kept then (brush.py);
     `start_s` and `end_s` cut; `crf` None is the codec's usual quality; `threads` None leaves it to the libraries.
+    `fresh` throws away what an earlier run of it, which was stopped, has done. Frames of more than `max_pixels` are
+    refused.
     """
 
     codec: VideoCodec = VideoCodec.AUTO
@@ -67,6 +74,8 @@ class FilmOptions:
     batch: int = 1
     threads: int | None = None
     allow_hdr: bool = False
+    fresh: bool = False
+    max_pixels: int = DEFAULT_MAX_PIXELS
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
@@ -80,6 +89,8 @@ class FilmOptions:
             raise UsageError(f"start is {self.start_s}, expected 0 or more seconds")
         if self.end_s is not None and self.end_s <= (self.start_s or 0):
             raise UsageError(f"end is {self.end_s}, expected more than the start ({self.start_s or 0})")
+        if self.max_pixels < 1:
+            raise UsageError(f"--max-pixels is {self.max_pixels}, expected at least 1")
         if self.codec is not VideoCodec.AUTO:
             check_crf(self.codec, self.crf, self.codec.value)
 
@@ -111,6 +122,7 @@ def translate_film(
         end_s=options.end_s,
         allow_hdr=options.allow_hdr,
         threads=options.threads or 0,
+        max_pixels=options.max_pixels,
     )
     with reader, _alone(target):
         job = _FilmJob(reader, target, translator, options, cancel, index)
@@ -123,7 +135,9 @@ def _alone(target: Path) -> Iterator[None]:
     """Keep other processes from writing `target` and the segments beside it."""
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-    lock = Lock(target.with_name(f".{target.name}.cgconv-lock"))
+        if not os.access(target.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "no permission", str(target.parent))
+    lock = Lock(hidden_path(target, LOCK))
     if not lock.take():
         raise OutputError(f"{target}: another cgconv is writing it now")
     try:
@@ -158,6 +172,7 @@ class _FilmJob:
         self.working_hw = working_hw(self.reader.image_hw, self.translator.card, self.options.brush)
         self.output_hw = (height * scale, width * scale)
         self.coded_hw = info.orientation.upright_hw(self.output_hw)
+        self._check_memory()
         self.suffix = self.target.suffix.lower()
         self.encoding = choose_encoding(
             info,
@@ -168,7 +183,10 @@ class _FilmJob:
             device=self.translator.describe().device,
         )
         self.colors = RGB if self.encoding.codec == "gif" else info.colors.for_size(self.coded_hw[0])
-        self.parts = PartFolder(self.target, self._fingerprint())
+        self.plan = SidePlan()
+        self.parts = PartFolder(
+            self.target, self._fingerprint(), threads=self.options.threads, fresh=self.options.fresh
+        )
         self.resumed_frames = self.parts.frames
         self.frames_done = self.resumed_frames
         self.reader.broken_at_s = self.parts.broken_at_s
@@ -178,8 +196,25 @@ class _FilmJob:
         self.unlike_at_s: list[float] = []  # which of those are unlike it
         self.frames_faded = 0
 
+    def _check_memory(self) -> None:
+        """Refuse frames of which so few as the queues hold do not fit into memory. Raises FilmError."""
+        before, after = (height * width for height, width in (self.reader.image_hw, self.output_hw))
+        waiting = 2 * self.options.batch + 2  # of each queue
+        needed = (before + after) * 3 * (4 if self.reader.info.is_deep else 1) * waiting
+        if needed > (free := available_bytes()):
+            height, width = self.output_hw
+            raise FilmError(
+                f"{self.reader.path.name}: frames of {width}×{height} pixels need {needed / 1e9:.1f} GB of memory,"
+                f" and {free / 1e9:.1f} GB are free; lower --batch, or make them smaller with --resize"
+            )
+
     def translate_frames(self) -> Generator[JobProgressed | JobWarned, None, None]:
         """Run the three stages until the last segment is closed."""
+        try:
+            self._prepare()
+        except BaseException:
+            self.parts.tidy()
+            raise
         for note in self._notes():
             yield JobWarned(self.index, note)
         stop = threading.Event()
@@ -219,40 +254,69 @@ class _FilmJob:
             raise errors[0]
         yield from self._new_warnings()
 
+    def _prepare(self) -> None:
+        """Read all times, and try what the film will be made of before the work of hours begins."""
+        self.timeline = self.reader.read_timeline(check_cancel=self._check_cancel)
+        if self.encoding.codec == "gif":
+            return
+        info = self.reader.info
+        with writing(self.target), open_container(info.path) as source:
+            film = film_stream(source, info.path).index
+            start_s, end_s = self.reader.cut_s
+            plan = plan_sides(
+                source,
+                film,
+                suffix=self.suffix,
+                keep_audio=self.options.keep_audio,
+                timeline=self.timeline,
+                cut=Cut(start_s, end_s),
+                folder=self.parts.path,
+            )
+            picture = self._trial_segment()
+            self.plan = rehearse(
+                self.parts.path / f"trial{self.suffix}",
+                picture,
+                info,
+                suffix=self.suffix,
+                encoding=self.encoding,
+                timeline=self.timeline,
+                plan=plan,
+            )
+            picture.path.unlink()
+
+    def _trial_segment(self) -> Segment:
+        """Return a segment of one black frame."""
+        writer = self._open_segment(self.parts.path / "trial-picture.mkv")
+        writer.write(np.zeros((*self.coded_hw, 3), np.float32 if self.reader.info.is_deep else np.uint8))
+        return Segment(writer.path, np.zeros(1, np.int64), np.ones(1, np.int64), writer.close())
+
     def finish(self) -> Generator[JobProgressed | JobWarned, None, dict[str, Any]]:
         """Join the segments, check the film and put it in its place."""
         if not self.parts.segments:
             raise FilmError(f"{self.reader.path.name}: {self._why_empty()}")
-        cut = self._cut()
         whole = self.parts.path / f"whole{self.suffix}"
         try:
-            if self.encoding.codec == "gif":
-                report = join_gif(
-                    whole,
-                    self.parts.segments,
-                    self.reader.info,
-                    keep_audio=self.options.keep_audio,
-                    check_cancel=self._check_cancel,
-                )
-            else:
-                report = join_film(
-                    whole,
-                    self.parts.segments,
-                    self.reader.info,
-                    suffix=self.suffix,
-                    encoding=self.encoding,
-                    keep_audio=self.options.keep_audio,
-                    cut=cut,
-                    check_cancel=self._check_cancel,
-                )
-            check_film(whole, frames=self.parts.frames, streams=1 + len(report.kept))
+            report = self._join(whole)
             with writing(self.target):
+                self.parts.settle(whole)
+                self.parts.mark_delivered(whole)
                 whole.replace(self.target)
+                settle_folder(self.target.parent)
+        except DamagedSegment as error:
+            self.parts.discard(error.number)
+            kept = self.parts.frames
+            raise OutputError(
+                f"{self.target.name}: a part of what was translated has been damaged on the disk since; "
+                f"the same command goes on {f'from frame {kept + 1}' if kept else 'from the start'}"
+            ) from error
         finally:
             self.parts.tidy()
         self.parts.delete()
         for dropped in report.dropped:
-            yield JobWarned(self.index, f"left out: {dropped}")
+            if dropped not in self.plan.dropped:  # the others were said before the work began
+                yield JobWarned(self.index, f"left out: {dropped}")
+        if self.suffix != ".gif" and not report.has_sound and lost_sound(report.dropped):
+            yield JobWarned(self.index, "NO SOUND: the result is silent, none of the film's sound could be kept")
         for note in self._last_notes():
             yield JobWarned(self.index, note)
         yield self._progress()
@@ -265,6 +329,33 @@ class _FilmJob:
                 facts=facts,
             )
         return facts
+
+    def _join(self, whole: Path) -> StreamReport:
+        if self.encoding.codec == "gif":
+            report = join_gif(
+                whole,
+                self.parts.segments,
+                self.reader.info,
+                keep_audio=self.options.keep_audio,
+                check_cancel=self._check_cancel,
+            )
+            try:
+                check_film(whole, frames=self.parts.frames, streams=1)
+            except NotJoined as error:
+                raise OutputError(f"{self.target.name}: {error}") from error
+            return report
+        return join_film(
+            whole,
+            self.parts.segments,
+            self.reader.info,
+            suffix=self.suffix,
+            encoding=self.encoding,
+            timeline=self.timeline,
+            plan=self.plan,
+            cut=self._cut(),
+            check=check_film,
+            check_cancel=self._check_cancel,
+        )
 
     def _decode(self, decoded: queue.Queue[FilmFrame | BaseException | None], stop: threading.Event) -> None:
         """Stage 1: frames from the file."""
@@ -372,7 +463,7 @@ class _FilmJob:
                 if item is not None:
                     frame, image = item
                     if writer is None:
-                        writer, pts, durations, opened = self._open_segment(), [], [], began
+                        writer, pts, durations, opened = self._open_segment(self.parts.next_path()), [], [], began
                     writer.write(self.reader.info.orientation.coded(self._look(frame, image)))
                     pts.append(frame.pts)
                     durations.append(frame.duration)
@@ -388,10 +479,10 @@ class _FilmJob:
             if writer is not None:
                 writer.abandon()
 
-    def _open_segment(self) -> SegmentWriter:
+    def _open_segment(self, path: Path) -> SegmentWriter:
         info = self.reader.info
         return SegmentWriter(
-            self.parts.next_path(),
+            path,
             self.encoding,
             colors=self.colors,
             image_hw=self.coded_hw,
@@ -419,14 +510,14 @@ class _FilmJob:
         if unfamiliar(image, self.translator.card) is not None:
             self.unlike_at_s.append(at_s)
 
-    def _cut(self) -> Cut | None:
-        """Return the stretch that is kept, beginning at the first frame in it, in the source's timestamps."""
-        if self.options.start_s is None and self.options.end_s is None:
-            return None
-        info = self.reader.info
-        first = int(self.parts.segments[0].pts[0]) * info.time_base
-        end = None if self.options.end_s is None else Fraction(str(self.options.end_s)) + info.first_time_s
-        return Cut(None if self.options.start_s is None else first, end)
+    def _cut(self) -> Cut:
+        """Return the stretch that is kept, and how far it is moved: to 0, but for a start that is hardly a delay."""
+        first_s = self.timeline.first_time_s
+        start_s, end_s = self.reader.cut_s
+        if start_s is not None:
+            start_s = int(self.parts.segments[0].pts[0]) * self.reader.info.time_base
+            return Cut(start_s, end_s, -start_s)
+        return Cut(None, end_s, -first_s if first_s > LATEST_START_S else Fraction(0))
 
     def _check_cancel(self) -> None:
         if self.cancel.is_set():
@@ -444,7 +535,8 @@ class _FilmJob:
         return JobProgressed(self.index, done, total, fps, left, slow)
 
     def _notes(self) -> list[str]:
-        notes = list(self.encoding.notes)
+        notes = [*self.encoding.notes, *self.plan.said, *self.parts.notes]
+        notes += [f"left out: {dropped}" for dropped in self.plan.dropped]
         if self.resumed_frames:
             notes.append(f"going on after {self.resumed_frames} frames that an earlier run finished")
         if self.reader.info.is_transparent:
@@ -477,15 +569,12 @@ class _FilmJob:
 
     def _fingerprint(self) -> dict[str, Any]:
         """Return everything that the encoded pictures depend on."""
-        stat = self.reader.path.stat()
         options = asdict(self.options)
-        del options["keep_audio"], options["threads"]
+        for name in ("keep_audio", "threads", "batch", "allow_hdr", "fresh", "max_pixels"):
+            del options[name]
         running = self.translator.describe()
         return {
-            "format": 1,
-            "source": self.reader.path.name,
-            "source_bytes": stat.st_size,
-            "source_mtime_ns": stat.st_mtime_ns,
+            "source": ends_hash(self.reader.path),
             "options": options,
             "encoding": asdict(self.encoding),
             "coded_hw": list(self.coded_hw),

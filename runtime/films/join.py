@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
-import io
+import itertools
 import math
+import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,22 +16,22 @@ import av
 import numpy as np
 from av.container import Container, InputContainer, OutputContainer
 from av.error import FFmpegError
-from av.stream import AttachmentStream, Disposition, Stream
 from numpy.typing import NDArray
 
-from cgconv.runtime.errors import OutputError
+from cgconv.runtime.errors import FilmError, OutputError
 
 from .encoding import FORMATS, Encoding
 from .reader import FilmInfo, film_stream, open_container
-from .writer import Segment, writing
+from .sides import MP4_FAMILY, Attachment, Cut, Side, SidePlan, Times, facts, open_output
+from .timeline import Timeline
+from .writer import Segment, is_systems_fault, writing
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # only in PyAV's stubs
 
     AnyPacket = av.Packet[Any]  # Any: of whichever stream
 
-# Facts about the old file that would be wrong, or written twice, in the new one.
-_STALE_FACTS = frozenset(("major_brand", "minor_version", "compatible_brands", "encoder", "alpha_mode", "duration"))
+REHEARSED_PACKETS = 100
 _LARGEST_TIMESCALE = 10_000_000
 
 
@@ -40,24 +41,19 @@ class StreamReport:
 
     kept: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    has_sound: bool = False
 
 
-@dataclass(frozen=True)
-class Cut:
-    """The stretch of the source that is kept, in seconds of its own timestamps; `shift_s` is added to every time."""
+class NotJoined(Exception):
+    """These streams do not make a film together, for a reason that is not the disk's."""
 
-    start_s: Fraction | None = None
-    end_s: Fraction | None = None
 
-    @property
-    def shift_s(self) -> Fraction:
-        """What moves all streams alike, so that a cut film begins at 0."""
-        return -self.start_s if self.start_s is not None else Fraction(0)
+class DamagedSegment(Exception):
+    """A finished segment cannot be read any more; `number` says which."""
 
-    def keeps(self, time_s: Fraction, duration_s: Fraction) -> bool:
-        """Say whether a packet belongs to the cut: its middle lies inside."""
-        middle = time_s + duration_s / 2
-        return (self.start_s is None or middle >= self.start_s) and (self.end_s is None or middle < self.end_s)
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def join_film(
@@ -67,43 +63,191 @@ def join_film(
     *,
     suffix: str,
     encoding: Encoding,
-    keep_audio: bool = True,
+    timeline: Timeline,
+    plan: SidePlan,
     cut: Cut | None = None,
+    check: Callable[..., None] | None = None,
     check_cancel: Callable[[], None] = lambda: None,
 ) -> StreamReport:
-    """Write the film: the segments' pictures at their true times, and everything else copied from the source.
+    """Write the film and check it: the segments' pictures at their true times, and all of `plan` that can be written.
 
-    Packets of sound and subtitles are the source's, byte for byte; in a cut those are kept that begin in it, to the
-    nearest packet. `check_cancel` is called for every packet and may raise.
+    A stream that the muxer does not take is left out and named; the pictures are written whatever the others do.
+    Packets that are copied are the source's, byte for byte. `check_cancel` is called for every packet and may raise.
 
     Raises:
-        OutputError: disk full, no permission.
+        OutputError: disk full, no permission; or the container does not take the pictures themselves.
+        DamagedSegment: a segment is not what it was.
     """
-    cut = cut or Cut()
-    times = FrameTimes(segments, source)
-    report = StreamReport()
-    with writing(target), open_container(source.path) as other, open_container(segments[0].path) as first:
-        film = film_stream(other, source.path)
-        options = _muxer_options(suffix, source, other)
-        with av.open(str(target), "w", format=FORMATS[suffix], container_options=options) as output:
-            copies: dict[int, Stream] = {}
-            rate = source.rate if times.is_steady(source) else None
-            for stream in other.streams:
-                if stream.index == film.index:
-                    picture = _add_picture(output, first.streams.video[0], film, source, encoding, rate)
-                else:
-                    _copy_stream(output, stream, suffix, keep_audio, copies, report)
-            _copy_facts(output, other, cut)
-            output.start_encoding()
-            packets = heapq.merge(
-                _picture_packets(segments, times, picture, source.time_base, cut.shift_s),
-                _copied_packets(other, copies, cut),
-                key=lambda timed: timed[0],
-            )
-            for _, packet in packets:
-                check_cancel()
-                output.mux(packet)
-    return report
+
+    def write(sides: list[Side], *, with_facts: bool = True) -> None:
+        film = _Film(target, segments, source, suffix, encoding, timeline, cut or Cut(), check_cancel)
+        film.write([replace(side) for side in sides], with_facts=with_facts)
+        (check or check_film)(target, frames=len(film.times.pts), streams=1 + len(sides))
+
+    sides, reasons = list(plan.sides), dict[int, str]()
+    try:
+        write(sides)
+    except NotJoined as error:
+        sides, reasons = _bearable(plan.sides, write, str(error))
+    return StreamReport(
+        kept=[side.name for side in sides] + plan.kept,
+        dropped=plan.dropped
+        + [f"{side.name}: it cannot be written ({reasons[side.index]})" for side in plan.sides if side not in sides],
+        has_sound=any(side.is_sound for side in sides),
+    )
+
+
+def rehearse(
+    target: Path,
+    picture: Segment,
+    source: FilmInfo,
+    *,
+    suffix: str,
+    encoding: Encoding,
+    timeline: Timeline,
+    plan: SidePlan,
+) -> SidePlan:
+    """Write a film's header and its first packets to `target`, and return what of `plan` goes together.
+
+    Raises:
+        OutputError: the container does not take the pictures, or the disk does not take the file.
+    """
+
+    def write(sides: list[Side], *, with_facts: bool = True) -> None:
+        film = _Film(target, [picture], source, suffix, encoding, timeline, Cut(), lambda: None, REHEARSED_PACKETS)
+        film.write([replace(side) for side in sides], with_facts=with_facts)
+
+    try:
+        write(plan.sides)
+    except NotJoined as error:
+        sides, reasons = _bearable(plan.sides, write, str(error))
+        dropped = [
+            f"{side.name}: {suffix} cannot hold it ({reasons[side.index]})" for side in plan.sides if side not in sides
+        ]
+        plan = SidePlan(sides, plan.dropped + dropped, plan.kept)
+    finally:
+        target.unlink(missing_ok=True)
+    return plan
+
+
+def _bearable(wanted: list[Side], write: Callable[..., None], first_reason: str) -> tuple[list[Side], dict[int, str]]:
+    """Write the film with as many of `wanted` as go together, and return those and why the others do not."""
+    sides, reasons = list[Side](), dict[int, str]()
+    for side in wanted:
+        try:
+            write([*sides, side])
+            sides.append(side)
+        except NotJoined as error:
+            reasons[side.index] = str(error)
+    if sides and wanted[-1] in sides:
+        return sides, reasons  # the last writing is the one that is wanted
+    try:
+        write(sides)
+    except NotJoined:
+        try:
+            write([], with_facts=False)
+        except NotJoined as error:
+            raise OutputError(f"the film cannot be joined ({error}); first it was: {first_reason}") from error
+        return [], {side.index: reasons.get(side.index, first_reason) for side in wanted}
+    return sides, reasons
+
+
+@dataclass
+class _Film:
+    """One writing of a film."""
+
+    target: Path
+    segments: list[Segment]
+    source: FilmInfo
+    suffix: str
+    encoding: Encoding
+    timeline: Timeline
+    cut: Cut
+    check_cancel: Callable[[], None]
+    most_packets: int | None = None
+
+    def __post_init__(self) -> None:
+        self.times = FrameTimes(self.segments, self.source)
+
+    def write(self, sides: list[Side], *, with_facts: bool) -> None:
+        """Write all packets. Raises NotJoined, OutputError, DamagedSegment."""
+        wrapped = any(side.wrapped for side in sides)
+        try:
+            with open_container(self.source.path) as other, self._first_segment() as first:
+                options = _muxer_options(self.suffix, self.source, other)
+                with open_output(self.target, FORMATS[self.suffix], wrapped=wrapped, options=options) as output:
+                    picture = self._add_streams(output, other, first.streams.video[0], sides)
+                    if with_facts:
+                        _copy_facts(output, other, self.cut)
+                    output.start_encoding()
+                    self._mux(output, other, picture, sides)
+        except (FFmpegError, ValueError, TypeError, OSError) as error:
+            if is_systems_fault(error):
+                with writing(self.target):
+                    raise
+            reason = getattr(error, "strerror", None) or str(error)
+            raise NotJoined(reason[:1].lower() + reason[1:]) from error
+
+    def _first_segment(self) -> InputContainer:
+        try:
+            return av.open(os.path.abspath(self.segments[0].path))  # noqa: PTH100  # a name with a colon is no address
+        except FFmpegError as error:
+            raise DamagedSegment(0) from error
+
+    def _add_streams(
+        self, output: OutputContainer, other: InputContainer, segment: av.VideoStream, sides: list[Side]
+    ) -> av.VideoStream:
+        """Make the film's streams in the order of the source's."""
+        film = film_stream(other, self.source.path)
+        rate = self.source.rate if self.times.is_steady(self.source) else None
+        waiting = {side.index: side for side in sides}
+        picture: av.VideoStream | None = None
+        for stream in other.streams:
+            if stream.index == film.index:
+                picture = _add_picture(output, segment, film, self.source, self.encoding, rate)
+            elif stream.index in waiting:
+                waiting[stream.index].open(output, stream)
+        if picture is None:
+            raise OutputError(f"{self.source.path}: this is not the film any more that was translated")
+        return picture
+
+    def _mux(self, output: OutputContainer, other: InputContainer, picture: av.VideoStream, sides: list[Side]) -> None:
+        shift = round(self.cut.shift_s / self.source.time_base)
+        packets = heapq.merge(
+            _picture_packets(self.segments, self.times, picture, self.source.time_base, shift),
+            self._side_packets(other, sides),
+            key=lambda timed: timed[0],
+        )
+        for _, packet in itertools.islice(packets, self.most_packets):
+            self.check_cancel()
+            output.mux(packet)
+
+    def _side_packets(self, other: InputContainer, sides: list[Side]) -> Iterator[tuple[float, AnyPacket]]:
+        timed = {side.index: side for side in sides if not isinstance(side, Attachment)}
+        if not timed:
+            return
+        numbers = dict.fromkeys(timed, 0)
+        door = Times()
+        packets = other.demux([other.streams[index] for index in timed])
+        while True:
+            try:
+                packet = next(packets)
+            except (StopIteration, FFmpegError):  # a damaged end was reported when the pictures were read
+                break
+            if not packet.size:
+                continue
+            side = timed[packet.stream_index]
+            self.timeline.mend(packet, numbers[side.index])
+            numbers[side.index] += 1
+            for made in side.take(packet, self.cut):
+                yield _ready(door.settled(side, made))
+        for side in timed.values():
+            for made in side.end(self.cut):
+                yield _ready(door.settled(side, made))
+
+
+def _ready(packet: AnyPacket) -> tuple[float, AnyPacket]:
+    return float((packet.dts or 0) * packet.time_base), packet
 
 
 class FrameTimes:
@@ -145,50 +289,35 @@ def settle_durations(pts: NDArray[np.int64], given: NDArray[np.int64], source: F
 
 
 def _picture_packets(
-    segments: list[Segment], times: FrameTimes, stream: av.VideoStream, time_base: Fraction, shift_s: Fraction
+    segments: list[Segment], times: FrameTimes, stream: av.VideoStream, time_base: Fraction, shift: int
 ) -> Iterator[tuple[float, AnyPacket]]:
-    shift = round(shift_s / time_base)
     position = 0
-    for segment in segments:
+    for number, segment in enumerate(segments):
         first = position
-        with open_container(segment.path) as container:
-            for packet in container.demux(video=0):
-                if not packet.size:
-                    continue  # the demuxer's last word
-                place = times.order[position]
-                packet.pts = int(times.pts[place]) + shift
-                packet.dts = int(times.dts[position]) + shift
-                packet.duration = int(times.durations[place])
-                packet.time_base = time_base
-                packet.stream = stream
-                position += 1
-                yield float(packet.dts * time_base), packet
+        for packet in _segment_packets(segment, number):
+            if position - first == len(segment.pts):
+                raise DamagedSegment(number)
+            place = times.order[position]
+            packet.pts = int(times.pts[place]) + shift
+            packet.dts = int(times.dts[position]) + shift
+            packet.duration = int(times.durations[place])
+            packet.time_base = time_base
+            packet.stream = stream
+            position += 1
+            yield float(packet.dts * time_base), packet
         if position - first != len(segment.pts):
-            raise OutputError(f"{segment.path}: this segment is damaged; delete its folder and start again")
+            raise DamagedSegment(number)
 
 
-def _copied_packets(source: InputContainer, copies: dict[int, Stream], cut: Cut) -> Iterator[tuple[float, AnyPacket]]:
-    if not copies:
-        return
-    wanted = [source.streams[index] for index in copies]
-    packets = source.demux(wanted)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, FFmpegError):  # a damaged end of the source was reported when its pictures were read
-            return
-        time = packet.dts if packet.dts is not None else packet.pts
-        if time is None or not packet.size:
-            continue
-        start = packet.pts if packet.pts is not None else time
-        is_cover = packet.stream.type == "video"
-        if not is_cover and not cut.keeps(start * packet.time_base, (packet.duration or 0) * packet.time_base):
-            continue
-        shift = 0 if is_cover else round(cut.shift_s / packet.time_base)
-        packet.dts = time + shift
-        packet.pts = start + shift
-        packet.stream = copies[packet.stream.index]
-        yield float(packet.dts * packet.time_base), packet
+def _segment_packets(segment: Segment, number: int) -> Iterator[AnyPacket]:
+    try:
+        with av.open(os.path.abspath(segment.path)) as container:  # noqa: PTH100  # as above
+            packets = container.demux(video=0)
+            while (packet := next(packets, None)) is not None:
+                if packet.size:  # else the demuxer's last word
+                    yield packet
+    except FFmpegError as error:
+        raise DamagedSegment(number) from error
 
 
 def _add_picture(
@@ -210,62 +339,12 @@ def _add_picture(
     if source.display_matrix:
         stream.set_display_matrix(source.display_matrix)
     stream.disposition = film.disposition
-    stream.metadata.update(_facts(film.metadata))
+    stream.metadata.update(facts(film.metadata))
     return stream
 
 
-def _copy_stream(
-    output: OutputContainer,
-    stream: Stream,
-    suffix: str,
-    keep_audio: bool,
-    copies: dict[int, Stream],
-    report: StreamReport,
-) -> None:
-    name = describe_stream(stream)
-    if stream.type == "audio" and not keep_audio:
-        report.dropped.append(f"{name}: not wanted")
-    elif isinstance(stream, AttachmentStream):
-        if suffix == ".mkv":
-            output.add_attachment(stream.metadata.get("filename", "attachment"), stream.mimetype or "", stream.data)
-            report.kept.append(name)
-        else:
-            report.dropped.append(f"{name}: {suffix} has no place for it")
-    elif stream.type == "video" and not stream.disposition & Disposition.attached_pic:
-        report.dropped.append(f"{name}: only the first picture stream is translated")
-    elif stream.type in ("audio", "subtitle", "video") and _can_hold(suffix, stream):
-        copy = output.add_stream_from_template(stream, opaque=True)
-        copy.time_base = stream.time_base
-        copy.disposition = stream.disposition
-        copy.metadata.update(_facts(stream.metadata))
-        copies[stream.index] = copy
-        report.kept.append(name)
-    else:
-        report.dropped.append(f"{name}: {suffix} cannot hold it")
-
-
-def _can_hold(suffix: str, stream: Stream) -> bool:
-    """Say whether a container takes a stream as it is, by writing a header to nowhere."""
-    if stream.codec_context is None:
-        return False
-    try:
-        with av.open(io.BytesIO(), "w", format=FORMATS[suffix]) as trial:
-            copy = trial.add_stream_from_template(stream, opaque=True)
-            copy.time_base = stream.time_base
-            trial.start_encoding()
-    except (FFmpegError, ValueError):
-        return False
-    return True
-
-
-def describe_stream(stream: Stream) -> str:
-    codec = stream.codec_context.codec.canonical_name if stream.codec_context is not None else ""
-    parts = [stream.type, codec, stream.metadata.get("language", ""), stream.metadata.get("title", "")]
-    return f"stream {stream.index} ({', '.join(part for part in parts if part and part != 'und')})"
-
-
 def _copy_facts(output: OutputContainer, source: InputContainer, cut: Cut) -> None:
-    output.metadata.update(_facts(source.metadata))
+    output.metadata.update(facts(source.metadata))
     chapters: list[Chapter] = []
     for chapter in source.chapters():
         base = chapter["time_base"] or Fraction(1, 1000)
@@ -279,15 +358,6 @@ def _copy_facts(output: OutputContainer, source: InputContainer, cut: Cut) -> No
         output.set_chapters(chapters)
 
 
-def _facts(metadata: dict[str, str]) -> dict[str, str]:
-    """Leave out what the old encoder and muxer said of themselves."""
-    return {
-        key: value
-        for key, value in metadata.items()
-        if key.lower() not in _STALE_FACTS and not key.upper().startswith(("_STATISTICS", "BPS", "NUMBER_OF_"))
-    }
-
-
 def _timescale(source: FilmInfo) -> int:
     """Return the ticks a second that hold every time of the source exactly; at least 1000 for old players' sake."""
     ticks = source.time_base.denominator
@@ -295,11 +365,11 @@ def _timescale(source: FilmInfo) -> int:
 
 
 def _muxer_options(suffix: str, source: FilmInfo, other: Container) -> dict[str, str]:
-    if suffix not in (".mp4", ".m4v", ".mov"):
+    if suffix not in MP4_FAMILY:
         return {}
     flags = "+faststart"
-    if any(key.startswith("com.apple.") for key in other.metadata):
-        flags += "+use_metadata_tags"  # Apple's own keys, where and by which phone, have no other place
+    if any(key.startswith("com.") for key in other.metadata):
+        flags += "+use_metadata_tags"  # Apple's and Android's keys (where, which phone, how fast) have no other place
     # Starts of streams are stored in the whole film's ticks, a thousandth by default: too coarse for sound's.
     common = math.lcm(_timescale(source), *(s.time_base.denominator for s in other.streams.audio if s.time_base))
     options = {"movflags": flags, "video_track_timescale": str(_timescale(source))}
@@ -312,25 +382,24 @@ def check_film(path: Path, *, frames: int, streams: int) -> None:
     """Open a finished film again: count its frames and streams, decode the first frame and the last ones.
 
     Raises:
-        OutputError: the file is not what was to be written.
+        NotJoined: the file is not what was to be written.
     """
-    container = open_container(path)
-    with container:
-        video = film_stream(container, path)
-        if len(container.streams) < streams:
-            raise OutputError(f"{path.name}: {len(container.streams)} of {streams} streams were written")
-        found, last_key = 0, None
-        for packet in container.demux(video):
-            if packet.size:
-                found += 1
-                last_key = packet.pts if packet.is_keyframe and packet.pts is not None else last_key
-        if found != frames:
-            raise OutputError(f"{path.name}: {found} of {frames} frames were written; is the disk full?")
-        for time in (None, last_key):
-            container.seek(time or 0, stream=video)
-            try:
-                decoded = next(container.decode(video), None)
-            except FFmpegError as error:
-                raise OutputError(f"{path.name}: what was written cannot be decoded ({error.strerror})") from error
-            if decoded is None:
-                raise OutputError(f"{path.name}: what was written cannot be decoded")
+    try:
+        container = open_container(path)
+        with container:
+            video = film_stream(container, path)
+            if len(container.streams) < streams:
+                raise NotJoined(f"{len(container.streams)} of {streams} streams were written")
+            found, last_key = 0, None
+            for packet in container.demux(video):
+                if packet.size:
+                    found += 1
+                    last_key = packet.pts if packet.is_keyframe and packet.pts is not None else last_key
+            if found != frames:
+                raise NotJoined(f"{found} of {frames} frames were written")
+            for time in (None, last_key):
+                container.seek(time or 0, stream=video)
+                if next(container.decode(video), None) is None:
+                    raise NotJoined("what was written cannot be decoded")
+    except (FFmpegError, FilmError) as error:
+        raise NotJoined(f"what was written cannot be read ({getattr(error, 'strerror', None) or error})") from error

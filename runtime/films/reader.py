@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
+import os
 import struct
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -21,9 +22,12 @@ from cgconv.runtime.errors import FilmError
 from cgconv.runtime.opencv import cv2
 
 from .colors import HLG, Colors, FrameToRgb, Image, colors_of
+from .timeline import Timeline, read_timeline
 
 PICTURE_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".hif"))  # MP4's relatives that hold one picture
 MISSING_END_S = 1.0  # headers are often wrong by less
+DEFAULT_MAX_PIXELS = 250_000_000  # as for pictures
+TEXT_FORMATS = frozenset(("tty", "ass", "srt", "webvtt", "lrc", "hls", "concat", "sdp", "ffmetadata"))
 AV_TIME_BASE = Fraction(1, 1_000_000)
 
 
@@ -125,28 +129,53 @@ class FilmReader:
         end_s: float | None = None,
         allow_hdr: bool = False,
         threads: int = 0,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> None:
         self.path = path
         self.warnings: list[str] = []
         self.broken_at_s: float | None = None
+        self.timeline: Timeline | None = None
+        self._start_s, self._end_s = start_s, end_s
         self._last_s = 0.0  # of the last packet
-        self._threads = threads
+        self._number: int | None = None  # of the last packet, counted from the film's start; None after a seek
+        self._threads, self._max_pixels = threads, max_pixels
         self._container, self._stream = self._open()
         try:
             self.info = self._learn(start_s, end_s)
             if self.info.colors.is_hdr and not allow_hdr:
                 name = "HLG" if self.info.colors.transfer == HLG else "PQ"
                 raise FilmError(
-                    f"{path.name}: this film is HDR ({name}), and would come out grey; convert it to SDR first"
+                    f"{path.name}: this film is HDR ({name}), and would come out dull; convert it to SDR first, "
+                    "or take it as it is with --allow-hdr"
                 )
         except BaseException:
             self.close()
             raise
-        base, first = self.info.time_base, self.info.first_time_s
-        self._start_pts = None if start_s is None else _ceil((_decimal(start_s) + first) / base)
-        self._end_pts = None if end_s is None else _ceil((_decimal(end_s) + first) / base)
+        self._place_cut()
         self.image_hw = _resized(self.info.displayed_hw, short_side)
         self._has_true_pts = "avi" not in self.info.container.split(",")
+
+    def read_timeline(self, *, check_cancel: Callable[[], None] = lambda: None) -> Timeline:
+        """Read the times of all packets, so that `frames()` gives mended ones and `info` says how many there are."""
+        end_s = None if self._end_s is None else float(self._end_s)
+        self._reopen()
+        self.timeline = read_timeline(self._container, self._stream.index, end_s=end_s, check_cancel=check_cancel)
+        self._reopen()
+        self.info = replace(self.info, first_time_s=self.timeline.first_time_s)
+        self._place_cut()
+        if frames := self.timeline.frames(*self.cut_s):
+            self.info = replace(self.info, frames=frames)
+        self.warnings += self.timeline.notes()
+        return self.timeline
+
+    @property
+    def cut_s(self) -> tuple[Fraction | None, Fraction | None]:
+        """Where the cut begins and ends, in seconds of the film's own times."""
+        base = self.info.time_base
+        return (
+            None if self._start_pts is None else self._start_pts * base,
+            None if self._end_pts is None else self._end_pts * base,
+        )
 
     def frames(self, *, after_pts: int | None = None) -> Iterator[FilmFrame]:
         """Yield the frames in display order, times strictly rising; `after_pts` leaves out those up to that time.
@@ -177,6 +206,11 @@ class FilmReader:
         if self._end_pts is None and self.broken_at_s is None and last_pts is not None:
             self._look_for_missing_end(float(last_pts * info.time_base))
 
+    def _place_cut(self) -> None:
+        base, first = self.info.time_base, self.info.first_time_s
+        self._start_pts = None if self._start_s is None else _ceil((_decimal(self._start_s) + first) / base)
+        self._end_pts = None if self._end_s is None else _ceil((_decimal(self._end_s) + first) / base)
+
     def close(self) -> None:
         """Give the file back."""
         self._container.close()
@@ -190,9 +224,17 @@ class FilmReader:
         self.close()
 
     def _open(self) -> tuple[InputContainer, av.VideoStream]:
-        container = open_container(self.path)
+        container = open_container(self.path, max_pixels=self._max_pixels)
         try:
             stream = film_stream(container, self.path)
+            context = stream.codec_context
+            width, height = _claimed_wh(container, stream, self.path)
+            if width * height > self._max_pixels:
+                raise FilmError(
+                    f"{self.path.name}: frames of {width}×{height} pixels, more than the limit of"
+                    f" {self._max_pixels:,}; see --max-pixels"
+                )
+            context.options = {**context.options, "max_pixels": str(self._max_pixels)}
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = self._threads
         except BaseException:
@@ -253,6 +295,8 @@ class FilmReader:
 
     def _first_wanted(self, after_pts: int | None) -> int | None:
         """Return a time from which on decoding is enough, None: the start."""
+        if self.timeline is not None and self.timeline.jumps:
+            return None  # a time means several places there
         wanted = [pts for pts in (after_pts, self._start_pts) if pts is not None]
         return max(wanted) if wanted and self._has_true_pts else None
 
@@ -270,6 +314,7 @@ class FilmReader:
         yield from self._sought(None)
 
     def _sought(self, from_pts: int | None) -> Iterator[tuple[av.VideoFrame, int]]:
+        self._number = -1 if from_pts is None else None
         if from_pts is not None:
             try:
                 self._container.seek(from_pts, stream=self._stream, backward=True)
@@ -298,12 +343,20 @@ class FilmReader:
             except FFmpegError as error:
                 self._lose(self._last_s, f"cannot be read on ({error.strerror})")
                 return
+            if packet.size and self._number is not None:
+                self._number += 1
+                if self.timeline is not None:
+                    self.timeline.mend(packet, self._number)
             time = packet.pts if packet.pts is not None else packet.dts
             if time is not None:
                 self._last_s = float(time * (self._stream.time_base or 0) - (self._container.start_time or 0) / 10**6)
-            if packet.is_corrupt:
+            if packet.is_corrupt and not self._is_at_jump():
                 self._lose(self._last_s, "is damaged")
             yield packet
+
+    def _is_at_jump(self) -> bool:
+        """Say whether parts were joined here: the first one's last packet looks damaged then, and is not."""
+        return self.timeline is not None and self._number is not None and self.timeline.is_at_jump(self._number)
 
     def _decode(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
         try:
@@ -321,16 +374,21 @@ class FilmReader:
 
     def _look_for_missing_end(self, last_s: float) -> None:
         """Notice a file that was cut off: some formats just end, so that only the header knows of the rest."""
-        end_s = ((self._container.duration or 0) + (self._container.start_time or 0)) / 10**6
-        if end_s - last_s < MISSING_END_S:
+        first_s, length_s = (self._container.start_time or 0) / 10**6, (self._container.duration or 0) / 10**6
+        # Lengths count from the film's start, in some files from 0: a file is short where it is by both.
+        end_s = length_s if first_s < length_s else first_s + length_s
+        if end_s - last_s < MISSING_END_S or (self.timeline is not None and self.timeline.jumps):
             return
-        with open_container(self.path) as container:
-            for packet in container.demux():
-                if packet.pts is not None and packet.size:
-                    last_s = max(last_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        if self.timeline is not None:
+            last_s = max(last_s, self.timeline.last_time_s)
+        else:
+            with open_container(self.path) as container:
+                for packet in container.demux():
+                    if packet.pts is not None and packet.size:
+                        last_s = max(last_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
         if end_s - last_s >= MISSING_END_S:
             self._last_s = last_s
-            self._lose(last_s, f"ends too early ({end_s:.2f} s were promised)")
+            self._lose(last_s - first_s, f"ends too early ({end_s:.2f} s were promised)")
 
     def _look_at(self, frame: av.VideoFrame) -> None:
         if frame.interlaced_frame:
@@ -345,15 +403,44 @@ class FilmReader:
             self.warnings.append(message)
 
 
-def open_container(path: Path) -> InputContainer:
+def open_container(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> InputContainer:
     """Return the opened file. Raises FilmError with one sentence; foreign errors end here."""
     try:
-        return av.open(str(path), "r", metadata_errors="replace")
+        # An absolute path, or "12:30.mp4" would be an address; one protocol, or a playlist would fetch what it names.
+        return av.open(
+            os.path.abspath(path),  # noqa: PTH100  # resolves no links
+            "r",
+            metadata_errors="replace",
+            container_options={"protocol_whitelist": "file"},
+            options={"max_pixels": str(max_pixels)},  # opening decodes frames, of whatever size the file claims
+        )
     except FFmpegError as error:
         reason = "this is not a film that can be read" if (error.errno or 0) >= 1000 else error.strerror
+        if reason and (error.errno or 0) >= 1000 and _lacks_index(path):
+            reason = "the recording was cut off before its index (moov) was written, so nothing in it can be found"
         raise FilmError(f"{path.name}: {reason}") from error
     except OSError as error:
         raise FilmError(f"{path.name}: {error.strerror}") from error
+
+
+def _lacks_index(path: Path) -> bool:
+    """Say whether an MP4 or MOV file holds pictures (mdat) and no index (moov), as when a camera lost its power."""
+    seen = set()
+    try:
+        with path.open("rb") as file:
+            while len(head := file.read(8)) == 8 and len(seen) < 64:
+                size, kind = struct.unpack(">I4s", head)
+                if not kind.strip(b" ").isalnum():
+                    break
+                seen.add(kind)
+                if size == 1:
+                    size = struct.unpack(">Q", file.read(8).rjust(8, b"\0"))[0] - 8
+                if size < 8:
+                    break  # up to the end of the file
+                file.seek(size - 8, os.SEEK_CUR)
+    except (OSError, OverflowError, ValueError):
+        return False
+    return b"mdat" in seen and b"moov" not in seen
 
 
 def film_stream(container: InputContainer, path: Path) -> av.VideoStream:
@@ -361,12 +448,24 @@ def film_stream(container: InputContainer, path: Path) -> av.VideoStream:
     name = container.format.name
     if name.endswith("_pipe") or name == "image2" or path.suffix.lower() in PICTURE_SUFFIXES:
         raise FilmError(f"{path.name}: this is a picture and no film; use cgconv images")
+    if not TEXT_FORMATS.isdisjoint(name.split(",")):
+        raise FilmError(f"{path.name}: this is text and no film")
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
             return stream
     if container.streams.audio:
         raise FilmError(f"{path.name}: this holds sound and no film")
     raise FilmError(f"{path.name}: there is no film in this file")
+
+
+def _claimed_wh(container: InputContainer, stream: av.VideoStream, path: Path) -> tuple[int, int]:
+    """Return the size that a film claims to have; FFmpeg forgets that of a GIF whose canvas it did not take."""
+    context = stream.codec_context
+    if container.format.name != "gif":
+        return context.width, context.height
+    with path.open("rb") as file:
+        width, height = struct.unpack("<6x2H", file.read(10))
+    return width, height
 
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:

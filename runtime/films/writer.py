@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class SegmentWriter:
         self._time_base = 1 / rate
         self._to_frame = RgbToFrame(colors, encoding.pix_fmt, threads=threads or 2)
         with writing(path):
-            self._container = av.open(str(path), "w", format="matroska")
+            self._container = av.open(os.path.abspath(path), "w", format="matroska")  # noqa: PTH100  # a name with a colon is no address
             stream = self._container.add_stream(encoding.encoder, rate=rate, options=dict(encoding.options))
             if not isinstance(stream, av.VideoStream):
                 raise TypeError(f"{encoding.encoder} encodes no pictures")
@@ -101,6 +102,18 @@ class SegmentWriter:
             self._container.mux(packet)
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
+_BROKEN = (errno.EIO, errno.ENODEV, errno.ENXIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+def is_systems_fault(error: BaseException) -> bool:
+    """Say whether the disk or the system is why something cannot be written, and not what was to be written."""
+    number = getattr(error, "errno", None)
+    return number in (*_FULL, *_FORBIDDEN, *_GONE, *_BROKEN)
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn what goes wrong while `path` is written into one sentence."""
@@ -108,8 +121,10 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except (FFmpegError, OSError) as error:
         number = error.errno or 0
-        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if number in _FULL:
             raise OutputError(f"{path.parent}: the disk is full, or the file may not grow further") from error
-        if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if number in _FORBIDDEN:
             raise OutputError(f"{path.parent}: no permission to write here") from error
+        if number in _GONE and (gone := [folder for folder in path.parents if not folder.exists()]):
+            raise OutputError(f"{gone[-1]}: this folder has vanished, so the result cannot be written") from error
         raise OutputError(f"{path.name}: cannot be written ({error.strerror or error})") from error

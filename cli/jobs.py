@@ -1,0 +1,48 @@
+"""cgconv jobs: show films that were begun and not finished, and throw their work away where it is not wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import PathType, debug_option, json_option
+from .progress import printable
+
+if TYPE_CHECKING:
+    from cgconv.runtime.films.parts import Leftover
+
+
+@click.command(epilog="Try: cgconv jobs films --remove", short_help="Show films that were begun and not finished.")
+@click.argument("folders", nargs=-1, type=PathType, metavar="[FOLDER]...")
+@click.option("--remove", is_flag=True, help="Throw that work away, but for films that are being made now.")
+@json_option
+@debug_option
+def jobs(folders: tuple[Path, ...], remove: bool, as_json: bool) -> int:
+    """Show films that were begun and not finished, in FOLDER (the current one) and in all folders in it.
+
+    Their work lies beside where the result is to be. The command that began a film goes on with it.
+    """
+    from cgconv.runtime.films.parts import leftovers, sweep
+
+    for folder in folders or (Path(),):
+        for leftover in leftovers(folder):
+            if remove and not leftover.is_running:
+                sweep(leftover.result, all_work=True)
+            _show(leftover, as_json, removed=remove and not leftover.path.exists())
+    return 0
+
+
+def _show(leftover: Leftover, as_json: bool, *, removed: bool) -> None:
+    if as_json:
+        import json
+
+        click.echo(json.dumps({
+            "result": str(leftover.result), "folder": str(leftover.path), "frames": leftover.frames,
+            "bytes": leftover.bytes, "running": leftover.is_running, "removed": removed,
+        }))  # fmt: skip
+        return
+    what = "removed" if removed else "being made now" if leftover.is_running else "stopped"
+    frames = "1 frame" if leftover.frames == 1 else f"{leftover.frames} frames"
+    click.echo(printable(f"{leftover.result}: {what}, {frames} done, {leftover.bytes / 1e6:.1f} MB"))
