@@ -4,7 +4,7 @@
 
 Everything but the weights is equal: networks, pictures, seed. Judged on the test folders where there are some, else on
 pictures that every row holds out of its training, in both cases on middle squares at the scale that the rows learn
-from. Distances are sliced Wasserstein × 1000 to the target kind: compare rows, not protocols.
+from. Distances are KID × 1000 to the target kind: compare rows, not protocols.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ROWS = {  # forward: a → b → a
     "GAN + backward cycle": {"cycle_a": 0.0},
     "CycleGAN": {},
 }
-MEASURES = ("swd", "structure", "change", "cycle")
+MEASURES = ("kid", "content", "change", "cycle")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -59,14 +59,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     config = common_config(given)
     images, split = pictures_to_judge_by(config, given)
     real_a, real_b = (squares_of(of_kind, given.crop) for of_kind in images)
-    evaluation = Evaluation(real_a, real_b, split=f"{split}, short side {config.data.load} as in training", draws=3)
+    evaluation = Evaluation(real_a, real_b, split=f"{split}, short side {config.data.load} as in training")
     print(f"{given.images} pictures of each kind a row, width {given.width}, {given.crop} pixels")
     print(f"{evaluation.protocol()}\n")
     print("| losses | " + " | ".join(f"{way} {name}" for way in ("a→b", "b→a") for name in MEASURES) + " |")
     print("|---|" + "---|" * (2 * len(MEASURES)), flush=True)
     inputs = evaluation.inputs()
     print("| (not translated) | " + " | ".join(
-        f"{inputs[f'inputs.{way}.swd']:.0f} | 1.00 | 0.0 | 0.0" for way in ("ab", "ba")
+        f"{inputs[f'inputs.{way}.kid']:.1f} | 1.00 | 0.0 | 0.0" for way in ("ab", "ba")
     ) + " |", flush=True)  # fmt: skip
     for row, weights in ROWS.items():
         loss = replace(config.loss, **weights)  # type: ignore[arg-type]  # weights alone, all of them floats
@@ -125,7 +125,7 @@ def measured(config: TrainConfig, evaluation: Evaluation) -> Iterator[str]:
     found = evaluation.measure(translators_of(generators, config, average_of=state["average"]))
     for way in ("ab", "ba"):
         for name in MEASURES:
-            yield f"{found[f'{way}.{name}']:.2f}" if name == "structure" else f"{found[f'{way}.{name}']:.1f}"
+            yield f"{found[f'{way}.{name}']:.2f}" if name == "content" else f"{found[f'{way}.{name}']:.1f}"
 
 
 if __name__ == "__main__":

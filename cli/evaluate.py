@@ -29,7 +29,7 @@ def features_options(command: F) -> F:
         click.option("--features-range", type=click.Choice(["-1..1", "0..1", "0..255", "imagenet"]), default="-1..1",
                      show_default=True, help="The values that --features wants for black to white."),
         click.option("--features", type=click.Path(path_type=Path), metavar="FILE.onnx",
-                     help="Also print KID and FID by this network's features; 'inception' where torch-fidelity is."),
+                     help="KID and FID by this network, not EfficientNet-lite1; 'inception' with torch-fidelity."),
     ):  # fmt: skip
         command = option(command)
     return command

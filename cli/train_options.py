@@ -124,7 +124,7 @@ SETTINGS = (
             "Images between two evaluations on held-out pictures; 0: none."),
     Setting("--held-out", "evaluation.held_out", int, "32", "Pictures of each folder kept for that, a tenth at most."),
     Setting("--keep-best", "evaluation.keep_best", int, "1", "States of the lowest score that are kept."),
-    Setting("--features", "evaluation.features", str, "", "Reckon KID and FID: inception, or an ONNX file."),
+    Setting("--features", "evaluation.features", str, "", "KID and FID by inception or an ONNX file, not lite1."),
     Setting("--features-range", "evaluation.feature_range", "-1..1|0..1|0..255|imagenet", "-1..1",
             "The values that such a file wants."),
     # run

@@ -104,14 +104,16 @@ def train_line(event: TrainProgressed) -> str:
 
 
 def evaluated_line(event: Evaluated) -> str:
-    """Return an evaluation's score, and the distances that it came from."""
+    """Return an evaluation's score, and what it came from."""
     from cgconv.trainer.chart import number
 
     weights = "average" if any(name.startswith("average.") for name in event.metrics) else "raw"
     parts = [f"evaluated after {event.images_seen:,} images: score {number(event.metrics['score'])}"]
     for direction, side in (("ab", "a → b"), ("ba", "b → a")):
-        if (distance := event.metrics.get(f"{weights}.{direction}.swd")) is not None:
-            parts.append(f"{side} {distance:.0f} (not translated {event.metrics[f'inputs.{direction}.swd']:.0f})")
+        if (distance := event.metrics.get(f"{weights}.{direction}.kid")) is not None:
+            inputs = event.metrics[f"inputs.{direction}.kid"]
+            kept = event.metrics[f"{weights}.{direction}.content"]
+            parts.append(f"{side} KID {distance:.1f} (not translated {inputs:.1f}), content {kept:.2f}")
     if event.is_best:
         parts.append("among the best so far, kept")
     return " · ".join(parts)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgconv.runtime.errors import CgconvError
-from cgconv.runtime.images import Animation, read_picture
+from cgconv.runtime.images import read_first_picture
 from cgconv.trainer.folders import pictures_in
 
 LARGEST_PIXELS = 50_000_000
@@ -44,10 +44,8 @@ def _spread(paths: list[Path], count: int) -> list[Path]:
 
 
 def _pixels(path: Path) -> NDArray[np.uint8] | None:
-    """Return a picture as uint8 H×W×3 RGB; None where it cannot be read."""
+    """Return a picture as uint8 H×W×3 RGB, on white where it is transparent; None where it cannot be read."""
     try:
-        picture = read_picture(path, max_pixels=LARGEST_PIXELS)
+        return read_first_picture(path, max_pixels=LARGEST_PIXELS).as_seen()
     except CgconvError:  # policy: whatever cannot be read does not take part in a check
         return None
-    pixels = (picture.frames[0] if isinstance(picture, Animation) else picture).pixels
-    return (pixels >> 8 if pixels.dtype == np.uint16 else pixels).astype(np.uint8)

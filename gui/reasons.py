@@ -14,6 +14,11 @@ REASONS = (
     QT_TRANSLATE_NOOP("reasons", "{path} is not a picture that can be read, or it is damaged"),
     QT_TRANSLATE_NOOP("reasons", "{path} is empty"),
     QT_TRANSLATE_NOOP("reasons", "{path} is damaged or cut off: {detail}"),
+    QT_TRANSLATE_NOOP(
+        "reasons",
+        "{path} is an HDR picture ({name}), and its colours would come out dull; convert it to SDR first,"
+        " or take it as it is",
+    ),
     QT_TRANSLATE_NOOP("reasons", "{path} exists already"),
     QT_TRANSLATE_NOOP("reasons", "{path}: this file is no longer there"),
     QT_TRANSLATE_NOOP("reasons", "{path}: this is not a film that can be read"),

@@ -14,7 +14,7 @@ from .pictures.formats import (
     output_suffix,
 )
 from .pictures.picture import Animation, Picture
-from .pictures.reader import DEFAULT_MAX_PIXELS, picture_size_hw, read_picture
+from .pictures.reader import DEFAULT_MAX_PIXELS, picture_size_hw, read_first_picture, read_picture
 from .pictures.thumbnail import Thumbnail, read_thumbnail
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "output_format",
     "output_suffix",
     "picture_size_hw",
+    "read_first_picture",
     "read_picture",
     "read_thumbnail",
     "write_atomically",

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from .errors import CgconvError
 from .find import FILM_SUFFIXES
-from .images import Animation, picture_size_hw, read_picture, write_atomically
+from .images import picture_size_hw, read_first_picture, write_atomically
 
 Image = npt.NDArray[Any]  # Any: uint8
 
@@ -104,7 +104,7 @@ def _size_hw(path: Path) -> tuple[int, int]:
 def _preview(path: Path, *, is_film: bool) -> str:
     """Return a small JPEG of a picture or a film's frame as a data URI; an empty one where it cannot be read."""
     try:
-        image = _film_frame(path) if is_film else _picture_image(path)
+        image = _film_frame(path) if is_film else read_first_picture(path, allow_hdr=True).as_seen()
     except (CgconvError, OSError):
         image = None
     if image is None:
@@ -117,19 +117,6 @@ def _preview(path: Path, *, is_film: bool) -> str:
         image = np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA))
     done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
     return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}" if done else "data:,"
-
-
-def _picture_image(path: Path) -> Image:
-    """Return a picture as H×W×3 RGB uint8, on white where it is transparent."""
-    picture = read_picture(path, allow_hdr=True)
-    if isinstance(picture, Animation):
-        picture = picture.frames[0]
-    deep = 257 if picture.pixels.dtype == np.uint16 else 1
-    image = picture.pixels.astype(np.float32) / deep
-    if picture.alpha is not None:
-        opaque = (picture.alpha.astype(np.float32) / (255 * deep))[..., None]
-        image = image * opaque + 255 * (1 - opaque)
-    return np.asarray((image + 0.5).astype(np.uint8))
 
 
 def _film_frame(path: Path) -> Image | None:

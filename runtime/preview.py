@@ -18,10 +18,10 @@ from .errors import CgconvError
 from .films.reader import FilmInfo, FilmReader
 from .find import Kind
 from .folders import cache_folder
-from .images import Animation, Picture, picture_size_hw, read_picture
+from .images import Picture, picture_size_hw, read_first_picture
 from .look import keep_colors
 from .opencv import cv2
-from .pictures.job import resized_hw
+from .pictures.job import resize_picture, resized_hw
 from .translate.shared_translator import Translates
 
 Image = NDArray[np.uint8]  # H×W×3 RGB
@@ -60,17 +60,34 @@ def examine(path: Path, kind: Kind, *, edge_px: int) -> Examined:
         return Examined(reader.info.displayed_hw, reader.info.seconds, thumbnail)
 
 
-def picture_for_preview(path: Path, *, short_side: int | None) -> Image:
-    """Return a picture as it will be translated (upright, resized as asked for), over white where it is transparent."""
-    content = read_picture(path, allow_hdr=True)
-    picture = content.frames[0] if isinstance(content, Animation) else content
-    return resized(_opaque(picture), short_side)
+def picture_for_preview(path: Path, *, short_side: int | None) -> Picture:
+    """Return a picture as it will be translated: upright, resized as asked for; in 8 bits, which is enough to see."""
+    picture = read_first_picture(path, allow_hdr=True).with_8_bits()
+    return resize_picture(picture, resized_hw(picture.size_hw, short_side))
 
 
-def frame_for_preview(path: Path, time_s: float, *, short_side: int | None) -> Image:
+def frame_for_preview(path: Path, time_s: float, *, short_side: int | None) -> Picture:
     """Return the film's frame at `time_s`, resized as asked for."""
     with FilmReader(path, allow_hdr=True) as reader:
-        return resized(_frame_at(reader, time_s), short_side)
+        return Picture(resized(_frame_at(reader, time_s), short_side))
+
+
+def shrunk_picture(picture: Picture, edge_px: int) -> Picture:
+    """Return the picture with its longer side at most `edge_px`."""
+    longest = max(picture.size_hw)
+    if longest <= edge_px:
+        return picture
+    height, width = (max(1, round(edge * edge_px / longest)) for edge in picture.size_hw)
+    return resize_picture(picture, (height, width))
+
+
+def seen_in_place_of(picture: Picture, translated: Image) -> Image:
+    """Return what is seen of a translation: where the picture is transparent, its result is, too."""
+    if picture.alpha is None:
+        return translated
+    height, width = translated.shape[:2]
+    alpha = cv2.resize(picture.alpha, (width, height), interpolation=cv2.INTER_LINEAR)
+    return Picture(translated, alpha).as_seen()
 
 
 def loop_frames(
@@ -146,17 +163,7 @@ def _small_picture(path: Path, edge_px: int) -> Image:
     height, width = picture_size_hw(path)
     if height * width > _DRAFT_JPEG_PIXELS:
         raise CgconvError(f"{path.name}: too large for a thumbnail")
-    content = read_picture(path, allow_hdr=True)
-    return _opaque(content.frames[0] if isinstance(content, Animation) else content)
-
-
-def _opaque(picture: Picture) -> Image:
-    pixels: NDArray[Any] = picture.pixels  # Any: uint8 or uint16
-    if picture.alpha is not None:
-        whole = np.iinfo(pixels.dtype).max
-        alpha = picture.alpha[..., None].astype(np.float32) / whole
-        pixels = np.rint(pixels * alpha + whole * (1 - alpha)).astype(pixels.dtype)
-    return pixels if pixels.dtype == np.uint8 else np.asarray(pixels >> 8, np.uint8)
+    return read_first_picture(path, allow_hdr=True).as_seen()
 
 
 def _as_uint8(image: NDArray[Any]) -> Image:  # Any: uint8, or float32 in [0, 1]

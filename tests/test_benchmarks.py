@@ -7,7 +7,6 @@ import importlib.util
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -15,13 +14,15 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from small_models import identity_model, with_card
+
+from cgconv.runtime.models.model_file import write_model
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from cgconv.trainer import evaluate  # noqa: E402
 from cgconv.trainer.config import TrainConfig  # noqa: E402
 from cgconv.trainer.data import open_pairs  # noqa: E402
-from cgconv.trainer.metrics import sliced_wasserstein  # noqa: E402
+from cgconv.trainer.features import kid, see  # noqa: E402
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -74,7 +75,6 @@ def run_ablation(
 
     monkeypatch.setattr(module, "Evaluation", evaluation)
     monkeypatch.setattr(module, "train", training)
-    monkeypatch.setattr(evaluate, "sliced_wasserstein", partial(sliced_wasserstein, projections=8, patches=8))
     module.main(["--data", str(data), "--images", "1", "--width", "4", "--crop", "64", "--test", "4"])
     return judged, trained
 
@@ -177,3 +177,32 @@ def test_steps_that_do_not_train_alike_are_one_sentence_and_an_error(
     assert module.main([*TINY, "--steps", "5"]) == 1
     (sentence,) = capsys.readouterr().err.splitlines()
     assert sentence.startswith("objectives of the first 5 steps are apart by over 1%: ")
+
+
+def test_the_quality_of_models_is_measured_beside_what_does_not_translate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = benchmark("model_quality")
+    for name, count in (("inputs", 5), ("targets", 6), ("others", 4)):
+        paint(tmp_path / name, count, size_wh=(96, 80))
+    write_model(with_card(identity_model(), name="same"), tmp_path / "same.onnx")
+    folders = ["--inputs", str(tmp_path / "inputs"), "--targets", str(tmp_path / "targets")]
+    others = ["--others", str(tmp_path / "others"), "--size", "64"]
+    monkeypatch.setattr(module, "RIVAL", "not_installed")
+    module.main([str(tmp_path / "same.onnx"), *folders, *others])
+    protocol, _, *lines = capsys.readouterr().out.splitlines()
+    assert protocol.startswith("5 pictures of a and 6 of b, 64×64, from inputs and targets; KID × 1000")
+    rows = {cells[0]: cells[1:] for line in lines if len(cells := line.strip("| ").split(" | ")) > 1}
+    assert list(rows) == ["pictures", "inputs", "colour transfer (Reinhard)", "same.onnx", "other real pictures"]
+    assert rows["same.onnx"] == rows["inputs"], "nothing changed"
+    assert rows["inputs"][2:] == ["1.00", "1.00"]
+    inputs, targets = (
+        np.stack([cv2.imread(str(path))[8:72, 16:80, ::-1] for path in sorted((tmp_path / name).iterdir())])
+        for name in ("inputs", "targets")
+    )
+    assert float(rows["inputs"][0]) == pytest.approx(kid(see(inputs)[0], see(targets)[0])[0], abs=0.06)
+
+    twice = [str(tmp_path / "same.onnx")] * 3
+    with pytest.raises(SystemExit):
+        module.main([*twice, *folders, str(tmp_path / "others")])
+    assert "one folder for all models, or one for each" in capsys.readouterr().err

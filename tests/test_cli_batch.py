@@ -6,9 +6,11 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,20 @@ def frames_of(path: Path) -> int:
 
 def events_of(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
+
+
+def test_hdr_pictures_are_taken_where_they_are_allowed(
+    tmp_path: Path, model: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = paint(tmp_path / "a.png").read_bytes()
+    body = b"cICP" + bytes([9, 16, 0, 1])
+    chunk = struct.pack(">I", 4) + body + struct.pack(">I", zlib.crc32(body))
+    (tmp_path / "a.png").write_bytes(data[:33] + chunk + data[33:])
+    assert main(["images", str(tmp_path / "a.png"), "--model", model]) == 1
+    assert "HDR picture (PQ)" in capfd.readouterr().err
+    assert main(["images", str(tmp_path / "a.png"), "--model", model, "--allow-hdr"]) == 0
+    assert "come out dull" in capfd.readouterr().err
+    assert chunk in (tmp_path / "a.same.png").read_bytes()
 
 
 def test_a_folder_is_translated_and_a_second_run_skips_it(

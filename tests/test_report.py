@@ -29,7 +29,7 @@ def progress(images_seen: int, total: int = 1000, **losses: float) -> dict[str, 
 
 
 def evaluated(images_seen: int, distance: float) -> dict[str, object]:
-    metrics = {"average.ab.swd": distance, "raw.ab.swd": distance + 9, "inputs.ab.swd": 190.0, "score": distance / 190}
+    metrics = {"average.ab.kid": distance, "raw.ab.kid": distance + 9, "inputs.ab.kid": 190.0, "score": distance / 190}
     return {"event": "Evaluated", "images_seen": images_seen, "metrics": metrics, "protocol": "40 <held-out> pictures"}
 
 

@@ -39,7 +39,7 @@ from cgconv.trainer.config import (  # noqa: E402
 from cgconv.trainer.train import train  # noqa: E402
 
 SOUND = {
-    "inputs.ab.swd": 190.0, "raw.ab.swd": 110.0, "raw.ab.change": 30.0, "raw.ab.color_agreement": 0.85,
+    "inputs.ab.kid": 190.0, "raw.ab.kid": 110.0, "raw.ab.change": 30.0, "raw.ab.color_agreement": 0.85,
     "raw.ab.diversity": 0.8,
 }  # fmt: skip
 
@@ -89,7 +89,7 @@ def test_small_changes_that_help_are_no_identity() -> None:
     """A photograph may need little to look like one of the other kind."""
     little = SOUND | {"raw.ab.change": 2.0}
     assert looks(Watch(guessing_loss=None), 9, {}, little) == []
-    (warning,) = looks(Watch(guessing_loss=None), 9, {}, little | {"raw.ab.swd": 189.0})
+    (warning,) = looks(Watch(guessing_loss=None), 9, {}, little | {"raw.ab.kid": 189.0})
     assert "gives its pictures back" in warning
 
 

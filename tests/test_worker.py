@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 from fake_nvidia import FakeGpu
 from film_clips import make_film
@@ -20,8 +21,11 @@ from cgconv.runtime.errors import Cancelled
 from cgconv.runtime.events import EngineBuilding, PreviewReady
 from cgconv.runtime.films.reader import FilmReader
 from cgconv.runtime.folders import cache_folder
+from cgconv.runtime.images import read_first_picture
 from cgconv.runtime.lock import Lock
 from cgconv.runtime.models.store import models_folder
+from cgconv.runtime.pictures.job import translate_picture_file
+from cgconv.runtime.translator import open_translator
 
 pytestmark = pytest.mark.usefixtures("own_engines")
 
@@ -97,5 +101,22 @@ def test_a_film_that_ends_long_before_its_header_says_is_shown_after_a_few_steps
     frames = FilmReader.frames
     monkeypatch.setattr(FilmReader, "frames", lambda self, **given: reads.append(given) or frames(self, **given))
     shown = preview.frame_for_preview(film, 5 * 3600.0, short_side=None)
-    assert shown.shape == preview.frame_for_preview(film, 0.0, short_side=None).shape
+    assert shown.size_hw == preview.frame_for_preview(film, 0.0, short_side=None).size_hw
     assert len(reads) < 25
+
+
+def test_the_preview_of_a_transparent_picture_looks_as_its_result_will(model: Path, tmp_path: Path) -> None:
+    picture, result = tmp_path / "a.png", tmp_path / "b.png"
+    alpha = np.linspace(0, 255, 32).astype(np.uint8)[None, :, None].repeat(24, axis=0)
+    assert cv2.imwrite(str(picture), np.dstack([photo((24, 32))[0], alpha]))
+    said: list[object] = []
+    looks.preview(task_of(requests.Preview(picture, "picture", str(model), requests.ConvertOptions())), said.append)
+    with open_translator(model) as translator:
+        translate_picture_file(picture, result, translator)
+    shown = said[-1]
+    assert isinstance(shown, PreviewReady)
+    assert shown.translated is not None
+    after = cv2.cvtColor(cv2.imread(str(shown.translated)), cv2.COLOR_BGR2RGB)
+    np.testing.assert_array_equal(after, read_first_picture(result).as_seen())
+    before = cv2.cvtColor(cv2.imread(str(shown.original)), cv2.COLOR_BGR2RGB)
+    assert (before[:, 0] == 255).all(), "what is transparent lies on white"

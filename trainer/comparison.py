@@ -27,7 +27,6 @@ from .judge import judged_side_px, squares_of
 from .trained_run import find_test_sources, load_run, read_source
 
 LARGEST_SIDE_PX = 512
-DRAWS = 3
 SIDES = {"ab": "a → b", "ba": "b → a"}
 
 
@@ -65,7 +64,7 @@ def compare_run(
     side_px = judged_side_px([image for kind in images for image in kind], run.config)
     channels = (run.config.generator.channels_in, run.config.generator.channels_out)
     real_a, real_b = (squares_of(kind, side_px, channels=n) for kind, n in zip(images, channels, strict=True))
-    evaluation = Evaluation(real_a, real_b, paired=paired, features=features, draws=DRAWS, split=_split(data))
+    evaluation = Evaluation(real_a, real_b, paired=paired, features=features, split=_split(data))
     train = _train_pictures(data, lambda path: read_source(Source(path), run.config))
     others = {kind: squares_of(found, side_px, channels=channels["ab".index(kind)]) for kind, found in train.items()}
     rows = {_short(one): _baselines(evaluation, _short(one), others) for one in wanted}
@@ -90,7 +89,7 @@ def compare_model(
     shortest = min(min(image.shape[:2]) for kind in images for image in kind)
     side_px = max(SMALLEST_SIDE_PX, min(shortest, LARGEST_SIDE_PX) // 4 * 4)
     real_a, real_b = (middle_squares(kind, side_px) for kind in images)
-    evaluation = Evaluation(real_a, real_b, paired=paired, features=features, draws=DRAWS, split=_split(data))
+    evaluation = Evaluation(real_a, real_b, paired=paired, features=features, split=_split(data))
 
     def one_by_one(squares: Image) -> Image:
         translated = [translate(square[None])[0] for square in squares]

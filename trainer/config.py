@@ -261,7 +261,7 @@ class EvaluationConfig:
     every: int = 2000  # images between evaluations; 0: none, and a run that begins so holds no picture out
     held_out: int = 32  # pictures of each folder, at most a tenth of it; none of folders under 40
     keep_best: int = 1  # states of the lowest score that are kept beside the last one
-    features: str = ""  # for KID and FID: inception, or an ONNX file; empty: neither
+    features: str = ""  # for KID and FID: inception, or an ONNX file; empty: EfficientNet-lite1
     feature_range: FeatureRange = FeatureRange.SIGNED  # what that file wants
 
     def __post_init__(self) -> None:

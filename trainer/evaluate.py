@@ -17,16 +17,14 @@ from numpy.typing import NDArray
 from cgconv.runtime.errors import DataError, UsageError
 from cgconv.runtime.images import write_atomically
 
-from .features import Features, Values, fid, kid, subset_of
+from .features import DEFAULT, Features, Maps, Values, content, fid, judging_network, kid, see, subset_of
 from .metrics import (
     Images,
     color_agreement,
     diversity,
-    edge_correlation,
     mean_change,
     psnr,
     reinhard,
-    sliced_wasserstein,
     ssim,
     stride_peak,
 )
@@ -35,13 +33,12 @@ Translate = Callable[[Images], Images]  # uint8 N×H×W×3 RGB, the same shape o
 
 HELD_OUT_SHARE = 10  # one picture in so many, at most
 FEWEST = 4  # pictures of a kind that an evaluation needs
-SMALLEST_SIDE_PX = 64  # four levels of a pyramid whose patches are 7 pixels wide
+SMALLEST_SIDE_PX = 64  # 2×2 features at the end of EfficientNet
 BEST = "best.json"
 BEST_RULE = (  # what `score` says, for readers of best.json
     "Lower is better. A score is the mean over the directions that the run learns: for pairs, of the mean difference"
-    " from the wanted pictures (L1); else, where features were named, of the distance by them (KID); else of the"
-    " distance to real pictures (sliced Wasserstein), divided by that of pictures that are not translated, so that"
-    " under 1 is nearer than those. Measured on held-out pictures, with the averaged weights where there are some."
+    " from the wanted pictures (L1); else of the distance to real pictures by a network's features (KID). Measured on"
+    " held-out pictures, with the averaged weights where there are some."
 )
 
 
@@ -75,8 +72,9 @@ class Evaluation:
     """Judge translators between `real_a` and `real_b`: uint8 N×H×W×3 RGB squares, not trained on.
 
     `paired`: picture i of one is what picture i of the other should become. `split` says in words where they are from;
-    the sliced Wasserstein distance is the mean of `draws` draws of patches and projections.
-    Raises DataError where there are fewer than four of a kind, they are too small, or pairs do not match.
+    KID and FID are by `features`, by default EfficientNet-lite1's.
+    Raises DataError where there are fewer than four of a kind, they are too small, or pairs do not match; MissingError
+    where the weights of EfficientNet-lite1 are not there.
     """
 
     def __init__(
@@ -86,7 +84,6 @@ class Evaluation:
         *,
         paired: bool = False,
         features: Features | None = None,
-        draws: int = 1,
         split: str = "held out of the training folders",
     ) -> None:
         for images in (real_a, real_b):
@@ -99,34 +96,29 @@ class Evaluation:
                 )
         if paired and real_a.shape != real_b.shape:
             raise DataError(f"pairs to evaluate on: found {len(real_a)} and {len(real_b)} pictures, wanted as many")
+        judging_network()  # what is missing is said before anything is judged
         self.real = {"a": real_a, "b": real_b}
         self.paired = paired
         self.features = features
-        self.draws = draws
         self.split = split
-        self._of_reals: dict[str, Values] = {}
+        self._seen: dict[str, tuple[Values, Maps]] = {}
         self._inputs: dict[str, float] = {}
 
     def protocol(self) -> str:
-        """Return in one line what the numbers hold for: counts, sizes, split, draws."""
+        """Return in one line what the numbers hold for: counts, sizes, split, networks."""
         a, b = self.real["a"], self.real["b"]
-        parts = [
+        size = subset_of(self._see_real("a")[0], self._see_real("b")[0])
+        return "; ".join((
             f"{len(a)} pictures of a and {len(b)} of b, {a.shape[2]}×{a.shape[1]}, {self.split}",
-            f"sliced Wasserstein distance × 1000, 4 levels finest first, 128 patches of 7×7 a picture and level,"
-            f" 512 projections, mean of {self.draws} draw{'s' if self.draws > 1 else ''}",
-        ]
-        if self.features is not None:
-            size = subset_of(self._features_of("a"), self._features_of("b"))
-            parts.append(
-                f"KID × 1000 (50 subsets of {size}) and FID (3 subsets of {size}), mean and deviation,"
-                f" on {self.features.name}"
-            )
-        return "; ".join(parts)
+            f"KID × 1000 (50 subsets of {size}) and FID (3 subsets of {size}), mean and deviation,"
+            f" on {self.features.name if self.features is not None else DEFAULT}",
+            "content: mean cosine with the picture's own features of EfficientNet-lite1 at stride 16, place by place",
+        ))  # fmt: skip
 
     def run(self, generators: Translators, average: Translators | None) -> dict[str, float]:
         """Return every measure of the raw and the averaged weights, by name; see docs/formats.md.
 
-        Names are `WEIGHTS.DIRECTION.MEASURE`, as in `average.ab.swd`; weights are raw, average, or inputs (what is
+        Names are `WEIGHTS.DIRECTION.MEASURE`, as in `average.ab.kid`; weights are raw, average, or inputs (what is
         not translated at all). `score` is the rule that the best states are kept by: lower is better.
         """
         found = dict(self.inputs())
@@ -137,7 +129,7 @@ class Evaluation:
         return found
 
     def measure(self, translators: Translators) -> dict[str, float]:
-        """Return the measures of one set of weights, as `ab.swd`."""
+        """Return the measures of one set of weights, as `ab.kid`."""
         found = {}
         for direction, there, back in (
             ("ab", translators.ab, translators.ba),
@@ -156,9 +148,10 @@ class Evaluation:
     def measure_images(self, translated: Images, direction: str) -> dict[str, float]:
         """Return what can be said of translations (`direction` ab or ba) beside their inputs and targets."""
         inputs, targets = self.real[direction[0]], self.real[direction[1]]
+        seen = self._see(translated)
         found = {
-            **self._distances(translated, direction[1]),
-            "structure": edge_correlation(translated, inputs),
+            **self._distances(seen, direction[1]),
+            "content": content(seen[1], self._see_real(direction[0])[1]),
             "change": mean_change(translated, inputs),
             "checkerboard": stride_peak(translated),
             "color_agreement": color_agreement(translated, inputs),
@@ -170,11 +163,11 @@ class Evaluation:
         return found
 
     def inputs(self) -> dict[str, float]:
-        """Return the measures of doing nothing, as `inputs.ab.swd`: reckoned once."""
+        """Return the measures of doing nothing, as `inputs.ab.kid`: reckoned once."""
         if not self._inputs:
             for direction in ("ab", "ba"):
                 source, target = direction
-                for name, value in self._distances(self.real[source], target).items():
+                for name, value in self._distances(self._see_real(source), target).items():
                     self._inputs[f"inputs.{direction}.{name}"] = value
                 self._inputs[f"inputs.{direction}.checkerboard"] = stride_peak(self.real[source])
                 if self.paired:
@@ -187,42 +180,39 @@ class Evaluation:
 
     def others(self, images: Images, direction: str) -> dict[str, float]:
         """Return how far more real pictures of the target kind are from the targets: the floor."""
-        return {**self._distances(images, direction[1]), "checkerboard": stride_peak(images)}
+        return {**self._distances(self._see(images), direction[1]), "checkerboard": stride_peak(images)}
 
-    def _distances(self, images: Images, target: str) -> dict[str, float]:
-        draws = [sliced_wasserstein(images, self.real[target], seed=seed) for seed in range(self.draws)]
-        levels = np.mean(draws, axis=0)
-        found = {"swd": float(levels.mean()), **{f"swd_{i + 1}": float(level) for i, level in enumerate(levels)}}
-        if self.features is not None:
-            values, reference = self.features.extract(images), self._features_of(target)
-            found["kid"], found["kid_deviation"] = kid(values, reference)
-            found["fid"], found["fid_deviation"] = fid(values, reference)
+    def _distances(self, seen: tuple[Values, Maps], target: str) -> dict[str, float]:
+        values, reference = seen[0], self._see_real(target)[0]
+        found = {}
+        found["kid"], found["kid_deviation"] = kid(values, reference)
+        found["fid"], found["fid_deviation"] = fid(values, reference)
         return found
 
-    def _features_of(self, domain: str) -> Values:
-        assert self.features is not None
-        if domain not in self._of_reals:
-            self._of_reals[domain] = self.features.extract(self.real[domain])
-        return self._of_reals[domain]
+    def _see(self, images: Images) -> tuple[Values, Maps]:
+        """Return what distances are taken of, and what content is."""
+        values, maps = see(images)
+        return (values if self.features is None else self.features.extract(images)), maps
+
+    def _see_real(self, domain: str) -> tuple[Values, Maps]:
+        """Return the same of the real pictures: looked at once."""
+        if domain not in self._seen:
+            self._seen[domain] = self._see(self.real[domain])
+        return self._seen[domain]
 
 
 def score(metrics: Mapping[str, float]) -> float:
     """Return one number for choosing between states of a run: lower is better.
 
-    The mean over the directions of: L1 for pairs; else KID where there are features; else the sliced Wasserstein
-    distance over the inputs' own (under 1: nearer than what is not translated). Of the averaged weights where there
-    are some, because those are exported.
+    The mean over the directions of L1 for pairs, else of KID. Of the averaged weights where there are some, because
+    those are exported.
     """
     weights = "average" if any(name.startswith("average.") for name in metrics) else "raw"
     values = []
     for direction in ("ab", "ba"):
-        prefix = f"{weights}.{direction}"
-        if f"{prefix}.l1" in metrics:
-            values.append(metrics[f"{prefix}.l1"])
-        elif f"{prefix}.kid" in metrics:
-            values.append(metrics[f"{prefix}.kid"])
-        elif f"{prefix}.swd" in metrics:
-            values.append(metrics[f"{prefix}.swd"] / max(metrics[f"inputs.{direction}.swd"], 1e-9))
+        found = metrics.get(f"{weights}.{direction}.l1", metrics.get(f"{weights}.{direction}.kid"))
+        if found is not None:
+            values.append(found)
     return float(np.mean(values))
 
 
@@ -269,19 +259,14 @@ def _is_best_state(one: Any) -> bool:  # Any: JSON values, from who knows where
 
 
 MEASURES = {  # heading of a column → measure and how it is printed
-    "distance": ("swd", ".0f"),
-    "level 1": ("swd_1", ".0f"),
-    "2": ("swd_2", ".0f"),
-    "3": ("swd_3", ".0f"),
-    "4": ("swd_4", ".0f"),
     "KID": ("kid", ".1f"),
     "±": ("kid_deviation", ".1f"),
     "FID": ("fid", ".1f"),
     "± ": ("fid_deviation", ".1f"),
+    "content": ("content", ".2f"),
     "L1": ("l1", ".1f"),
     "PSNR": ("psnr", ".1f"),
     "SSIM": ("ssim", ".3f"),
-    "structure": ("structure", ".2f"),
     "change": ("change", ".1f"),
     "cycle error": ("cycle", ".1f"),
     "checkerboard": ("checkerboard", ".2f"),

@@ -113,7 +113,7 @@ class Judge:
     def _scored_by(self) -> str:
         """What decides the score, as far as it may change in a run: the features."""
         settings = self.config.evaluation
-        return f"{Path(settings.features).name} {settings.feature_range}" if settings.features else ""
+        return f"{Path(settings.features).name} {settings.feature_range}" if settings.features else "EfficientNet-lite1"
 
 
 def translators_of(

@@ -9,59 +9,6 @@ from numpy.typing import NDArray
 Images = NDArray[np.uint8]
 
 
-def sliced_wasserstein(
-    images: Images,
-    reference: Images,
-    *,
-    levels: int = 4,
-    patches: int = 128,
-    patch_px: int = 7,
-    projections: int = 512,
-    seed: int = 0,
-) -> list[float]:
-    """Return the distance between two sets at each level of their Laplacian pyramids, times 1000, finest first.
-
-    Patches of `patch_px` are drawn at random places, `patches` of them a picture and level; each channel is brought to
-    mean 0 and deviation 1 with the reference's statistics at that level; then the mean distance of the sorted
-    projections onto random directions. Lower is nearer; two halves of one set give the floor.
-    After Karras et al. 2018 (arXiv 1710.10196, section 5), which normalizes each set by its own statistics.
-    """
-    random = np.random.default_rng(seed)
-    distances = []
-    pyramids = [[laplacian_pyramid(image, levels) for image in images] for images in (images, reference)]
-    for level in range(levels):
-        of_images, of_reference = (
-            np.concatenate([_patches(pyramid[level], patches, patch_px, random) for pyramid in pyramids_of_set])
-            for pyramids_of_set in pyramids
-        )  # each M × patch_px × patch_px × 3
-        mean, std = of_reference.mean((0, 1, 2)), of_reference.std((0, 1, 2))
-        distances.append(1000 * _sliced(
-            ((of_images - mean) / std).reshape(len(of_images), -1),
-            ((of_reference - mean) / std).reshape(len(of_reference), -1),
-            projections, random,
-        ))  # fmt: skip
-    return distances
-
-
-def laplacian_pyramid(image: NDArray[np.uint8], levels: int) -> list[NDArray[np.float32]]:
-    """Return the differences between each size and its blurred half, finest first; the last is what remains."""
-    current = image.astype(np.float32)
-    pyramid = []
-    for _ in range(levels - 1):
-        half = np.asarray(cv2.pyrDown(current), dtype=np.float32)
-        pyramid.append(current - np.asarray(cv2.pyrUp(half, dstsize=current.shape[1::-1]), dtype=np.float32))
-        current = half
-    return [*pyramid, current]
-
-
-def edge_correlation(images: Images, originals: Images) -> float:
-    """Return the mean correlation, picture by picture, of Sobel magnitudes with the originals': 1 keeps every edge.
-
-    A picture without any edge counts as 0.
-    """
-    return float(np.mean([_correlation(_sobel(a), _sobel(b)) for a, b in zip(images, originals, strict=True)]))
-
-
 def mean_change(images: Images, originals: Images) -> float:
     """Return the mean absolute difference of all values, 0 to 255: near 0 is a translator that does nothing.
 
@@ -156,21 +103,6 @@ def reinhard(images: Images, reference: Images) -> Images:
     return np.stack(out)
 
 
-def _patches(level: NDArray[np.float32], count: int, side: int, random: np.random.Generator) -> NDArray[np.float32]:
-    tops = random.integers(0, level.shape[0] - side + 1, count)
-    lefts = random.integers(0, level.shape[1] - side + 1, count)
-    return np.stack([level[t : t + side, left : left + side] for t, left in zip(tops, lefts, strict=True)])
-
-
-def _sliced(a: NDArray[np.float32], b: NDArray[np.float32], projections: int, random: np.random.Generator) -> float:
-    if len(a) != len(b):  # compare as many of each
-        count = min(len(a), len(b))
-        a, b = (m[random.permutation(len(m))[:count]] for m in (a, b))
-    directions = random.standard_normal((a.shape[1], projections)).astype(np.float32)
-    directions /= np.linalg.norm(directions, axis=0)
-    return float(np.abs(np.sort(a @ directions, axis=0) - np.sort(b @ directions, axis=0)).mean())
-
-
 def _windows(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the Gaussian-weighted mean of every 11×11 window of H×W×3 that fits: (H - 10)×(W - 10)×3."""
     return np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5), dtype=np.float64)[5:-5, 5:-5]
@@ -185,11 +117,6 @@ def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     a, b = a.astype(np.float64) - a.mean(), b.astype(np.float64) - b.mean()
     spread = float(np.sqrt((a**2).sum() * (b**2).sum()))
     return float((a * b).sum()) / spread if spread > 1e-9 else 0.0
-
-
-def _sobel(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return np.asarray(np.hypot(cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1)))
 
 
 def _lab(image: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -38,13 +38,12 @@ Line = Mapping[str, Any]  # Any: JSON values; one line of metrics.jsonl
 Triple = tuple[str, str, str]  # title, note, the last part of the measure's name
 
 MEASURES: Sequence[Triple] = (
-    ("Distance", "sliced Wasserstein to real pictures; lower is nearer", "swd"),
-    ("KID", "distance by features; lower is nearer", "kid"),
-    ("FID", "distance by features; lower is nearer", "fid"),
+    ("KID", "distance to real pictures by features, × 1000; lower is nearer", "kid"),
+    ("FID", "another such distance; lower is nearer", "fid"),
+    ("Content", "what is kept of the picture, by features; 1 is all", "content"),
     ("L1", "mean difference from the target, of 255", "l1"),
     ("PSNR", "against the target, dB; higher is nearer", "psnr"),
     ("SSIM", "against the target; 1 is equal", "ssim"),
-    ("Structure", "edges kept; 1 is all", "structure"),
     ("Cycle error", "mean difference after going there and back, of 255", "cycle"),
     ("Checkerboard", "grid in the spectrum; 1 is none, compare with the inputs", "checkerboard"),
 )

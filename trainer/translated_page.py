@@ -151,7 +151,7 @@ def _judged(
         return None, {}, {}
     channels = {"a": config.generator.channels_in, "b": config.generator.channels_out}
     squares = {kind: squares_of(images, side_px, channels=channels[kind]) for kind, images in reals.items()}
-    evaluation = Evaluation(squares["a"], squares["b"], paired=paired, features=features, draws=3, split=split)
+    evaluation = Evaluation(squares["a"], squares["b"], paired=paired, features=features, split=split)
     tables, measures = {}, {}
     for direction, of_direction in rows.items():
         places = spread(len(of_direction), MOST_JUDGED)

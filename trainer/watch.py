@@ -45,8 +45,8 @@ class Watch:
             }
             if not here:
                 continue
-            own = metrics.get(f"inputs.{direction}.swd", 0.0)
-            still = here["change"] < UNCHANGED and here["swd"] > NO_NEARER * own
+            own = metrics.get(f"inputs.{direction}.kid", 0.0)
+            still = here["change"] < UNCHANGED and here["kid"] > NO_NEARER * own
             for fault, shown, sentence in (
                 ("inverted", here["color_agreement"] < INVERTED, _inverted(side, here["color_agreement"])),
                 ("unchanged", still, _unchanged(side, here["change"])),
@@ -95,12 +95,13 @@ def _inverted(side: str, agreement: float) -> str:
 def _unchanged(side: str, change: float) -> str:
     return (
         f"{side} gives its pictures back: they change by {change:.1f} of 255 and come no nearer to the other kind."
-        " Lower the cycle and identity weights, or check that the adversarial loss is on."
+        " Lower the cycle, contrast and identity weights, or check that the adversarial loss is on."
     )
 
 
 def _alike(side: str, diversity: float) -> str:
     return (
         f"{side} makes much the same picture of everything: translations differ from each other by {diversity:.0%} of"
-        " what real pictures do. Raise the cycle weight, lower the learning rate, or go back to the best state kept."
+        " what real pictures do. Raise the cycle or contrast weight, lower the learning rate, or go back to the best"
+        " state kept."
     )

@@ -20,6 +20,7 @@ from cgconv.runtime.events import (
     ScanFinished,
 )
 from cgconv.runtime.find import Kind, find_files, real_key
+from cgconv.runtime.images import Picture
 from cgconv.runtime.requests import Examine, Preview, PreviewLoop, Scan
 
 from .task import Say, Task
@@ -75,31 +76,33 @@ def preview(task: Task, say: Say) -> None:
     options = request.options
     short_side = options.short_side or None
     original = _original(request.path, request.kind, request.time_s, short_side)
-    full_width, pixels, note = original.shape[1], original.shape[0] * original.shape[1], ""
+    height, full_width = original.size_hw
+    pixels, note = height * full_width, ""
     if pixels > looks.LARGEST_PIXELS:
-        edge = int(max(original.shape[:2]) * (looks.LARGEST_PIXELS / pixels) ** 0.5)
-        original, note = looks.shrunk(original, edge), "reduced"
+        edge = int(max(original.size_hw) * (looks.LARGEST_PIXELS / pixels) ** 0.5)
+        original, note = looks.shrunk_picture(original, edge), "reduced"
     scales = [1.0]
-    draft = looks.shrunk(original, looks.DRAFT_EDGE_PX)
+    draft = looks.shrunk_picture(original, looks.DRAFT_EDGE_PX)
     if draft is not original:
-        scales.insert(0, draft.shape[1] / original.shape[1])
+        scales.insert(0, draft.size_hw[1] / original.size_hw[1])
     if not request.model:
-        say(PreviewReady(_write(original), None, 1.0, True, note))
+        say(PreviewReady(_write(original.as_seen()), None, 1.0, True, note))
         return
     if not request.full:
         scales = scales[:1]
-    say(PreviewReady(_write(draft), None, scales[0], False, note))
+    say(PreviewReady(_write(draft.as_seen()), None, scales[0], False, note))
     _stop_if(task)
     translator = translator_for(request.model, options, task, say, builds_engines=False)
     for number, scale in enumerate(scales):
         _stop_if(task)
         image = original if scale == 1 else draft
-        brush = max(1.0, options.brush * image.shape[1] / full_width) if options.brush else None
+        brush = max(1.0, options.brush * image.size_hw[1] / full_width) if options.brush else None
         translated = looks.translated_for_preview(
-            image, translator, colors=options.keep_colors, brush=brush, detail=options.detail
+            image.pixels, translator, colors=options.keep_colors, brush=brush, detail=options.detail
         )
         _stop_if(task)
-        say(PreviewReady(_write(image), _write(translated), scale, number == len(scales) - 1, note))
+        shown = looks.seen_in_place_of(image, translated)
+        say(PreviewReady(_write(image.as_seen()), _write(shown), scale, number == len(scales) - 1, note))
 
 
 def preview_loop(task: Task, say: Say) -> None:
@@ -121,10 +124,10 @@ def preview_loop(task: Task, say: Say) -> None:
         say(LoopFrameReady(index, count, time_s, _write(image), _write(translated)))
 
 
-_last_original: list[tuple[tuple[object, ...], looks.Image]] = []
+_last_original: list[tuple[tuple[object, ...], Picture]] = []
 
 
-def _original(path: Path, kind: str, time_s: float, short_side: int | None) -> looks.Image:
+def _original(path: Path, kind: str, time_s: float, short_side: int | None) -> Picture:
     """Return the picture or frame; the last one is remembered, because its options change more often than it does."""
     try:
         stat = path.stat()

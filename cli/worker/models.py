@@ -70,7 +70,7 @@ def sample(task: Task, say: Say) -> None:
     path = resolve_model(request.model)
     translator = translator_for(request.model, ConvertOptions(), task, say, builds_engines=False)
     if request.picture is not None:
-        picture = looks.picture_for_preview(request.picture, short_side=None)
+        picture = looks.picture_for_preview(request.picture, short_side=None).as_seen()
     else:
         picture = natural_picture((SAMPLE_EDGE_PX * 3 // 4, SAMPLE_EDGE_PX))
     picture = looks.shrunk(picture, SAMPLE_EDGE_PX)

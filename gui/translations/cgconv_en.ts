@@ -2,7 +2,7 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="en" sourcelanguage="en">
     <context>
-        <name>App</name>
+        <name>QueueActions</name>
         <message numerus="yes">
             <source>%n file(s) found</source>
             <translation>

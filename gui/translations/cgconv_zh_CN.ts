@@ -20,6 +20,106 @@
             <translation>日志</translation>
         </message>
         <message>
+            <source>The queue cannot be saved in {folder}.</source>
+            <translation>无法将队列保存到 {folder}。</translation>
+        </message>
+        <message>
+            <source>The worker for previews stopped unexpectedly and will be started again.</source>
+            <translation>预览进程意外停止，将重新启动。</translation>
+        </message>
+        <message>
+            <source>The preview failed; the log says more.</source>
+            <translation>预览失败，详情见日志。</translation>
+        </message>
+    </context>
+    <context>
+        <name>ModelActions</name>
+        <message>
+            <source>Looking at {name} …</source>
+            <translation>正在检查 {name}…</translation>
+        </message>
+        <message>
+            <source>Model files</source>
+            <translation>模型文件</translation>
+        </message>
+        <message>
+            <source>Models ({suffixes});;All files (*)</source>
+            <translation>模型 ({suffixes});;所有文件 (*)</translation>
+        </message>
+        <message>
+            <source>Delete the model {name}?</source>
+            <translation>删除模型 {name}？</translation>
+        </message>
+        <message>
+            <source>The gallery is up to date.</source>
+            <translation>模型库已更新。</translation>
+        </message>
+        <message>
+            <source>The worker stopped unexpectedly; the log says more.</source>
+            <translation>工作进程意外停止，详情见日志。</translation>
+        </message>
+    </context>
+    <context>
+        <name>ModelSteps</name>
+        <message>
+            <source>Stopped.</source>
+            <translation>已停止。</translation>
+        </message>
+        <message>
+            <source>The worker stopped unexpectedly; the log says more.</source>
+            <translation>工作进程意外停止，详情见日志。</translation>
+        </message>
+        <message>
+            <source>{size}: {phase}, {seconds} s</source>
+            <translation>{size}：{phase}，{seconds} 秒</translation>
+        </message>
+        <message>
+            <source>Engine for {size}: {decibels} dB from the model</source>
+            <translation>{size} 的引擎：与模型相差 {decibels} dB</translation>
+        </message>
+        <message>
+            <source>Done.</source>
+            <translation>完成。</translation>
+        </message>
+        <message>
+            <source>Getting ready …</source>
+            <translation>正在准备…</translation>
+        </message>
+    </context>
+    <context>
+        <name>PresetActions</name>
+        <message>
+            <source>Save as preset</source>
+            <translation>另存为预设</translation>
+        </message>
+        <message>
+            <source>Name</source>
+            <translation>名称</translation>
+        </message>
+        <message>
+            <source>Options</source>
+            <translation>选项</translation>
+        </message>
+        <message>
+            <source>Export the options</source>
+            <translation>导出选项</translation>
+        </message>
+        <message>
+            <source>{path} cannot be written.</source>
+            <translation>无法写入 {path}。</translation>
+        </message>
+        <message>
+            <source>Import options</source>
+            <translation>导入选项</translation>
+        </message>
+        <message>
+            <source>{path} holds no preset of cgconv.</source>
+            <translation>{path} 不是 cgconv 的预设。</translation>
+        </message>
+    </context>
+    <context>
+        <name>QueueActions</name>
+        <message>
             <source>Looking for pictures and films …</source>
             <translation>正在查找图片和影片…</translation>
         </message>
@@ -55,54 +155,9 @@
             <source>Folder with pictures and films</source>
             <translation>包含图片和影片的文件夹</translation>
         </message>
-        <message>
-            <source>The queue cannot be saved in {folder}.</source>
-            <translation>无法将队列保存到 {folder}。</translation>
-        </message>
-        <message>
-            <source>Looking at {name} …</source>
-            <translation>正在检查 {name}…</translation>
-        </message>
-        <message>
-            <source>Model files</source>
-            <translation>模型文件</translation>
-        </message>
-        <message>
-            <source>Models ({suffixes});;All files (*)</source>
-            <translation>模型 ({suffixes});;所有文件 (*)</translation>
-        </message>
-        <message>
-            <source>Delete the model {name}?</source>
-            <translation>删除模型 {name}？</translation>
-        </message>
-        <message>
-            <source>Save as preset</source>
-            <translation>另存为预设</translation>
-        </message>
-        <message>
-            <source>Name</source>
-            <translation>名称</translation>
-        </message>
-        <message>
-            <source>Options</source>
-            <translation>选项</translation>
-        </message>
-        <message>
-            <source>Export the options</source>
-            <translation>导出选项</translation>
-        </message>
-        <message>
-            <source>{path} cannot be written.</source>
-            <translation>无法写入 {path}。</translation>
-        </message>
-        <message>
-            <source>Import options</source>
-            <translation>导入选项</translation>
-        </message>
-        <message>
-            <source>{path} holds no preset of cgconv.</source>
-            <translation>{path} 不是 cgconv 的预设。</translation>
-        </message>
+    </context>
+    <context>
+        <name>TrainingActions</name>
         <message>
             <source>Making a model of it, and checking it against torch …</source>
             <translation>正在导出模型，并与 torch 核对…</translation>
@@ -120,10 +175,6 @@
             <translation>已暂停，检查点已保存，可随时继续。</translation>
         </message>
         <message>
-            <source>The gallery is up to date.</source>
-            <translation>模型库已更新。</translation>
-        </message>
-        <message>
             <source>The training stopped unexpectedly. Go on from its last checkpoint; the log says more.</source>
             <translation>训练意外停止。可从最近的检查点继续，详情见日志。</translation>
         </message>
@@ -134,30 +185,6 @@
         <message>
             <source>Training needs PyTorch, which is not installed. In a terminal: {command}</source>
             <translation>训练需要 PyTorch，尚未安装。请在终端中运行：{command}</translation>
-        </message>
-        <message>
-            <source>{size}: {phase}, {seconds} s</source>
-            <translation>{size}：{phase}，{seconds} 秒</translation>
-        </message>
-        <message>
-            <source>Engine for {size}: {decibels} dB from the model</source>
-            <translation>{size} 的引擎：与模型相差 {decibels} dB</translation>
-        </message>
-        <message>
-            <source>Done.</source>
-            <translation>完成。</translation>
-        </message>
-        <message>
-            <source>Getting ready …</source>
-            <translation>正在准备…</translation>
-        </message>
-        <message>
-            <source>The worker for previews stopped unexpectedly and will be started again.</source>
-            <translation>预览进程意外停止，将重新启动。</translation>
-        </message>
-        <message>
-            <source>The preview failed; the log says more.</source>
-            <translation>预览失败，详情见日志。</translation>
         </message>
         <message>
             <source>The training stopped unexpectedly before its first checkpoint; the log says more.</source>
@@ -1257,6 +1284,10 @@ or press Add files.</source>
         <message>
             <source>{path} cannot be written: {detail}</source>
             <translation>{path} 无法写入：{detail}</translation>
+        </message>
+        <message>
+            <source>{path} is an HDR picture ({name}), and its colours would come out dull; convert it to SDR first, or take it as it is</source>
+            <translation>{path} 是 HDR 图片（{name}），颜色会变暗淡；请先转换为 SDR，或原样接受</translation>
         </message>
         <message>
             <source>{path} does not fit into memory</source>

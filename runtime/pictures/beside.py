@@ -31,6 +31,7 @@ CLAIMS = re.compile(
 )
 GAIN_MAP = re.compile(rb"hdr-gain-map/|HDRGainMap|urn:iso:std:iso:ts:21496:-1|[\"']GainMap[\"']")
 MOTION_PHOTO = re.compile(rb"(MotionPhoto|MicroVideo)\s*(=\s*[\"']|>)\s*1|[\"']MotionPhoto[\"']|MotionPhoto_Data")
+DEPTH = re.compile(rb"photos/1\.0/depthmap/|[\"']Depth[\"']")
 
 
 def notes_on(*blocks: bytes) -> tuple[str, ...]:
@@ -40,6 +41,10 @@ def notes_on(*blocks: bytes) -> tuple[str, ...]:
         notes.append("the gain map for HDR screens is left out")
     if any(MOTION_PHOTO.search(block) for block in blocks):
         notes.append("the film of a Motion Photo is left out")
+    if any(DEPTH.search(block) for block in blocks):
+        notes.append("the depth map is left out")
+    if any(b"HasExtendedXMP" in block for block in blocks):
+        notes.append("XMP data past the first 64 kB are left out")
     return tuple(notes)
 
 
@@ -88,22 +93,22 @@ def xmp_without_claims(xmp: bytes) -> bytes | None:
 
 
 def _without_claims(document: minidom.Document) -> bytes:
-    waiting: list[minidom.Node] = [document.documentElement]
+    waiting = [document.documentElement]
     while waiting:
-        node = waiting.pop()
-        for child in list(node.childNodes):
-            if child.nodeType != child.ELEMENT_NODE:
-                continue
-            if _is_claim(child):
-                node.removeChild(child)
-            else:
-                waiting.append(child)
-        for attribute in list(node.attributes.values()):
+        element = waiting.pop()
+        assert isinstance(element, minidom.Element)
+        for child in list(element.childNodes):
+            if isinstance(child, minidom.Element):
+                if _is_claim(child):
+                    element.removeChild(child)
+                else:
+                    waiting.append(child)
+        for attribute in list(element.attributes.values()):
             if _is_claim(attribute) or BESIDE.get(attribute.value) == "":  # the second: where the namespace is declared
-                node.removeAttributeNode(attribute)
+                element.removeAttributeNode(attribute)
     return b"".join(child.toxml("utf-8") for child in document.childNodes)
 
 
-def _is_claim(node: minidom.Node) -> bool:
+def _is_claim(node: minidom.Element | minidom.Attr) -> bool:
     names = BESIDE.get(node.namespaceURI or "")
-    return names is not None and re.match(names, node.localName) is not None
+    return names is not None and re.match(names, node.localName or "") is not None

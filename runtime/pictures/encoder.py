@@ -45,9 +45,9 @@ def encode_picture(picture: Picture, *, file_format: str, quality: int | None = 
     kind = FileFormat(file_format)
     check_fits(picture.size_hw, kind)
     if written_bits(picture.bits, kind) == 8:
-        picture = with_8_bits(picture)
+        picture = picture.with_8_bits()
     if kind is FileFormat.JPG and picture.alpha is not None:
-        picture = on_white(picture)
+        picture = replace(picture, pixels=picture.as_seen(), alpha=None)
     picture = replace(picture, icc=_icc_for_output(picture))
     encoders = {
         FileFormat.PNG: _encode_png,
@@ -68,7 +68,7 @@ def encode_animation(animation: Animation, *, file_format: str, quality: int | N
     if kind not in ANIMATED_FORMATS:
         raise OutputError(f"{title(kind)} holds no animation; choose gif, webp, png or avif")
     check_fits(animation.frames[0].size_hw, kind)
-    animation = replace(animation, frames=[with_8_bits(frame) for frame in animation.frames])
+    animation = replace(animation, frames=[frame.with_8_bits() for frame in animation.frames])
     number = DEFAULT_QUALITY.get(kind, 100) if quality is None else quality
     if kind is FileFormat.GIF:
         return _animated_gif(animation)
@@ -133,24 +133,6 @@ def check_fits(size_hw: tuple[int, int], file_format: str) -> None:
     longest = LONGEST_SIDE.get(kind)
     if longest is not None and max(height, width) > longest:
         raise OutputError(f"{title(kind)} holds at most {longest} pixels a side, not {width}×{height}; choose png")
-
-
-def with_8_bits(picture: Picture) -> Picture:
-    """Return the picture as uint8, each value rounded to the nearest of v × 255 / 65535."""
-    if not picture.is_deep:
-        return picture
-    pixels = ((picture.pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    alpha = None if picture.alpha is None else ((picture.alpha.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return replace(picture, pixels=pixels, alpha=alpha)
-
-
-def on_white(picture: Picture) -> Picture:
-    """Return an uint8 picture without alpha, put on white."""
-    if picture.alpha is None:
-        return picture
-    alpha = picture.alpha[:, :, None].astype(np.uint32)
-    pixels = (picture.pixels * alpha + 255 * (255 - alpha) + 127) // 255
-    return replace(picture, pixels=pixels.astype(np.uint8), alpha=None)
 
 
 def _icc_for_output(picture: Picture) -> bytes | None:
@@ -283,8 +265,9 @@ def _encode_deep_avif(picture: Picture, quality: int) -> bytes:
     samples = _samples(picture, one_channel=False)
     samples = ((samples.astype(np.uint32) * white + 32767) // 65535).astype(np.uint16)
     order = [2, 1, 0, 3][: samples.shape[2]]
-    blocks = {cv2.IMAGE_METADATA_EXIF: picture.exif, cv2.IMAGE_METADATA_XMP: picture.xmp}
-    blocks = {kind: block for kind, block in (blocks | {cv2.IMAGE_METADATA_ICCP: picture.icc}).items() if block}
+    kinds = (cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_XMP, cv2.IMAGE_METADATA_ICCP)
+    given = zip(kinds, (picture.exif, picture.xmp, picture.icc), strict=True)
+    blocks = {kind: block for kind, block in given if block}
     options = [cv2.IMWRITE_AVIF_DEPTH, bits, cv2.IMWRITE_AVIF_QUALITY, quality, cv2.IMWRITE_AVIF_SPEED, 7]
     try:
         done, encoded = cv2.imencodeWithMetadata(

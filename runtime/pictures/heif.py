@@ -84,7 +84,7 @@ def _notes(file: BinaryIO, heif: pillow_heif.HeifFile, xmp: bytes) -> tuple[str,
     data = file.read()
     gain_map = b"HDRGainMap" if b"tmap" in data[:4096] else b""  # ISO 21496-1's kind of item
     film = b"MotionPhoto_Data" if _has_box(data, b"mpvd") else b""
-    return (*notes, *notes_on(xmp, auxiliaries, gain_map, film))
+    return tuple(dict.fromkeys([*notes, *notes_on(xmp, auxiliaries, gain_map, film)]))
 
 
 def _has_box(data: bytes, kind: bytes) -> bool:

@@ -114,7 +114,7 @@ def translate_picture_file(
     file_format = format_of_suffix(target) or output_format(content.file_format, options.file_format)
     frames, warnings = _frames_to_keep(content, file_format)
     frames_out: list[Picture] = []
-    if card is not None and (sentence := unfamiliar(_eight_bits(frames[0]), card)) is not None:
+    if card is not None and (sentence := unfamiliar(frames[0].with_8_bits().pixels, card)) is not None:
         warnings.append(sentence)
     read_s = time.perf_counter() - started
 
@@ -260,10 +260,6 @@ def _frames_to_keep(content: Picture | Animation, file_format: FileFormat) -> tu
         *notes,
         f"only the first of {len(content.frames)} frames is kept, because {title(file_format)} holds no animation",
     ]
-
-
-def _eight_bits(picture: Picture) -> NDArray[np.uint8]:
-    return np.asarray(picture.pixels // 257 if picture.is_deep else picture.pixels, np.uint8)
 
 
 def _channels_are_equal(pixels: Pixels) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,22 @@ class Picture:
     is_lossless: bool = False
     notes: tuple[str, ...] = ()
 
+    def with_8_bits(self) -> Picture:
+        """Return the picture as uint8, each value rounded to the nearest of v × 255 / 65535."""
+        if not self.is_deep:
+            return self
+        return replace(
+            self, pixels=_eight_bits(self.pixels), alpha=None if self.alpha is None else _eight_bits(self.alpha)
+        )
+
+    def as_seen(self) -> NDArray[np.uint8]:
+        """Return uint8 H×W×3 RGB as a viewer shows it: what is transparent lies on white."""
+        picture = self.with_8_bits()
+        if picture.alpha is None:
+            return picture.pixels
+        alpha = picture.alpha[:, :, None].astype(np.uint32)
+        return ((picture.pixels * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
     @property
     def size_hw(self) -> tuple[int, int]:
         return int(self.pixels.shape[0]), int(self.pixels.shape[1])
@@ -71,3 +87,7 @@ class Animation:
     durations_ms: list[int]
     loop: int = 0
     file_format: str = FileFormat.GIF
+
+
+def _eight_bits(samples: Pixels) -> NDArray[np.uint8]:
+    return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)

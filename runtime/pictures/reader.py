@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 import pillow_heif
 from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from cgconv.runtime.errors import CgconvError, PictureError, ResourceError
 from cgconv.runtime.opencv import cv2
@@ -94,6 +95,12 @@ def read_picture(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS, allow_hdr:
             if frames > 1:
                 return _read_animation(path, image, file, file_format, allow_hdr=allow_hdr)
             return _read_still(path, image, file, file_format, allow_hdr=allow_hdr)
+
+
+def read_first_picture(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS, allow_hdr: bool = False) -> Picture:
+    """Return the picture, or the first frame of an animation; limits and errors are read_picture's."""
+    found = read_picture(path, max_pixels=max_pixels, allow_hdr=allow_hdr)
+    return found.frames[0] if isinstance(found, Animation) else found
 
 
 def picture_size_hw(path: Path) -> tuple[int, int]:
@@ -202,7 +209,7 @@ def _read_still(path: Path, image: Image.Image, file: BinaryIO, file_format: Fil
     deep = _is_deep(image, file, file_format, facts)
     image.load()  # also where OpenCV decodes: this is what refuses damaged files, and it reads a PNG file's last chunks
     if not is_tiff:
-        exif, xmp = _exif(image), image.info.get("xmp")
+        exif, xmp = _exif(image), image.info.get("xmp") or _raw_profile(image, "xmp")
     icc = image.info.get("icc_profile")
     if deep:
         pixels, alpha, is_gray = _deep_pixels(path, image, file, file_format)
@@ -240,18 +247,18 @@ def _read_still(path: Path, image: Image.Image, file: BinaryIO, file_format: Fil
     return with_notes(picture, notes)
 
 
-def _read_deep_gray_tiff(path: Path, file: BinaryIO, tags: tiff.Tags, max_pixels: int) -> Picture:
+def _read_deep_gray_tiff(path: Path, file: BinaryIO, tags: ImageFileDirectory_v2, max_pixels: int) -> Picture:
     """Read what FFmpeg alone reads of TIFF files; of the tags only colour and captions are kept."""
     _check_size(path, *tiff.size_hw(tags), 1, max_pixels)
     gray, alpha = tiff.read_deep_gray_with_alpha(path, file, tags)
     orientation = tiff.orientation(tags)
-    icc, iptc = tags.get(tiff.ICC), tags.get(tiff.IPTC)
+    icc = tags.get(tiff.ICC)
     picture = Picture(
         pixels=turn_upright(np.repeat(gray[:, :, None], 3, axis=2), orientation),
         alpha=turn_upright(alpha, orientation) if tiff.has_alpha(tags) else None,
         is_gray=True,
         icc=fitting_icc(icc, is_gray=True) if isinstance(icc, bytes) else None,
-        iptc=iptc if isinstance(iptc, bytes) else None,
+        iptc=tiff.caption_data(tags),
         file_format=FileFormat.TIFF,
         is_lossless=True,
     )
@@ -365,12 +372,16 @@ def _color(
 
 
 def _iptc(image: Image.Image) -> bytes | None:
-    """Return caption data, of a JPEG file from Photoshop's resources (1028), of a TIFF file from its tag."""
+    """Return caption data, of a JPEG or PNG file from Photoshop's resources (1028), of a TIFF file from its tag."""
     if image.format == "TIFF":
-        value = _tiff_tag(image, tiff.IPTC)
-    else:
-        resources = image.info.get("photoshop")
-        value = resources.get(1028) if isinstance(resources, dict) else None
+        return tiff.caption_data(image.tag_v2)  # type: ignore[attr-defined]  # a TIFF file's
+    resources = image.info.get("photoshop")
+    value = resources.get(1028) if isinstance(resources, dict) else None
+    if value is None and (raw := _raw_profile(image, "iptc")):
+        value = raw
+        if (place := raw.find(b"8BIM\x04\x04\0\0")) >= 0:
+            (length,) = struct.unpack_from(">I", raw.ljust(place + 12, b"\0"), place + 8)
+            value = raw[place + 12 : place + 12 + length]
     return value if isinstance(value, bytes) and value else None
 
 
@@ -516,13 +527,17 @@ def _loop(image: Image.Image, file_format: FileFormat) -> int:
     return int(loop or 0)
 
 
+def _raw_profile(image: Image.Image, kind: str) -> bytes | None:
+    """Return metadata that ImageMagick wrote into a PNG file as text, in hexadecimal."""
+    text = image.info.get(f"{RAW_PROFILE} {kind}") if image.format == "PNG" else None
+    with suppress(ValueError):
+        return bytes.fromhex("".join(text.split("\n")[3:])) if isinstance(text, str) else None
+    return None
+
+
 def _exif(image: Image.Image) -> bytes | None:
     exif = image.info.get("exif")
-    for kind in ("exif", "APP1") if image.format == "PNG" else ():  # as ImageMagick writes it, in hexadecimal
-        text = image.info.get(f"{RAW_PROFILE} {kind}")
-        if exif is None and isinstance(text, str):
-            with suppress(ValueError):
-                exif = bytes.fromhex("".join(text.split("\n")[3:]))
+    exif = exif or _raw_profile(image, "exif") or _raw_profile(image, "APP1")
     return exif.removeprefix(EXIF_PREFIX) or None if isinstance(exif, bytes) else None
 
 

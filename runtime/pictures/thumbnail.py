@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from cgconv.runtime.opencv import cv2
 
 from .metadata import exif_orientation, turn_upright
-from .picture import Animation
-from .reader import DEFAULT_MAX_PIXELS, open_jpeg, read_picture
+from .reader import DEFAULT_MAX_PIXELS, open_jpeg, read_first_picture
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,8 @@ def read_thumbnail(path: Path, *, edge_px: int = 32, max_pixels: int = DEFAULT_M
             orientation = exif_orientation(exif.removeprefix(b"Exif\0\0") if isinstance(exif, bytes) else None)
             upright = turn_upright(_squeezed(pixels.astype(np.float32), edge_px), orientation)
             return Thumbnail(upright, size_hw[::-1] if orientation in (5, 6, 7, 8) else size_hw)
-    picture = read_picture(path, max_pixels=max_pixels)
-    frame = picture.frames[0] if isinstance(picture, Animation) else picture
-    white = np.iinfo(frame.pixels.dtype).max
-    shown = frame.pixels.astype(np.float32) * (255 / white)
-    if frame.alpha is not None:
-        alpha = frame.alpha[..., None].astype(np.float32) / white
-        shown = shown * alpha + 255 * (1 - alpha)
-    return Thumbnail(_squeezed(shown, edge_px), frame.size_hw, frame.is_nearly_black)
+    picture = read_first_picture(path, max_pixels=max_pixels)
+    return Thumbnail(_squeezed(picture.as_seen().astype(np.float32), edge_px), picture.size_hw, picture.is_nearly_black)
 
 
 def _squeezed(pixels: NDArray[np.float32], edge_px: int) -> NDArray[np.uint8]:

@@ -87,7 +87,8 @@ def check_layout(path: Path, tags: Tags, mode: str) -> tuple[str, ...]:
     if not mode or (photometric > 5 and max(bits) > 8):
         names = {6: "YCbCr ", 8: "Lab ", 9: "Lab ", 10: "Lab ", 32844: "LogLuv ", 32845: "LogLuv "}
         name = names.get(photometric, "")
-        layout = f"{name}samples of {_each(bits)} bits in {_count(tags)} channels, kind {photometric}"
+        channels = f"{_count(tags)} channel{'' if _count(tags) == 1 else 's'}"
+        layout = f"{name}samples of {_each(bits)} bits in {channels}, kind {photometric}"
         raise PictureError(
             f"{path} has a layout that is not read ({layout}); save it as RGB with 8 or 16 bits a channel"
         )
@@ -110,8 +111,8 @@ def has_alpha(tags: Tags) -> bool:
     return EXTRA_SAMPLES not in tags or bool({PREMULTIPLIED, ALPHA} & set(_numbers(tags, EXTRA_SAMPLES, 0)))
 
 
-def first_tags(file: BinaryIO) -> dict[int, Any]:  # Any: as TIFF's values are
-    """Return the first page's tags of a file that Pillow does not open."""
+def first_tags(file: BinaryIO) -> ImageFileDirectory_v2:
+    """Return the first page's tags of a file that Pillow may not open."""
     file.seek(0)
     head = file.read(8)
     if head[2:4] in (b"+\0", b"\0+"):
@@ -119,12 +120,12 @@ def first_tags(file: BinaryIO) -> dict[int, Any]:  # Any: as TIFF's values are
     directory = ImageFileDirectory_v2(head)
     file.seek(directory.next)
     directory.load(file)
-    return dict(directory)
+    return directory
 
 
 def is_whole(tags: Tags) -> bool:
     """Whether a page has the tags that say what its pixels are and where."""
-    return {256, 257, BITS, PHOTOMETRIC} <= tags.keys() and (273 in tags or 324 in tags)
+    return {256, 257, BITS, PHOTOMETRIC} <= set(tags) and (273 in tags or 324 in tags)
 
 
 def is_deep_gray_with_alpha(tags: Tags) -> bool:
@@ -162,6 +163,12 @@ def orientation(tags: Tags) -> int:
     """Return a page's orientation, 1 to 8."""
     value = _number(tags, ORIENTATION, 1)
     return value if 1 <= value <= 8 else 1
+
+
+def caption_data(directory: ImageFileDirectory_v2) -> bytes | None:
+    """Return IPTC records, raw, as Pillow's own reader takes them: many programs call them numbers of 4 bytes."""
+    data = directory._tagdata.get(IPTC, b"").rstrip(b"\0")
+    return data or None
 
 
 def _number(tags: Tags, tag: int, default: int) -> int:

@@ -1,0 +1,173 @@
+"""What is done with the queue: files are looked for, looked at, moved, given options of their own, opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFileDialog
+
+from cgconv.runtime import events, requests
+
+from .convert_page import ConvertPage
+from .dialogs import ItemDialog
+from .main_window import MainWindow
+from .memory import Memory
+from .places import keep_last_folder, last_folder, open_folder
+from .queue_item import ENDED, QueueItem, State
+from .queue_model import QueueModel
+from .worker_process import WorkerProcess
+
+
+class QueueActions(QObject):
+    """What happens to the queue beside its conversion.
+
+    Signals:
+        said(str), logged(str): for the user; for the log.
+        scanned(str): what a look at files and folders came to.
+    """
+
+    said = Signal(str)
+    logged = Signal(str)
+    scanned = Signal(str)
+
+    def __init__(
+        self, window: MainWindow, page: ConvertPage, queue: QueueModel, looks: WorkerProcess, memory: Memory,
+        models: Callable[[], list[events.ModelInfo]], parent: QObject,
+    ) -> None:  # fmt: skip
+        super().__init__(parent)
+        self._window, self._page, self._queue, self._looks, self._memory = window, page, queue, looks, memory
+        self._models = models
+        self._already_there = 0
+
+    def add_paths(self, paths: list[Path]) -> None:
+        """Find the pictures and films that these paths name, and put them into the queue."""
+        self._looks.ask(requests.Scan(tuple(paths), self._page.options.options().out))
+        self._page.summary.setText(self.tr("Looking for pictures and films …"))
+
+    def show_found(self, event: events.FilesFound) -> None:
+        """Put what was found into the queue."""
+        was_empty = not self._queue.items
+        items = [QueueItem(file.path, file.kind, file.key, file.folder) for file in event.files]
+        self._already_there += len(items) - self._queue.add(items)
+        if was_empty and self._queue.items:
+            self._page.queue_view.selectRow(0)
+
+    def show_scan(self, event: events.ScanFinished) -> None:
+        """Say what a look at files and folders came to."""
+        parts = [self.tr("%n file(s) found", "", event.found)]
+        if self._already_there:
+            parts.append(self.tr("%n of them in the queue before", "", self._already_there))
+        if event.own_results:
+            parts.append(self.tr("%n result(s) of earlier runs left out", "", event.own_results))
+        if event.ignored:
+            parts.append(self.tr("%n other file(s) left out", "", event.ignored))
+        self._already_there = 0
+        for path, reason in event.refused:
+            self.logged.emit(f"{path}: {reason}")
+            parts.append(f"{Path(path).name}: {reason}")
+        self.scanned.emit(" · ".join(parts))
+
+    def choose_files(self) -> None:
+        """Ask for files."""
+        chosen, _ = QFileDialog.getOpenFileNames(self._window, self.tr("Pictures and films"), last_folder(self._memory))
+        if chosen:
+            keep_last_folder(self._memory, Path(chosen[0]).parent)
+            self.add_paths([Path(path) for path in chosen])
+
+    def choose_folder(self) -> None:
+        """Ask for a folder."""
+        chosen = QFileDialog.getExistingDirectory(self._window, self.tr("Folder with pictures and films"),
+                                                  last_folder(self._memory))  # fmt: skip
+        if chosen:
+            keep_last_folder(self._memory, Path(chosen))
+            self.add_paths([Path(chosen)])
+
+    def clear_ended(self) -> None:
+        """Take out what is done or was skipped."""
+        self._queue.remove([item for item in self._queue.items if item.state in (State.DONE, State.SKIPPED)])
+
+    def move(self, items: list[QueueItem], by: int) -> None:
+        """Move entries up or down."""
+        self._queue.move(items, by)
+        view = self._page.queue_view
+        if items:
+            view.scrollTo(self._queue.index(self._queue.row_of(items[0]), 0))
+
+    def retry(self, items: list[QueueItem]) -> None:
+        """Let ended entries wait again."""
+        ended = [item for item in items if item.state in ENDED]
+        for item in ended:
+            item.reset()
+        self.show_items(ended)
+
+    def ask_options(self, items: list[QueueItem]) -> None:
+        """Ask for a model and options of these entries alone."""
+        items = [item for item in items if item.state is not State.RUNNING]
+        if not items:
+            return
+        first = items[0]
+        dialog = ItemDialog(
+            self._models(), first.model or self._page.gallery.chosen,
+            first.options or self._page.options.options(), len(items), self._window,
+        )  # fmt: skip
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+        def take() -> None:
+            for item in items:
+                item.model, item.options = dialog.model.currentData() or "", dialog.options.options()
+            self.show_items(items)
+            self._page.preview.refresh()
+
+        dialog.accepted.connect(take)
+        dialog.open()
+
+    def share_options(self, items: list[QueueItem]) -> None:
+        """Give these entries the options of all again."""
+        for item in items:
+            item.model, item.options = "", None
+        self.show_items(items)
+        self._page.preview.refresh()
+
+    def examine(self, items: list[QueueItem]) -> None:
+        """Have a look taken at entries."""
+        for item in items:
+            self._looks.ask(requests.Examine(item.path, item.kind))
+
+    def show_examined(self, event: events.FileExamined) -> None:
+        """Show what a file is."""
+        size_wh = (event.width, event.height) if event.width and event.height else None
+        self._queue.show_look(event.path, event.thumbnail, size_wh, event.seconds, event.problem)
+        current = self._page.queue_view.current()
+        if current is not None and current.path == event.path:
+            self._page.preview.show_length(current)
+            self._page.show_reason(self._page.queue_view.selected())
+
+    def show_item(self, item: QueueItem) -> None:
+        """Show that an entry has changed."""
+        self._queue.show_change(item, keep=item.state is not State.RUNNING)
+        if self._page.queue_view.is_selected(item):
+            self._page.show_reason(self._page.queue_view.selected())
+            self._page.queue_view.refresh_actions()
+
+    def show_items(self, items: list[QueueItem]) -> None:
+        """Show that entries have changed."""
+        self._queue.show_changes(items)
+        self._page.show_reason(self._page.queue_view.selected())
+        self._page.queue_view.refresh_actions()
+
+    def show_count(self) -> None:
+        """Say how many entries there are."""
+        self._page.show_count(len(self._queue.items))
+
+    def open_result(self, item: QueueItem) -> None:
+        """Open a result with the program that the desktop has for it."""
+        if item.state in (State.DONE, State.SKIPPED) and item.output is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(item.output)))
+
+    def show_in_folder(self, item: QueueItem) -> None:
+        """Open the folder of a result, or of the file where there is none yet."""
+        shown = item.output if item.state is State.DONE and item.output is not None else item.path
+        open_folder(shown.parent)
