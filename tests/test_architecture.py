@@ -38,7 +38,7 @@ MAY_ENTER = {
     "backends": "graphs models backends.engines",
     "backends.engines": "graphs backends",
     "translate": "backends graphs models",
-    "pictures": "models images",
+    "pictures": "models",
     "films": "models translate",
     "downloads": "pictures find",
 }

@@ -14,29 +14,16 @@ from numpy.typing import NDArray
 
 from cgconv.runtime.brush import bring_back, check_brush, shrink, working_hw
 from cgconv.runtime.errors import Cancelled, PictureError, UsageError
-from cgconv.runtime.images import (
-    ANIMATED_FORMATS,
-    DEFAULT_MAX_PIXELS,
-    REQUESTABLE,
-    Animation,
-    FileFormat,
-    Picture,
-    encode_animation,
-    encode_picture,
-    format_of_suffix,
-    losses,
-    output_format,
-    read_picture,
-    write_atomically,
-)
+from cgconv.runtime.files import write_atomically
 from cgconv.runtime.look import keep_colors, mix
 from cgconv.runtime.models.card import ModelCard
 from cgconv.runtime.models.familiar import unfamiliar
 from cgconv.runtime.opencv import cv2
 
-from .encoder import check_fits, title
-from .formats import written_bits
-from .picture import Pixels
+from .encoder import check_fits, encode_animation, encode_picture, losses, title
+from .formats import ANIMATED_FORMATS, REQUESTABLE, FileFormat, format_of_suffix, output_format, written_bits
+from .picture import Animation, Picture, Pixels
+from .reader import DEFAULT_MAX_PIXELS, read_picture
 
 Batch = NDArray[Any]  # Any: uint8, or float32 in [0, 1]; N×H×W×3
 
