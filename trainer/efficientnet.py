@@ -84,7 +84,6 @@ class EfficientNetLite(nn.Module):
         self.class_bias: Tensor
         self.register_buffer("class_weight", weights["_fc.weight"].clone(), persistent=False)
         self.register_buffer("class_bias", weights["_fc.bias"].clone(), persistent=False)
-        self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Return the maps at strides 4, 8, 16 and 32 (CHANNELS) of N×3×H×W in [-1, 1], of any size."""
@@ -149,7 +148,8 @@ class _Convolution(nn.Module):
         scale = weights[f"{norm}.weight"] / (weights[f"{norm}.running_var"] + NORM_EPSILON).sqrt()
         self.weight: Tensor
         self.bias: Tensor
-        self.register_buffer("weight", weights[f"{name}.weight"] * scale[:, None, None, None], persistent=False)
+        weight = (weights[f"{name}.weight"] * scale[:, None, None, None]).contiguous(memory_format=torch.channels_last)
+        self.register_buffer("weight", weight, persistent=False)
         bias = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * scale
         self.register_buffer("bias", bias, persistent=False)
         self.kernel, self.stride = kernel, stride
