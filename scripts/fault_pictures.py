@@ -81,7 +81,7 @@ def make_pictures(folder: Path) -> Sequence[Path]:
     for suffix in (".png", ".tiff", ".jp2"):
         _write_with_opencv(folder / f"deep{suffix}", deep)
         _write_with_opencv(folder / f"gray{suffix}", deep[:, :, 0])
-    _write_with_opencv(folder / "deep.avif", deep >> 6, cv2.IMWRITE_AVIF_DEPTH, 10)
+    _write_with_opencv(folder / "deep.avif", np.asarray(deep >> 6, np.uint16), cv2.IMWRITE_AVIF_DEPTH, 10)
     (folder / "gray-alpha.tiff").write_bytes(_deep_gray_with_alpha(deep[:, :, :2]))
     return sorted(folder.iterdir())
 
@@ -115,7 +115,7 @@ def field_edits(data: bytes, random: Random) -> list[Edit]:
     at = random.randrange(max(1, min(len(data), 700)))
     width = random.choice((1, 2, 4))
     number = random.choice(NUMBERS) % (1 << 8 * width)
-    return [Edit(at, at + width, number.to_bytes(width, random.choice(("little", "big"))))]  # type: ignore[arg-type]
+    return [Edit(at, at + width, number.to_bytes(width, random.choice(("little", "big"))))]
 
 
 def _with_right_checksums(data: bytes) -> bytes:

@@ -292,8 +292,9 @@ def test_a_motion_photo_is_said_to_lose_its_film(tmp_path: Path) -> None:
 
 
 def test_xmp_that_claims_things_in_xml_that_cannot_be_read_is_left_out_and_that_is_said(tmp_path: Path) -> None:
-    for broken in (GAIN_MAP_XMP[:-20], b'<!DOCTYPE a [<!ENTITY b "c">]>' + GAIN_MAP_XMP):
-        picture = still(save(tmp_path / "a.jpg", Image.fromarray(smooth()), xmp=broken))
+    long = GAIN_MAP_XMP.replace(b"<rdf:li>", b"<a/>" * 600_000 + b"<rdf:li>", 1)
+    for broken in (GAIN_MAP_XMP[:-20], b'<!DOCTYPE a [<!ENTITY b "c">]>' + GAIN_MAP_XMP, long):
+        picture = still(save(tmp_path / "a.webp", Image.fromarray(smooth()), xmp=broken))
         assert picture.xmp is None
         assert "XMP data that cannot be understood are left out" in picture.notes
 

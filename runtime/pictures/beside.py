@@ -31,6 +31,8 @@ CLAIMS = re.compile(
 )
 GAIN_MAP = re.compile(rb"hdr-gain-map/|HDRGainMap|urn:iso:std:iso:ts:21496:-1|[\"']GainMap[\"']")
 MOTION_PHOTO = re.compile(rb"(MotionPhoto|MicroVideo)\s*(=\s*[\"']|>)\s*1|[\"']MotionPhoto[\"']|MotionPhoto_Data")
+MOST_XMP_BYTES = 2**21
+MOST_SCANNED_BYTES = 2**28  # of a file that is looked through for what lies beside the picture
 DEPTH = re.compile(rb"photos/1\.0/depthmap/|[\"']Depth[\"']")
 
 
@@ -79,11 +81,12 @@ def exif_without_thumbnail(exif: bytes) -> bytes:
 def xmp_without_claims(xmp: bytes) -> bytes | None:
     """Return an XMP packet without what it says of things beside the picture, every byte as it was if that is nothing.
 
-    None where it says such things in XML that cannot be read.
+    None where it says such things in XML that cannot be read, or is very long.
     """
     if not CLAIMS.search(xmp):
         return xmp
-    if b"<!" in xmp.replace(b"<!--", b""):  # no packet has a document type; entities could be made to explode
+    # No packet has a document type, whose entities could be made to explode; a tree takes a hundred times the bytes.
+    if len(xmp) > MOST_XMP_BYTES or b"<!" in xmp.replace(b"<!--", b""):
         return None
     try:
         return _without_claims(minidom.parseString(xmp.strip(b"\0 \t\r\n")))

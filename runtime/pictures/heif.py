@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pillow_heif
 
-from .beside import exif_without_thumbnail, notes_on, xmp_without_claims
+from .beside import MOST_SCANNED_BYTES, exif_without_thumbnail, notes_on, xmp_without_claims
 from .color_profile import NumberedColors, color_of
 from .formats import FileFormat
 from .metadata import EXIF_PREFIX, exif_upright, xmp_upright
@@ -81,7 +81,7 @@ def _notes(file: BinaryIO, heif: pillow_heif.HeifFile, xmp: bytes) -> tuple[str,
         notes.append("the depth map is left out")
     auxiliaries = " ".join(facts.get("aux", {})).encode()
     file.seek(0)
-    data = file.read()
+    data = file.read(MOST_SCANNED_BYTES)
     gain_map = b"HDRGainMap" if b"tmap" in data[:4096] else b""  # ISO 21496-1's kind of item
     film = b"MotionPhoto_Data" if _has_box(data, b"mpvd") else b""
     return tuple(dict.fromkeys([*notes, *notes_on(xmp, auxiliaries, gain_map, film)]))

@@ -25,7 +25,7 @@ from cgconv.runtime.errors import CgconvError, PictureError, ResourceError
 from cgconv.runtime.opencv import cv2
 
 from . import heif, tiff
-from .beside import exif_without_thumbnail, notes_on, xmp_without_claims
+from .beside import MOST_SCANNED_BYTES, exif_without_thumbnail, notes_on, xmp_without_claims
 from .color_profile import (
     SRGB_CURVE,
     SRGB_PRIMARIES,
@@ -296,7 +296,7 @@ def _is_deep(
 def _in_16_bits(samples: Pixels, bits: int) -> Pixels:
     """Return samples of so many bits spread over 16."""
     white = 2**bits - 1
-    return ((samples.astype(np.uint32) * 65535 + white // 2) // white).astype(np.uint16)
+    return np.asarray((samples.astype(np.uint32) * 65535 + white // 2) // white, np.uint16)
 
 
 def _deep_pixels(
@@ -403,7 +403,7 @@ def _texts(image: Image.Image) -> tuple[tuple[str, str], ...]:
 def _notes_on_jpeg(image: Image.Image, file: BinaryIO, xmp: bytes) -> tuple[str, ...]:
     """Return a sentence for each thing in a JPEG file beside the picture."""
     file.seek(0)
-    data = file.read()
+    data = file.read(MOST_SCANNED_BYTES)
     tail = b"MotionPhoto_Data" if b"MotionPhoto_Data" in data else b""
     segments = [content[:40] for marker, content in getattr(image, "applist", ()) if marker == "APP2"]
     notes = notes_on(xmp, tail, *segments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +42,9 @@ def read_thumbnail(path: Path, *, edge_px: int = 32, max_pixels: int = DEFAULT_M
             upright = turn_upright(_squeezed(pixels.astype(np.float32), edge_px), orientation)
             return Thumbnail(upright, size_hw[::-1] if orientation in (5, 6, 7, 8) else size_hw)
     picture = read_first_picture(path, max_pixels=max_pixels)
-    return Thumbnail(_squeezed(picture.as_seen().astype(np.float32), edge_px), picture.size_hw, picture.is_nearly_black)
+    return Thumbnail(_squeezed(picture.as_seen(), edge_px), picture.size_hw, picture.is_nearly_black)
 
 
-def _squeezed(pixels: NDArray[np.float32], edge_px: int) -> NDArray[np.uint8]:
+def _squeezed(pixels: NDArray[Any], edge_px: int) -> NDArray[np.uint8]:  # Any: uint8 or float32
     """Return H×W×3 of 0 to 255 as edge×edge×3, each pixel the mean of what it stands for."""
     return np.rint(cv2.resize(pixels, (edge_px, edge_px), interpolation=cv2.INTER_AREA)).astype(np.uint8)

@@ -40,17 +40,21 @@ def seek_to_picture(path: Path, image: Image.Image) -> None:
     Raises PictureError for a camera's raw file, which holds only a preview that can be seen.
     """
     reduced = {}  # page → pixels
-    for page in range(min(getattr(image, "n_frames", 1), MOST_PAGES)):
-        image.seek(page)
-        tags: Tags = image.tag_v2  # type: ignore[attr-defined]  # a TIFF file's
-        if DNG_VERSION in tags:
+    for page in range(MOST_PAGES):  # their number is not asked for: that would read all of them
+        try:
+            image.seek(page)
+        except EOFError:
             break
+        tags: Tags = image.tag_v2  # type: ignore[attr-defined]  # a TIFF file's
         kind = _number(tags, SUBFILE, 0)
+        if DNG_VERSION in tags or (kind & REDUCED and SUB_DIRECTORIES in tags):  # where raw files have their pixels
+            reduced.clear()
+            break
         if not kind & (REDUCED | MASK):
             return
-        if not kind & MASK and SUB_DIRECTORIES not in tags:  # those are where raw files have their pixels
+        if not kind & MASK:
             reduced[page] = image.width * image.height
-    if len(reduced) < 2 or DNG_VERSION in tags:
+    if len(reduced) < 2:
         raise PictureError(f"{path} is a camera's raw file, which holds only a preview; develop it to TIFF or JPEG")
     image.seek(max(reduced, key=reduced.__getitem__))
 
@@ -142,7 +146,7 @@ def read_deep_gray_with_alpha(path: Path, file: BinaryIO, tags: Tags) -> tuple[P
         if any(offset + length > size for offset, length in ends):
             raise PictureError(f"{path} is damaged or cut off: it ends before its pixels do")
     file.seek(0)
-    with av.open(file, format="tiff_pipe") as container:
+    with av.open(file, mode="r", format="tiff_pipe") as container:
         frame = next(container.decode(video=0))
     if frame.format.name not in ("ya16le", "ya16be"):
         raise PictureError(f"{path} has 16 bits of grey and alpha in a layout that cannot be read")
