@@ -21,7 +21,8 @@ from pathlib import Path
 
 import pytest
 from api_use import Api, Function, Use, find_use, read_stub, signatures_of, type_of_property
-from fake_nvidia import FakeGpu, cuda_module, tensorrt_module
+from fake_nvidia import FakeGpu, cuda_module
+from fake_tensorrt import tensorrt_module
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [
