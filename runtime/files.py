@@ -29,10 +29,6 @@ class ResultFolders:
         write_atomically(path, data)
         self._used.add(folder)
 
-    def has_lost(self, path: Path) -> bool:
-        """Say whether a file that was written has vanished with its folder."""
-        return (path.parent in self._vanished or not path.parent.is_dir()) and not os.path.lexists(path)
-
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Put a file in its place whole or not at all; folders are made, an older file is replaced. Raises OutputError."""

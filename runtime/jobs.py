@@ -270,8 +270,9 @@ def _run_pictures(jobs: Sequence[Job], translator: Translates, cancel: threading
                 finished.append(by_index[event.index])
             yield event
         for job in finished:
-            if folders.has_lost(job.output):
-                yield JobFailed(job.index, job.input, f"{job.output} was written, but {job.output.parent} has vanished")
+            if not os.path.lexists(job.output):
+                what = "" if job.output.parent.is_dir() else f" with {job.output.parent}"
+                yield JobFailed(job.index, job.input, f"{job.output} was written, and has vanished since{what}")
     finally:
         abandoned.set()
 

@@ -557,5 +557,23 @@ def test_the_results_folder_that_vanishes_takes_its_results_along(tmp_path: Path
     assert events[-1].done == 0
     assert events[-1].failed == 6
     reasons = {event.index: event.reason for event in events if isinstance(event, JobFailed)}
-    assert reasons[1] == f"{out / '1.png'} was written, but {out} has vanished"
+    assert reasons[1] == f"{out / '1.png'} was written, and has vanished since with {out}"
     assert reasons[5] == f"{out / '5.png'} cannot be written: {out}, where results lay already, has vanished"
+
+
+def test_a_result_that_is_gone_in_the_end_is_not_called_done(tmp_path: Path) -> None:
+    """`rm -r` beside a batch that goes on empties the folder of results, and cannot remove it."""
+    sources = [paint(tmp_path / "in" / f"{number}.png", size_wh=(12 + number, 8)) for number in range(3)]
+
+    class Deleting(Negative):
+        def translate(self, batch: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+            if batch.shape[2] == 14:
+                (tmp_path / "out" / "0.png").unlink()
+            return super().translate(batch)
+
+    events = run(plan_jobs(sources, replace(PICTURES, out=tmp_path / "out", workers=1)), Deleting())
+    assert (events[-1].done, events[-1].failed) == (2, 1)
+    gone = tmp_path / "out" / "0.png"
+    assert [event.reason for event in events if isinstance(event, JobFailed)] == [
+        f"{gone} was written, and has vanished since"
+    ]
