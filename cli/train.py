@@ -34,7 +34,7 @@ MAY_CHANGE = frozenset({
     "epochs", "images", "device", "precision", "compile", "threads", "memory_gb",
     "report_every", "sample_every", "checkpoint_every", "evaluate_every", "keep_best", "features", "features_range",
     "learning_rate", "discriminator_learning_rate", "gan_ab", "gan_ba", "cycle", "cycle_a", "cycle_b",
-    "identity", "identity_a", "identity_b", "l1", "contrast",
+    "identity", "identity_a", "identity_b", "l1", "contrast", "brightness", "uneven_color",
 })  # fmt: skip  # in a run that goes on
 
 

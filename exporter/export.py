@@ -28,6 +28,7 @@ FAMILIAR_PICTURES = 600  # of the training folder that the card says how they lo
 FAMILIES = {
     GeneratorKind.RESNET: "ResNet",
     GeneratorKind.MOBILE: "mobile ResNet",
+    GeneratorKind.COMPACT: "compact",
     GeneratorKind.UNET_128: "U-Net 128",
     GeneratorKind.UNET_256: "U-Net 256",
 }

@@ -216,11 +216,6 @@ def test_presets_are_shown_in_full_and_options_go_before_them(capfd: pytest.Capt
     assert (cut["contrast"]["weight"], cut["contrast"]["identity"], cut["optimizer"]["init"]) == (1, True, "xavier")
     assert shown(capfd, "--preset", "quick", "--epochs", "5")["optimizer"]["images"] == 0, "or epochs would not count"
     for name, ours in {  # what sets them apart, and nothing else
-        "quick": {
-            "generator": {"blocks": 6, "width": 32, "upsampling": "resize"}, "discriminator": {"width": 32},
-            "loss": {"identity_every": 2}, "data": {"preprocess": "short-side-and-crop", "load": 160, "crop": 128},
-            "optimizer": {"images": 10_000, "decay": 0.4},
-        },
         "small-data": {
             "generator": {"blocks": 6, "width": 32, "upsampling": "resize"}, "discriminator": {"width": 32},
             "loss": {"jitter": 16}, "data": {"preprocess": "short-side-and-crop", "load": 0, "shrink": 1.5},
@@ -230,8 +225,16 @@ def test_presets_are_shown_in_full_and_options_go_before_them(capfd: pytest.Capt
     }.items():  # fmt: skip
         wanted = {section: {**classic[section], **values} for section, values in ours.items()}
         assert shown(capfd, "--preset", name) == {**classic, **wanted}
+    paint = shown(capfd, "--preset", "paint")
+    assert (paint["recipe"], paint["generator"]["kind"], paint["generator"]["soften"]) == ("cut", "compact", True)
+    assert (paint["discriminator"]["kind"], paint["contrast"]["network"]) == ("projected", "frozen")
+    assert paint["loss"]["gan"] == "hinge"
+    quick, photo = shown(capfd, "--preset", "quick"), shown(capfd, "--preset", "photo")
+    assert quick["optimizer"]["images"] < paint["optimizer"]["images"]
+    quick["optimizer"]["images"], photo["generator"]["soften"] = paint["optimizer"]["images"], True
+    assert quick == photo == paint, "apart in that alone"
     assert main(["train", "--preset", "list"]) == 0
-    assert capfd.readouterr().out.count("\n") == 9
+    assert capfd.readouterr().out.count("\n") == 11
 
 
 def test_what_does_not_fit_together_is_a_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -258,8 +261,8 @@ def test_what_does_not_fit_together_is_a_sentence(tmp_path: Path, capfd: pytest.
         (["--l1", "5", "--dry-run"], "--l1: no effect with --recipe cyclegan, only with pix2pix"),
         (["--preset", "fastcut", "--identity", "0", "--dry-run"], "--identity: no effect with --recipe cut"),
         (
-            ["--recipe", "pix2pix", "--blocks", "6", "--no-skip", "--dry-run"],
-            "--blocks, --skip: no effect with --generator unet",
+            ["--recipe", "pix2pix", "--downsampling", "blurred", "--no-skip", "--dry-run"],
+            "--downsampling, --skip: no effect with --generator unet",
         ),
         (["--epochs", "3", "--images", "50", "--dry-run"], "--epochs: no effect beside --images"),
         (["--decay", "0.1", "--schedule", "step", "--dry-run"], "--decay: no effect with --schedule step"),

@@ -65,6 +65,16 @@ def test_adversarial_losses_are_the_published_ones(kind: GanLoss, generator: flo
     assert discriminator_loss(real, fake, kind).item() == pytest.approx(discriminator, abs=1e-6)
 
 
+@pytest.mark.parametrize("kind", list(GanLoss))
+def test_scores_of_several_scales_are_paid_for_in_sum(kind: GanLoss) -> None:
+    """arXiv 2111.01007, equation 3."""
+    real, fake = ([torch.tensor(scores[:n]).view(1, 1, 1, n) for n in (4, 2, 1)] for scores in (REAL, FAKE))
+    wanted = sum(generator_loss(scores, kind).item() for scores in fake)
+    assert generator_loss(fake, kind).item() == pytest.approx(wanted, abs=1e-6)
+    wanted = sum(discriminator_loss(r, f, kind).item() for r, f in zip(real, fake, strict=True))
+    assert discriminator_loss(real, fake, kind).item() == pytest.approx(wanted, abs=1e-6)
+
+
 def test_cycle_and_identity_losses_are_mean_absolute_differences() -> None:
     x, y = torch.tensor([[0.5, -1.0, 0.25]]), torch.tensor([[0.0, 1.0, 0.5]])
     wanted = (0.5 + 2.0 + 0.25) / 3  # arXiv 1703.10593, equation 2 and section 5.2

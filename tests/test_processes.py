@@ -13,10 +13,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from two_processes import config_for, steps  # noqa: E402
+from two_processes import CASES, config_for, steps  # noqa: E402
 
 from cgconv.trainer.checkpoint import load_checkpoint  # noqa: E402
-from cgconv.trainer.choices import RecipeName  # noqa: E402
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
@@ -38,7 +37,7 @@ def test_two_processes_have_equal_weights_and_the_losses_and_gradients_of_one_wi
     script = Path(__file__).with_name("two_processes.py")
     done = subprocess.run([*TORCHRUN, str(script), str(data), str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    for recipe in RecipeName:
+    for recipe in CASES:
         first, second = (torch.load(tmp_path / f"{recipe}-{rank}.pt", weights_only=True) for rank in range(2))
         alone = steps(config_for(recipe, data, batch=2))
         for number, (one, two, whole) in enumerate(zip(first, second, alone, strict=True)):

@@ -40,6 +40,21 @@ def data(tmp_path: Path) -> Path:
         ("--recipe cut --contrast 0 --contrast-patches 3", "--contrast-patches: no effect with --contrast 0"),
         ("--preprocess crop --load 300", "--load: no effect with --preprocess crop or none"),
         ("--blocks 3 --generator unet-128 --crop 128", "--blocks: no effect with --generator unet-128, only with"),
+        ("--generator compact --upsampling resize", "--upsampling: no effect with --generator compact, only with"),
+        ("--generator compact --no-dropout", "--dropout: no effect with --generator compact, only with"),
+        ("--generator compact --skip", "--skip: no effect with --generator compact, only with"),
+        ("--soften", "--soften: no effect with --generator resnet, only with compact"),
+        ("--discriminator projected --discriminator-width 8", "--discriminator-width: no effect with --discriminator"),
+        ("--discriminator projected --r1-every 8", "--r1-every: no effect with --discriminator projected"),
+        ("--contrast-network frozen", "--contrast-network: no effect with --recipe cyclegan, only with cut"),
+        ("--recipe cut --brightness 1", "--brightness: no effect with --contrast-network generator, only with frozen"),
+        ("--preset quick --contrast-features 8", "--contrast-features: no effect with --contrast-network frozen"),
+        ("--preset quick --contrast-flip", "--contrast-flip: no effect with --contrast-network frozen"),
+        ("--preset quick --contrast 0 --contrast-patches 8", "--contrast-patches: no effect with --contrast 0"),
+        ("--preset quick --cycle 3", "--cycle: no effect with --recipe cut, only with cyclegan"),
+        ("--preset quick --gan-ba 3", "--gan-ba: no effect with --direction a2b"),
+        ("--recipe cut --identity 3", "--identity: no effect with --recipe cut, only with --contrast-network frozen"),
+        ("--recipe pix2pix --identity 3", "--identity: no effect with --recipe pix2pix"),
     ],
 )
 def test_options_without_effect_are_refused(options: str, sentence: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -53,7 +68,9 @@ def test_options_without_effect_are_refused(options: str, sentence: str, capfd: 
         "--r1 1 --r1-every 3", "--crop-from 128 --crop-over 0.3", "--identity-to 0.1 --identity-over 0.3",
         "--identity-every 2", "--identity 0", "--recipe cut --gan-ab 2", "--cycle 5 --cycle-a 1",
         "--channels-a 1 --channels-b 1 --identity 3", "--contrast 2 --recipe cut --contrast-patches 3",
-        "--evaluate-every 0", "--preprocess crop --crop 300",
+        "--evaluate-every 0", "--preprocess crop --crop 300", "--preset quick --identity 3 --identity-every 2",
+        "--preset photo --soften --brightness 2 --uneven-color 0 --contrast-patches 8 --jitter 0 --history 5",
+        "--generator compact --width 32 --blocks 3 --norm batch --padding zero", "--discriminator projected",
     ],
 )  # fmt: skip
 def test_options_with_an_effect_are_taken(options: str, capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from cgconv.trainer.arithmetic import open_arithmetic
-from cgconv.trainer.choices import Precision, RecipeName
+from cgconv.trainer.choices import ContrastNetwork, DiscriminatorKind, GanLoss, GeneratorKind, Precision, RecipeName
 from cgconv.trainer.config import (
     ContrastConfig,
     DataConfig,
@@ -41,17 +41,30 @@ def steps(config: TrainConfig, count: int = 3) -> list[tuple[dict[str, float], t
     return found
 
 
-def config_for(recipe: RecipeName, folder: Path, batch: int) -> TrainConfig:
+FROZEN = "cut on frozen features"
+CASES = [*RecipeName, FROZEN]
+
+
+def config_for(recipe: str, folder: Path, batch: int) -> TrainConfig:
     """Return what makes several processes comparable: no history, no dropout, instance norm."""
     config = TrainConfig(
-        recipe=recipe,
+        recipe=RecipeName.CUT if recipe == FROZEN else RecipeName(recipe),
         generator=GeneratorConfig(blocks=1, width=4),
         discriminator=DiscriminatorConfig(layers=2, width=4),
         loss=LossConfig(history=0, identity_every=2, r1=1.0, r1_every=2),
         data=DataConfig(a=folder / "trainA", b=folder / "trainB", crop=32, load=36, batch=batch),
         optimizer=OptimizerConfig(epochs=2.0, init_gain=0.1),
     )
-    if recipe is RecipeName.CUT:  # every process draws its own patches; all of them are everybody's
+    if recipe == FROZEN:
+        return replace(
+            config,
+            generator=GeneratorConfig(kind=GeneratorKind.COMPACT, blocks=1, width=8),
+            discriminator=DiscriminatorConfig(kind=DiscriminatorKind.PROJECTED),
+            loss=LossConfig(gan=GanLoss.HINGE, history=0, identity_every=2, brightness=1.0, uneven_color=1.0),
+            contrast=ContrastConfig(network=ContrastNetwork.FROZEN, patches=100_000),
+            data=replace(config.data, crop=64, load=72),
+        )
+    if recipe == RecipeName.CUT:  # every process draws its own patches; all of them are everybody's
         # with a handful of features some vectors have a length of next to 0, and their gradients are rounding
         config = replace(config, contrast=ContrastConfig(patches=100_000, features=32))
     return config
@@ -59,7 +72,7 @@ def config_for(recipe: RecipeName, folder: Path, batch: int) -> TrainConfig:
 
 if __name__ == "__main__":
     data, out = Path(sys.argv[1]), Path(sys.argv[2])
-    for name in RecipeName:
+    for name in CASES:
         results = steps(config_for(name, data, batch=1))
         rank = torch.distributed.get_rank()
         torch.save(results, out / f"{name}-{rank}.pt")

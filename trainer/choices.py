@@ -33,6 +33,7 @@ class GeneratorKind(StrEnum):
 
     RESNET = "resnet"  # as published for CycleGAN and CUT
     MOBILE = "mobile"  # a ResNet whose blocks hold depthwise 3×3 and 1×1 convolutions (arXiv 2003.08936)
+    COMPACT = "compact"  # ours: most work at a quarter of the size, the picture led past it
     UNET_128 = "unet-128"  # as published for pix2pix, for pictures of 128 pixels
     UNET_256 = "unet-256"
 
@@ -75,6 +76,7 @@ class DiscriminatorKind(StrEnum):
     PATCH = "patch"  # PatchGAN, as published
     PIXEL = "pixel"  # 1×1 convolutions: judges colours alone (arXiv 1611.07004, section 6.1)
     PATCH_94 = "patch-94"  # four convolutions of stride 2 (github.com/eriklindernoren/PyTorch-GAN); sees 94 pixels
+    PROJECTED = "projected"  # small networks on a frozen EfficientNet's features (arXiv 2111.01007), and on the pixels
 
 
 class DiscriminatorNorm(StrEnum):
@@ -84,6 +86,13 @@ class DiscriminatorNorm(StrEnum):
     BATCH = "batch"  # as published for pix2pix
     SPECTRAL = "spectral"  # spectral normalization of the weights (arXiv 1802.05957); sees overall colour
     NONE = "none"
+
+
+class ContrastNetwork(StrEnum):
+    """Whose features say whether a translated patch is still like the patch it was made of."""
+
+    GENERATOR = "generator"  # the generator's own, through heads that learn; as published for CUT
+    FROZEN = "frozen"  # those of the projected discriminator's frozen network; no heads
 
 
 class GanLoss(StrEnum):

@@ -12,6 +12,7 @@ from typing import Any
 from cgconv.runtime.errors import SettingError, UsageError
 
 from .choices import (
+    ContrastNetwork,
     Direction,
     DiscriminatorKind,
     DiscriminatorNorm,
@@ -32,6 +33,7 @@ from .choices import (
 
 __all__ = [
     "ContrastConfig",
+    "ContrastNetwork",
     "DataConfig",
     "Direction",
     "DiscriminatorConfig",
@@ -75,6 +77,7 @@ class GeneratorConfig:
     upsampling: Upsampling = Upsampling.TRANSPOSED
     focus: Focus = Focus.BOTH
     skip: bool = False  # lead a ResNet's tone and finest detail past its norms and strides; ours
+    soften: bool = False  # of a compact one: lead the picture past it softened, so that edges are painted, not kept
     dropout: bool = False  # 0.5 inside each block, or in a U-Net's inner layers, as an option of the published code
     channels_in: int = 3  # of pictures of a
     channels_out: int = 3  # of pictures of b
@@ -114,6 +117,8 @@ class DiscriminatorConfig:
                 return 32  # 2×2 features in its last norm
             case DiscriminatorKind.PIXEL:
                 return 2
+            case DiscriminatorKind.PROJECTED:
+                return 64  # 2×2 features at its coarsest scale
 
 
 @dataclass(frozen=True)
@@ -137,11 +142,14 @@ class LossConfig:
     r1: float = 0.0  # γ of the R1 penalty on real pictures (arXiv 1801.04406)
     r1_every: int = 16  # on every n-th step, n times as strong (arXiv 1912.04958, appendix B)
     jitter: int = 0  # discriminators see crops shifted by up to this many pixels, so that no place is special
+    brightness: float = 0.0  # cut on frozen features: weight of how far squares of 16 pixels change their brightness …
+    uneven_color: float = 0.0  # … and of how far they change their colour otherwise than the whole picture does
     history: int = 50  # fakes remembered for the discriminators (section 4); 0 switches it off
 
     def __post_init__(self) -> None:
         not_negative = ["gan_ab", "gan_ba", "cycle", "cycle_a", "cycle_b", "identity", "identity_a", "identity_b"]
         not_negative += ["identity_to", "l1", "penalty", "r1", "jitter", "history"]
+        not_negative += ["brightness", "uneven_color"]
         for name in not_negative:
             value = getattr(self, name)
             _check(value is None or value >= 0, f"loss.{name}", value, "0 or more")
@@ -167,6 +175,7 @@ class LossConfig:
 class ContrastConfig:
     """The contrastive loss of CUT (arXiv 2007.15651): a translated patch stays like the patch it was made of."""
 
+    network: ContrastNetwork = ContrastNetwork.GENERATOR
     weight: float = 1.0  # 10 for FastCUT
     identity: bool = True  # also on pictures of the target domain; off for FastCUT
     flip: bool = False  # mirror half of the batches before translating, and features back; on for FastCUT
@@ -314,6 +323,17 @@ class TrainConfig:
     def __post_init__(self) -> None:
         sigmoid, gan = self.discriminator.sigmoid, self.loss.gan
         _check(not sigmoid or gan is GanLoss.LEAST_SQUARES, "loss.gan", gan, "least-squares with discriminator.sigmoid")
+        projected = self.discriminator.kind is DiscriminatorKind.PROJECTED
+        _check(not (projected and gan is GanLoss.WGAN_GP), "loss.gan", gan,
+               "another with discriminator.kind projected: its spectral norms stand for the penalty")  # fmt: skip
+        _check(not (projected and self.loss.r1), "loss.r1", self.loss.r1, "0 with discriminator.kind projected")
+        _check(not (projected and sigmoid), "discriminator.sigmoid", sigmoid, "no with discriminator.kind projected")
+        compact = self.generator.kind is GeneratorKind.COMPACT
+        _check(not compact or self.generator.width % 8 == 0, "generator.width", self.generator.width,
+               "a multiple of 8 with generator.kind compact")  # fmt: skip
+        frozen = self.recipe is RecipeName.CUT and self.contrast.network is ContrastNetwork.FROZEN
+        _check(projected or not frozen, "discriminator.kind", self.discriminator.kind,
+               "projected with contrast.network frozen: its frozen network is what is compared on")  # fmt: skip
         smallest = self.data.crop_from or self.data.crop
         judged, jitter = self.discriminator.smallest_px, self.loss.jitter
         kind, layers = self.discriminator.kind, self.discriminator.layers
@@ -345,6 +365,8 @@ class TrainConfig:
                 own = (adversarial, loss.l1)
             case RecipeName.CUT:
                 own = (adversarial, self.contrast.weight)
+                if self.contrast.network is ContrastNetwork.FROZEN:
+                    own = (*own, *loss.identity_weights(0.0), loss.brightness, loss.uneven_color)
         return own
 
     @property

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from .arithmetic import Arithmetic
 from .choices import Direction, GanLoss
 from .config import TrainConfig
-from .discriminators import Discriminator, shifted
+from .discriminators import shifted
 from .history import History
 from .layers import initialize
 from .losses import discriminator_loss, generator_loss, gradient_penalty, patch_nce_loss, r1_penalty, weighted_sum
-from .networks import Generators
+from .networks import Generators, build_discriminator
 from .recipe import Memory, Moment, adam
 
 
@@ -50,7 +50,7 @@ class Cut:
         self.generators = Generators(config)
         self.generator = self.generators.of(config.direction)
         channels_in = config.generator.channels_in  # of both domains
-        self.discriminator = Discriminator(config.discriminator, channels_in)
+        self.discriminator = build_discriminator(config.discriminator, channels_in)
         with torch.no_grad():
             seen = self.generator.features(torch.zeros(1, channels_in, 256, 256))
         channels = [layer.shape[1] for layer in seen]

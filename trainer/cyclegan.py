@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from .arithmetic import Arithmetic
 from .choices import Direction, GanLoss
 from .config import TrainConfig
-from .discriminators import Discriminator, shifted
+from .discriminators import shifted
 from .history import History
 from .layers import initialize
 from .losses import (
@@ -20,7 +20,7 @@ from .losses import (
     r1_penalty,
     weighted_sum,
 )
-from .networks import Generators
+from .networks import Generators, build_discriminator
 from .recipe import Memory, Moment, adam
 
 
@@ -29,8 +29,8 @@ class Discriminators(nn.Module):
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
-        self.a = Discriminator(config.discriminator, config.generator.channels_in)
-        self.b = Discriminator(config.discriminator, config.generator.channels_out)
+        self.a = build_discriminator(config.discriminator, config.generator.channels_in)
+        self.b = build_discriminator(config.discriminator, config.generator.channels_out)
 
 
 class CycleGan:

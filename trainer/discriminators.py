@@ -41,9 +41,22 @@ def shifted(images: Tensor, jitter_px: int, random: torch.Generator) -> Tensor:
     A discriminator that sees these cannot learn where in a cell of its own strides a pixel lies, so neither grids
     that come with the generator's strides nor the picture's edges give a fake away by their place.
     """
+    return cut_out(images, draw_shift(jitter_px, random), jitter_px)
+
+
+def draw_shift(jitter_px: int, random: torch.Generator) -> tuple[int, int]:
+    """Return a random place, top and left, for `cut_out`; nothing is drawn without jitter."""
+    if not jitter_px:
+        return 0, 0
+    top, left = (int(value) for value in torch.randint(jitter_px + 1, (2,), generator=random))
+    return top, left
+
+
+def cut_out(images: Tensor, place: tuple[int, int], jitter_px: int) -> Tensor:
+    """Return N×C×(H - jitter)×(W - jitter) of N×C×H×W images, from that place on."""
     if not jitter_px:
         return images
-    top, left = (int(value) for value in torch.randint(jitter_px + 1, (2,), generator=random))
+    top, left = place
     height, width = images.shape[2] - jitter_px, images.shape[3] - jitter_px
     return images[:, :, top : top + height, left : left + width]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,25 +10,32 @@ from torch import Tensor
 
 from .choices import GanLoss
 
+Scores = Tensor | Sequence[Tensor]  # a score map, or one a scale: then a loss is the sum over the scales
 
-def generator_loss(scores_of_fakes: Tensor, kind: GanLoss) -> Tensor:
+
+def generator_loss(scores_of_fakes: Scores, kind: GanLoss) -> Tensor:
     """What a generator pays for being seen through.
 
     least squares: E[(D(G(x)) - 1)²] (arXiv 1703.10593, section 4); cross-entropy: -E[log σ(D(G(x)))], equation 1 made
     non-saturating; hinge and WGAN-GP: -E[D(G(x))].
     """
+    if not isinstance(scores_of_fakes, Tensor):
+        return torch.stack([generator_loss(scores, kind) for scores in scores_of_fakes]).sum()
     scores = scores_of_fakes.float()
     if kind in (GanLoss.HINGE, GanLoss.WGAN_GP):
         return -scores.mean()
     return _distance_to(scores, 1.0, kind)
 
 
-def discriminator_loss(scores_of_reals: Tensor, scores_of_fakes: Tensor, kind: GanLoss) -> Tensor:
+def discriminator_loss(scores_of_reals: Scores, scores_of_fakes: Scores, kind: GanLoss) -> Tensor:
     """What a discriminator pays, halved so that it learns at half the generators' pace (section 4).
 
     least squares: ½ (E[(D(y) - 1)²] + E[D(G(x))²]); cross-entropy: -½ (E[log σ(D(y))] + E[log(1 - σ(D(G(x))))]);
     hinge: ½ (E[max(0, 1 - D(y))] + E[max(0, 1 + D(G(x)))]); WGAN-GP: ½ (E[D(G(x))] - E[D(y)]), the penalty apart.
     """
+    if not isinstance(scores_of_reals, Tensor) or not isinstance(scores_of_fakes, Tensor):
+        scales = zip(scores_of_reals, scores_of_fakes, strict=True)
+        return torch.stack([discriminator_loss(reals, fakes, kind) for reals, fakes in scales]).sum()
     reals, fakes = scores_of_reals.float(), scores_of_fakes.float()
     if kind is GanLoss.HINGE:
         return 0.5 * (F.relu(1 - reals).mean() + F.relu(1 + fakes).mean())
@@ -38,7 +45,7 @@ def discriminator_loss(scores_of_reals: Tensor, scores_of_fakes: Tensor, kind: G
 
 
 def gradient_penalty(
-    discriminator: Callable[[Tensor], Tensor], reals: Tensor, fakes: Tensor, random: torch.Generator
+    discriminator: Callable[[Tensor], Scores], reals: Tensor, fakes: Tensor, random: torch.Generator
 ) -> Tensor:
     """E[(‖∇D(x̂)‖₂ - 1)²], x̂ at random between a real and a fake picture (arXiv 1704.00028, equation 3).
 
@@ -54,7 +61,7 @@ def gradient_penalty(
     return (lengths - 1).square().mean()
 
 
-def r1_penalty(discriminator: Callable[[Tensor], Tensor], reals: Tensor) -> Tensor:
+def r1_penalty(discriminator: Callable[[Tensor], Scores], reals: Tensor) -> Tensor:
     """½ E[‖∇D(y)‖²] on real pictures (arXiv 1801.04406, equation 9), D the sum of a picture's patch scores."""
     gradient = _gradient(discriminator, reals.detach().float())
     return 0.5 * gradient.square().sum((1, 2, 3)).mean()
@@ -87,14 +94,16 @@ def weighted_sum(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
     return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
 
 
-def _gradient(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def _gradient(discriminator: Callable[[Tensor], Scores], x: Tensor) -> Tensor:
     """Return the gradient of the sum of all scores, differentiable itself, in float32.
 
     `discriminator` is the module's forward, not the module: what torch.compile makes cannot be derived twice.
     """
     with torch.autocast(x.device.type, enabled=False):
         x = x.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
+        scores = discriminator(x)
+        maps = [scores] if isinstance(scores, Tensor) else list(scores)
+        (gradient,) = torch.autograd.grad([one.sum() for one in maps], x, create_graph=True)
     return gradient
 
 

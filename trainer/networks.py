@@ -6,17 +6,23 @@ from dataclasses import replace
 
 from torch import nn
 
-from .choices import Direction, Downsampling, Focus, Upsampling
-from .config import GeneratorConfig, TrainConfig
+from .choices import Direction, DiscriminatorKind, Downsampling, Focus, GeneratorKind, Upsampling
+from .compact import CompactGenerator
+from .config import DiscriminatorConfig, GeneratorConfig, TrainConfig
 from .discriminators import Discriminator
+from .efficientnet import Lite, open_efficientnet
 from .generators import DEPTH, ResNetGenerator, UNetGenerator
 from .layers import initialize
+from .projected import ProjectedDiscriminator
 
 __all__ = [
+    "AnyDiscriminator",
+    "CompactGenerator",
     "Discriminator",
     "Generators",
     "ResNetGenerator",
     "UNetGenerator",
+    "build_discriminator",
     "build_generator",
     "generator_config",
     "initialize",
@@ -25,7 +31,8 @@ __all__ = [
     "smallest_size",
 ]
 
-Generator = ResNetGenerator | UNetGenerator
+Generator = CompactGenerator | ResNetGenerator | UNetGenerator
+AnyDiscriminator = Discriminator | ProjectedDiscriminator
 
 
 class Generators(nn.Module):
@@ -56,7 +63,19 @@ def generator_config(config: GeneratorConfig, direction: Direction) -> Generator
 
 def build_generator(config: GeneratorConfig) -> Generator:
     """Return a generator with torch's own first weights; `initialize` gives it the published ones."""
+    if config.kind is GeneratorKind.COMPACT:
+        return CompactGenerator(config)
     return UNetGenerator(config) if config.kind in DEPTH else ResNetGenerator(config)
+
+
+def build_discriminator(config: DiscriminatorConfig, *channels: int) -> AnyDiscriminator:
+    """Return a discriminator of pictures of so many channels; with several numbers, of pictures behind each other.
+
+    Raises MissingError where the weights that a projected one looks through are missing.
+    """
+    if config.kind is DiscriminatorKind.PROJECTED:
+        return ProjectedDiscriminator(open_efficientnet(Lite.LITE0), channels)
+    return Discriminator(config, sum(channels))
 
 
 def size_multiple(config: GeneratorConfig) -> int:
@@ -74,6 +93,8 @@ def receptive_field_px(config: GeneratorConfig) -> int:
 
     Followed backwards as a span of columns, for each place that a pixel may have within the strides.
     """
+    if config.kind is GeneratorKind.COMPACT:
+        return max(_seen_px_compact(config, place) for place in range(4))
     depth = DEPTH.get(config.kind)
     return max(_seen_px(config, place, depth) for place in range(size_multiple(config)))
 
@@ -94,6 +115,15 @@ def _seen_px(config: GeneratorConfig, place: int, depth: int | None) -> int:
         low, high = low - 3, high + 3  # the stem
         if config.skip:
             low, high = low - 4, high + 4  # two means of 5×5 pixels
+    return high - low + 1
+
+
+def _seen_px_compact(config: GeneratorConfig, place: int) -> int:
+    low, high = place - 3, place + 3  # the last convolution, 5×5, and the one before, 3×3
+    low, high = low // 2, high // 2  # repeated columns
+    low, high = (low - 1) // 2, (high + 1) // 2  # a 3×3 convolution on repeated columns
+    low, high = low - 2 * config.blocks, high + 2 * config.blocks  # two 3×3 convolutions a block
+    low, high = 4 * low - 4, 4 * high + 7  # a 12×12 convolution of stride 4
     return high - low + 1
 
 

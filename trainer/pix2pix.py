@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from .arithmetic import Arithmetic
 from .choices import Direction, GanLoss
 from .config import TrainConfig
-from .discriminators import Discriminator, shifted
+from .discriminators import shifted
 from .history import History
 from .layers import initialize
 from .losses import discriminator_loss, generator_loss, gradient_penalty, r1_penalty, weighted_sum
-from .networks import Generators
+from .networks import Generators, build_discriminator
 from .recipe import Memory, Moment, adam
 
 
@@ -25,8 +25,9 @@ class Pix2Pix:
         self.arithmetic = arithmetic
         options = config.optimizer
         self.generators = Generators(config)
-        channels = config.generator.channels_in + config.generator.channels_out
-        self.discriminator = Discriminator(config.discriminator, channels)
+        channels = config.generator.channels_in, config.generator.channels_out
+        source_first = channels if config.direction is Direction.A2B else channels[::-1]
+        self.discriminator = build_discriminator(config.discriminator, *source_first)
         self.networks: dict[str, nn.Module] = {"generators": self.generators, "discriminator": self.discriminator}
         for network in self.networks.values():
             initialize(network, options.init, options.init_gain)

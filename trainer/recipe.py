@@ -8,10 +8,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from .compact import CompactGenerator
 from .config import OptimizerConfig
 from .discriminators import Discriminator
 from .generators import ResNetGenerator, UNetGenerator
 from .networks import Generators
+from .projected import ProjectedDiscriminator
 
 
 @dataclass(frozen=True)
@@ -58,18 +60,22 @@ def adam(networks: nn.Module, rate: float, options: OptimizerConfig) -> torch.op
     for factor, is_last in ((1.0, False), (options.last_rate, True)):
         weights = [weight for weight in networks.parameters() if (id(weight) in last) == is_last]
         groups.append({"params": weights, "lr": rate * factor, "initial_lr": rate * factor})
-    return torch.optim.Adam(groups, betas=(options.beta1, options.beta2), fused=True)
+    return torch.optim.Adam(groups, betas=(float(options.beta1), float(options.beta2)), fused=True)
 
 
 def _networks(networks: nn.Module) -> list[nn.Module]:
     """Return the generators or discriminators that a module holds, or the module where it is one."""
-    kinds = (ResNetGenerator, UNetGenerator, Discriminator)
+    kinds = (CompactGenerator, ResNetGenerator, UNetGenerator, Discriminator, ProjectedDiscriminator)
     return [part for part in networks.modules() if isinstance(part, kinds)]
 
 
 def _last_convolution(network: nn.Module) -> list[nn.Parameter]:
-    """Return the weights of the convolution that makes the picture or the scores."""
-    if isinstance(network, ResNetGenerator):
+    """Return the weights of the convolution that makes the picture or the scores; of each scale that has scores."""
+    if isinstance(network, ProjectedDiscriminator):
+        return [weight for part in (*network.scales, network.pixels) for weight in _last_convolution(part)]
+    if isinstance(network, CompactGenerator):
+        network = network.last
+    elif isinstance(network, ResNetGenerator):
         network = network.head
     elif isinstance(network, UNetGenerator):
         network = network.up[0]

@@ -12,12 +12,14 @@ from torch import Tensor
 from cgconv.runtime.errors import MissingError
 
 from .arithmetic import Arithmetic
-from .choices import RecipeName, Schedule
+from .choices import ContrastNetwork, RecipeName, Schedule
+from .compact import CompactGenerator
 from .config import TrainConfig, config_as_dict
 from .cut import Cut
 from .cyclegan import CycleGan
 from .data import Pairs
 from .discriminators import Discriminator
+from .frozen_cut import FrozenCut
 from .generators import ResNetGenerator, UNetGenerator
 from .pix2pix import Pix2Pix
 from .recipe import Moment, Recipe
@@ -44,7 +46,7 @@ class Run:
         if config.run.compile:
             for network in self.recipe.networks.values():
                 for part in network.modules():
-                    if isinstance(part, ResNetGenerator | UNetGenerator | Discriminator):
+                    if isinstance(part, CompactGenerator | ResNetGenerator | UNetGenerator | Discriminator):
                         part.compile()
 
     @property
@@ -178,6 +180,6 @@ def build_recipe(config: TrainConfig, arithmetic: Arithmetic) -> Recipe:
     recipes: dict[RecipeName, Callable[[TrainConfig, Arithmetic], Recipe]] = {
         RecipeName.CYCLEGAN: CycleGan,
         RecipeName.PIX2PIX: Pix2Pix,
-        RecipeName.CUT: Cut,
+        RecipeName.CUT: FrozenCut if config.contrast.network is ContrastNetwork.FROZEN else Cut,
     }
     return recipes[config.recipe](config, arithmetic)

@@ -1,0 +1,110 @@
+"""One step of CUT on frozen features: a generator, a projected discriminator, and content that no head has to learn."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .arithmetic import Arithmetic
+from .choices import Direction
+from .config import TrainConfig
+from .content import SCALES, broad_color_losses, frozen_contrast_loss
+from .discriminators import cut_out, draw_shift
+from .efficientnet import Lite, open_efficientnet
+from .history import History
+from .layers import initialize
+from .losses import discriminator_loss, generator_loss, identity_loss, weighted_sum
+from .networks import Generators
+from .projected import ProjectedDiscriminator, Seen
+from .recipe import Memory, Moment, adam
+
+
+class FrozenCut:
+    """One generator and one projected discriminator, whose frozen network holds the content, too.
+
+    A step looks at its fakes once: discriminator, generator and contrast all use what was seen. A term of weight 0
+    costs no pass.
+    """
+
+    def __init__(self, config: TrainConfig, arithmetic: Arithmetic) -> None:
+        self.config = config
+        self.arithmetic = arithmetic
+        options = config.optimizer
+        self.generators = Generators(config)
+        self.generator = self.generators.of(config.direction)
+        self.discriminator = ProjectedDiscriminator(open_efficientnet(Lite.LITE0), (config.generator.channels_in,))
+        self.networks: dict[str, nn.Module] = {"generators": self.generators, "discriminator": self.discriminator}
+        for network in self.networks.values():
+            initialize(network, options.init, options.init_gain)
+            network.to(arithmetic.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.generator_optimizer = adam(self.generators, options.learning_rate, options)
+        self.discriminator_optimizer = adam(self.discriminator, options.discriminator_learning_rate, options)
+        self.optimizers: list[torch.optim.Optimizer] = [self.generator_optimizer, self.discriminator_optimizer]
+        self.random = torch.Generator()
+        self.history = History(config.loss.history)
+        self.memories: dict[str, Memory] = {"history": self.history}
+
+    def step(self, real_a: Tensor, real_b: Tensor, moment: Moment) -> dict[str, Tensor]:
+        config, loss = self.config, self.config.loss
+        forth = config.direction is Direction.A2B
+        source, target = (real_a, real_b) if forth else (real_b, real_a)
+        source = source.contiguous(memory_format=torch.channels_last)  # a fifth faster on a processor
+        adversarial, weight = ("gan_ab", loss.gan_ab) if forth else ("gan_ba", loss.gan_ba)
+        identity = loss.identity_weights(moment.progress)[1 if forth else 0]
+        if moment.step % loss.identity_every:
+            identity = 0.0
+
+        with self.arithmetic.autocast():
+            fake = self.generator(source)
+            same = self.generator(target) if identity else None
+            place = draw_shift(loss.jitter, self.random)
+            shown = cut_out(fake, place, loss.jitter)
+            seen = self.discriminator.look(shown) if weight or config.contrast.weight else None
+        terms = self._step_discriminator(target, fake, seen, place) if weight and seen is not None else {}
+
+        for parameter in self.discriminator.parameters():
+            parameter.requires_grad_(False)
+        wanted: dict[str, Tensor] = {}
+        if weight and seen is not None:
+            with self.arithmetic.autocast():
+                scores = self.discriminator.judge(seen)
+            wanted[adversarial] = generator_loss(scores, loss.gan)
+        if config.contrast.weight and seen is not None:
+            with self.arithmetic.autocast(), torch.no_grad():
+                of_source = self.discriminator.features(cut_out(source, place, loss.jitter))
+            wanted["nce"] = frozen_contrast_loss(
+                of_source[SCALES], seen.features[SCALES], places=config.contrast.patches,
+                temperature=config.contrast.temperature, random=self.random,
+            )  # fmt: skip
+        weights = {
+            adversarial: weight, "nce": config.contrast.weight, "identity": identity,
+            "brightness": loss.brightness, "uneven_color": loss.uneven_color,
+        }  # fmt: skip
+        if loss.brightness or loss.uneven_color:
+            broad = zip(("brightness", "uneven_color"), broad_color_losses(fake, source), strict=True)
+            wanted |= {name: term for name, term in broad if weights[name]}
+        if same is not None:
+            wanted["identity"] = identity_loss(same, target)
+        if wanted:
+            objective = weighted_sum(wanted, weights)
+            self.arithmetic.update([self.generator_optimizer], objective)
+            wanted["objective"] = objective
+        return {name: term.detach() for name, term in (wanted | terms).items()}
+
+    def _step_discriminator(
+        self, target: Tensor, fake: Tensor, seen: Seen, place: tuple[int, int]
+    ) -> dict[str, Tensor]:
+        jitter = self.config.loss.jitter
+        for parameter in self.discriminator.parameters():
+            parameter.requires_grad_(True)
+        with self.arithmetic.autocast():
+            with torch.no_grad():
+                old = self.history.exchange(fake.detach(), self.random)
+                seen_target = self.discriminator.look(cut_out(target, place, jitter))
+                seen_old = seen.detached()
+                if self.history.size:
+                    seen_old = self.discriminator.look(cut_out(old, place, jitter))
+            real_scores, fake_scores = self.discriminator.judge(seen_target), self.discriminator.judge(seen_old)
+        loss = discriminator_loss(real_scores, fake_scores, self.config.loss.gan)
+        self.arithmetic.update([self.discriminator_optimizer], loss)
+        return {"discriminator": loss}
