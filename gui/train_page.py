@@ -134,7 +134,9 @@ class SampleView(QWidget):
         self._pixmap = QPixmap()
         self.setMinimumSize(300, 200)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName(self.tr("Samples: picture, translation, translated back, both ways"))
+        self.setAccessibleName(
+            self.tr("Samples: picture, translation and, where both ways are learned, translated back")
+        )
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(500, 360)
@@ -153,8 +155,8 @@ class SampleView(QWidget):
             painter.setPen(secondary(self.palette()))
             painter.drawText(
                 self.rect().adjusted(20, 20, -20, -20), int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap),
-                self.tr("Samples appear here while the model learns: each row a picture, its translation, and that "
-                        "translated back, in both directions."),
+                self.tr("Samples appear here while the model learns: each row a picture, its translation and, where "
+                        "both directions are learned, that translated back."),
             )  # fmt: skip
             return
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
@@ -192,6 +194,7 @@ class TrainPage(QWidget):
         self._is_preset_picked = False
         self._can_train = True
         self.is_running = False
+        self._directions: tuple[str, ...] = ("a2b", "b2a")  # what the run that is shown learns
         self._curves: dict[str, tuple[list[float], list[float], Any]] = {}  # Any: pyqtgraph's lines
         self._plot: Any = None  # pyqtgraph's widget, made with the first point
         self.a = FolderBox(self.tr("From: pictures like yours"), self.tr("Drop a folder of photographs here"))
@@ -316,6 +319,8 @@ class TrainPage(QWidget):
             case TrainStarted():
                 self._cut_curves(0 if event.out != self._run else event.images_seen)
                 self._run, self._is_through, self.has_checkpoint = event.out, False, event.images_seen > 0
+                self._directions = event.directions
+                self._show_directions()
                 self.status.setText(
                     self.tr("Learning on {device} in {precision}: the first numbers come soon …").format(
                         device=event.device, precision=event.precision
@@ -393,8 +398,9 @@ class TrainPage(QWidget):
     def _show_directions(self) -> None:
         a, b = self.a.name.text() or "A", self.b.name.text() or "B"
         self.direction.clear()
-        self.direction.addItem(f"{a} → {b}", "a2b")
-        self.direction.addItem(f"{b} → {a}", "b2a")
+        for words, direction in ((f"{a} → {b}", "a2b"), (f"{b} → {a}", "b2a")):
+            if direction in self._directions:
+                self.direction.addItem(words, direction)
         self.direction.setAccessibleName(self.tr("Direction"))
 
     def _start(self) -> None:

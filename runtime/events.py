@@ -156,6 +156,7 @@ class TrainStarted:
     pictures_b: int
     device: str
     precision: str
+    directions: tuple[str, ...] = ("a2b", "b2a")  # what it learns
 
 
 @dataclass(frozen=True)

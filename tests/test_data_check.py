@@ -307,8 +307,11 @@ def test_paired_folders_are_asked_for_partners_of_like_shape(tmp_path: Path) -> 
     [
         (DataFacts(1000, 1000, 256, has_gpu=True), "classic"),
         (DataFacts(1000, 1000, 256, has_gpu=False), "quick"),
+        (DataFacts(100, 100, 256, has_gpu=False), "quick"),
+        (DataFacts(1000, 99, 256, has_gpu=False), "small-data"),
         (DataFacts(1000, 150, 256, has_gpu=True), "small-data"),
-        (DataFacts(1000, 1000, 72, has_gpu=True), "quick"),
+        (DataFacts(1000, 1000, 72, has_gpu=False), "quick"),
+        (DataFacts(1000, 1000, 72, has_gpu=True), "compact"),
         (DataFacts(1000, 1000, 200, has_gpu=True), "compact"),
         (DataFacts(40, 40, 200, has_gpu=False, paired=True), "pix2pix"),
     ],

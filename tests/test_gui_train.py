@@ -92,6 +92,34 @@ def test_two_folders_become_a_model_that_translates(window: Window, tiny: None, 
     assert (tmp_path / "new" / "photo0.paintings.png").exists()
 
 
+def test_quick_learns_one_direction_and_that_becomes_a_model(
+    window: Window, tiny: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = dict(TINY) | {"generator.width": "8", "loss.jitter": "0", "data.batch": "1"}
+    monkeypatch.setattr(train_page, "WATCHING", tuple(settings.items()))
+    page = window.app.train
+    window.wait_for_models()
+    two_folders(window, tmp_path)
+    assert page.direction.count() == 2
+    while page.preset.currentData() != "quick":
+        before = page.preset.currentIndex()
+        window.key(page.preset, Qt.Key.Key_Up)
+        assert page.preset.currentIndex() < before, "quick is not offered"
+    assert page.preset.currentText() == "quick (cut)"
+    empty = colors_in(picture_of(page.samples))
+    window.click(page.start)
+    window.wait(lambda: " left" in page.status.text(), f"for the figures; {page.status.text()}")
+    window.wait(lambda: colors_in(picture_of(page.samples)) > empty + 100, "for samples")
+    window.wait((tmp_path / "runs" / "paintings" / "checkpoint.pt").exists, "for a checkpoint")
+    window.click(page.pause)
+    window.wait(page.use.isEnabled, f"for the pause; {page.status.text()}")
+    assert [page.direction.itemText(row) for row in range(page.direction.count())] == ["photos → paintings"]
+    window.click(page.use)
+    gallery = window.page.gallery
+    names = lambda: [str(gallery.gallery.index(row).data()) for row in range(gallery.gallery.rowCount())]  # noqa: E731
+    window.wait(lambda: "paintings" in names(), f"for the model; {page.status.text()}")
+
+
 def test_a_training_whose_worker_is_killed_goes_on_from_its_checkpoint(
     window: Window, tiny: None, tmp_path: Path
 ) -> None:

@@ -29,13 +29,13 @@ EDGE_PX = 32  # of what is kept of each picture
 TINY_PX = 16  # of what two pictures are compared by
 
 FEW_PICTURES = 50  # of one kind, below which little but copying is learned
-SMALL_DATA = 200  # below which discriminators soon know every picture by heart
+QUICK_DATA = 100  # from which a discriminator that looks through a frozen network learns enough
+SMALL_DATA = 200  # below which other discriminators soon know every picture by heart
 TIMES_MORE = 10  # of one kind than of the other
 DUPLICATE_SHARE = 0.02  # of a folder, from which doubles shift what is learned
 FLAT_SHARE = 0.01
 GRAY_SHARE = 0.02
 SMALL_PX = 256  # short side of the published crops
-QUICK_PX = 160  # of the preset quick, before it cuts crops of 128
 TINY_PICTURE_PX = 64
 FLAT_CONTRAST = 3.0  # levels, standard deviation of gray values
 GRAY_CHROMA = 8  # levels between a pixel's largest and smallest channel; JPEG gives gray pictures a few
@@ -333,13 +333,11 @@ def choose_preset(facts: DataFacts) -> tuple[str, str]:
     fewest = min(facts.pictures_a, facts.pictures_b)
     if not fewest:
         return "small-data", "there is no picture of one kind yet that can be read"
+    if not facts.has_gpu and fewest >= QUICK_DATA:
+        return "quick", "there is no NVIDIA GPU here, and the published training would take days on a processor"
     if fewest < SMALL_DATA:
         only = f"only {_count(fewest, 'picture')} of one kind"
         return "small-data", f"there {'is' if fewest == 1 else 'are'} {only}, which a discriminator soon knows by heart"
-    if facts.short_side_px < QUICK_PX:
-        return "quick", f"the pictures are small (median short side {facts.short_side_px} px), and so are its crops"
-    if not facts.has_gpu:
-        return "quick", "there is no NVIDIA GPU here, and the published training would take days on a processor"
     if facts.short_side_px < SMALL_PX:
         reason = "which is less than the published network is made for"
         return "compact", f"the pictures' median short side is {facts.short_side_px} px, {reason}"

@@ -83,6 +83,7 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
         started = TrainStarted(
             out=out, images_total=pairs.images_total, images_seen=run.images_seen, pictures_a=len(pairs.domains[0]),
             pictures_b=len(pairs.domains[1]), device=str(arithmetic.device), precision=str(arithmetic.precision),
+            directions=tuple(map(str, config.directions)),
         )  # fmt: skip
         if run.images_seen >= pairs.images_total:
             if writes:

@@ -921,12 +921,12 @@ or press Add files.</source>
     <context>
         <name>SampleView</name>
         <message>
-            <source>Samples: picture, translation, translated back, both ways</source>
-            <translation>样例：图片、转换、转换回来，双向</translation>
+            <source>Samples: picture, translation and, where both ways are learned, translated back</source>
+            <translation>样例：图片、转换，双向训练时还有转换回来的结果</translation>
         </message>
         <message>
-            <source>Samples appear here while the model learns: each row a picture, its translation, and that translated back, in both directions.</source>
-            <translation>模型学习时样例会显示在此：每行依次为图片、转换结果、再转换回来，两个方向各一组。</translation>
+            <source>Samples appear here while the model learns: each row a picture, its translation and, where both directions are learned, that translated back.</source>
+            <translation>模型学习时样例会显示在此：每行依次为图片和转换结果；双向训练时还有再转换回来的结果。</translation>
         </message>
     </context>
     <context>
