@@ -2,11 +2,16 @@
 
     python benchmarks/training.py                       # width 64, 256 pixels: needs 3 GB and some minutes
     python benchmarks/training.py --width 32 --crop 128 --steps 20 --data horse2zebra
+    python benchmarks/training.py --preset paint        # its step by part: generator, frozen network, discriminator …
 
 The steps of both alternate in one process, so that whatever else the computer does slows both. Identity losses are
 reckoned on every step; a step of ours without them is listed apart. Waiting for pictures is timed in steps of ours
 alone. Without --data pictures of noise are made. Ends with 1 where objectives of the first five steps differ by over
 1 %: then the two do not train alike, and their times say nothing.
+
+With --preset (quick, paint or photo) the step of one direction on frozen features is timed instead, whole, and each of
+its parts by itself on the same pictures: forward and backward passes as often as a step has them, but those of the
+identity loss, which come on some steps only.
 """
 
 from __future__ import annotations
@@ -32,22 +37,28 @@ from torch import Tensor, nn
 from cgconv.trainer.arithmetic import Arithmetic, open_arithmetic
 from cgconv.trainer.choices import Padding, Precision
 from cgconv.trainer.config import (
-    DataConfig,
+    ContrastNetwork,
     DiscriminatorConfig,
-    GeneratorConfig,
     LossConfig,
     OptimizerConfig,
     RunConfig,
     TrainConfig,
 )
+from cgconv.trainer.content import SCALES, frozen_contrast_loss
 from cgconv.trainer.cyclegan import CycleGan
 from cgconv.trainer.data import Pairs, open_pairs
+from cgconv.trainer.discriminators import cut_out
 from cgconv.trainer.folders import find_domains
+from cgconv.trainer.frozen_cut import FrozenCut
 from cgconv.trainer.history import History
 from cgconv.trainer.layers import InstanceNorm, Pad
-from cgconv.trainer.recipe import Moment
+from cgconv.trainer.losses import discriminator_loss, generator_loss
+from cgconv.trainer.presets import PRESETS
+from cgconv.trainer.projected import Seen
+from cgconv.trainer.recipe import Moment, Recipe
 
 FARTHEST = 0.01  # that the objectives of the same step may be apart …
+ON_FROZEN_FEATURES = [name for name, one in PRESETS.items() if one.config.contrast.network is ContrastNetwork.FROZEN]
 COMPARED = 5  # … in the first steps: what bf16 rounds grows to 1 % within a dozen, and to 4 % within 30
 
 
@@ -104,25 +115,34 @@ def published_layers(network: nn.Module) -> nn.Module:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--width", type=int, default=64)
-    arguments.add_argument("--blocks", type=int, default=9)
-    arguments.add_argument("--crop", type=int, default=256)
+    arguments.add_argument("--width", type=int, help="64, or the preset's")
+    arguments.add_argument("--blocks", type=int, help="9, or the preset's")
+    arguments.add_argument("--crop", type=int, help="256, or the preset's")
+    arguments.add_argument("--preset", choices=ON_FROZEN_FEATURES, help="time its step, by part")
     arguments.add_argument("--steps", type=int, default=6, help="timed steps of each kind, after a first one")
     arguments.add_argument("--device", default="auto")
     arguments.add_argument("--precision", type=Precision, choices=list(Precision), default=Precision.AUTO)
     arguments.add_argument("--compile", action="store_true", help="compile our networks")
     arguments.add_argument("--data", type=Path, help="a folder with trainA and trainB")
     given = arguments.parse_args(argv)
+    base = PRESETS[given.preset].config if given.preset else TrainConfig()
+    width, blocks = given.width or base.generator.width, given.blocks or base.generator.blocks
+    crop = given.crop or base.data.crop
+    run = RunConfig(device=given.device, precision=given.precision, compile=given.compile)
     with tempfile.TemporaryDirectory() as made:
-        folder = given.data or make_noise(Path(made), given.crop)
-        a, b = find_domains(folder, None)
+        a, b = find_domains(given.data or make_noise(Path(made), crop), None)
+        data = replace(base.data, a=a, b=b, crop=crop, load=crop * base.data.load // base.data.crop, largest=50)
+        generator = replace(base.generator, blocks=blocks, width=width)
+        if given.preset:
+            time_parts(replace(base, generator=generator, data=data, run=run), given.steps)
+            return 0
         config = TrainConfig(
-            generator=GeneratorConfig(blocks=given.blocks, width=given.width),
-            discriminator=DiscriminatorConfig(width=given.width),
+            generator=generator,
+            discriminator=DiscriminatorConfig(width=width),
             loss=LossConfig(),
-            data=DataConfig(a=a, b=b, crop=given.crop, load=given.crop * 286 // 256, largest=50),
+            data=data,
             optimizer=OptimizerConfig(),
-            run=RunConfig(device=given.device, precision=given.precision, compile=given.compile),
+            run=run,
         )
         apart = compare(config, given.steps)
     if all(one <= FARTHEST for one in apart[:COMPARED]):  # nan is not
@@ -171,7 +191,7 @@ def compare(config: TrainConfig, steps: int) -> list[float]:
     return report(config, arithmetic, pairs, seconds, objectives, waits)
 
 
-def objective(recipe: CycleGan, real_a: Tensor, real_b: Tensor, moment: Moment) -> float:
+def objective(recipe: Recipe, real_a: Tensor, real_b: Tensor, moment: Moment) -> float:
     """Take one of our steps; return the generators' objective."""
     return float(recipe.step(real_a, real_b, moment)["objective"])
 
@@ -216,6 +236,94 @@ def report(
     print(f"waiting for pictures, in steps of ours alone: {middle_wait:.2f} ms a step, {waited:.1%} of the time")
     print(f"pictures: {len(pairs.domains[0])} and {len(pairs.domains[1])}, decoded once")
     return apart
+
+
+def time_parts(config: TrainConfig, steps: int) -> None:
+    """Print what a step on frozen features takes, whole and by part; first steps are left out."""
+    arithmetic = open_arithmetic(config.run.device, config.run.precision)
+    pairs = open_pairs(config)
+    torch.manual_seed(0)
+    recipe = FrozenCut(config, arithmetic)
+    recipe.random.manual_seed(0)
+    if config.run.compile:
+        recipe.generator.compile()
+    whole: list[float] = []
+    seconds: dict[str, list[float]] = {}
+    with closing(pairs.batches(0)) as batches:
+        for number in range(steps + 1):
+            real_a, real_b = (batch.to(arithmetic.device) for batch in next(batches))
+            moment = Moment(1 if config.loss.identity_every > 1 else number, 0.0)  # one without identity
+            whole.append(timed(arithmetic, partial(objective, recipe, real_a, real_b, moment))[0])
+            for name, part in parts_of(recipe, real_a, real_b).items():
+                seconds.setdefault(name, []).append(timed(arithmetic, part)[0])
+    middle = statistics.median(whole[1:])
+    print(
+        f"torch {torch.__version__}, {arithmetic.device} ({torch.get_num_threads()} threads), {arithmetic.precision},"
+        f" {config.generator.kind} generator of {config.generator.blocks} blocks and width {config.generator.width},"
+        f" {config.data.crop} pixels, batch {config.data.batch}, {steps} steps"
+    )
+    print(
+        f"\n{config.data.batch / middle:.2f} images a second\n\n| part | seconds, median | of the step |\n|---|---|---|"
+    )
+    rows = {"a step without identity": middle} | {name: statistics.median(took[1:]) for name, took in seconds.items()}
+    for name, took in rows.items():
+        print(f"| {name} | {took:.3f} | {took / middle:.0%} |")
+
+
+def parts_of(recipe: FrozenCut, source: Tensor, target: Tensor) -> dict[str, Callable[[], float]]:
+    """Return a step's parts, each ready to be computed by itself."""
+    judge, config, arithmetic = recipe.discriminator, recipe.config, recipe.arithmetic
+    source = source.contiguous(memory_format=torch.channels_last)
+    with arithmetic.autocast(), torch.no_grad():
+        fake = recipe.generator(source)
+        shown_fake, shown_source, shown_target = (
+            cut_out(x, (0, 0), config.loss.jitter).clone() for x in (fake, source, target)
+        )
+        seen, of_target = judge.look(shown_fake), judge.look(shown_target)
+        of_source = judge.features(shown_source)
+
+    def generator() -> float:
+        with arithmetic.autocast():
+            out = recipe.generator(source)
+        out.float().mean().backward()
+        return 0.0
+
+    def frozen_network() -> float:
+        x = shown_fake.clone().requires_grad_()
+        with arithmetic.autocast():
+            maps = judge.features(x)
+            with torch.no_grad():
+                judge.features(shown_source), judge.features(shown_target)
+        torch.autograd.grad([one.float().mean() for one in maps], x)
+        return 0.0
+
+    def discriminator() -> float:
+        judge.requires_grad_(True)
+        with arithmetic.autocast():
+            scores = judge.judge(of_target), judge.judge(seen)
+        discriminator_loss(*scores, config.loss.gan).backward()
+        judge.requires_grad_(False)
+        features = [one.detach().requires_grad_() for one in seen.features]
+        pixels = seen.pixels.detach().requires_grad_()
+        with arithmetic.autocast():
+            with torch.no_grad():
+                judge.mixing(of_target.features)
+            fooled = judge.judge(Seen(pixels, features, judge.mixing(features)))
+        torch.autograd.grad(generator_loss(fooled, config.loss.gan), [pixels, *features])
+        return 0.0
+
+    def contrast() -> float:
+        fakes = [one.detach().requires_grad_() for one in seen.features[SCALES]]
+        loss = frozen_contrast_loss(
+            of_source[SCALES], fakes, places=config.contrast.patches, temperature=config.contrast.temperature,
+            random=recipe.random,
+        )  # fmt: skip
+        torch.autograd.grad(loss, fakes)
+        return 0.0
+
+    return {
+        "generator": generator, "frozen network": frozen_network, "discriminator": discriminator, "contrast": contrast,
+    }  # fmt: skip
 
 
 def make_noise(folder: Path, side: int) -> Path:

@@ -132,6 +132,17 @@ def test_the_timing_of_a_step_lists_three_kinds_and_ends_well(capsys: pytest.Cap
     assert shown.err == ""
 
 
+def test_the_timing_of_a_step_on_frozen_features_lists_its_parts(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--preset", "paint", "--width", "8", "--blocks", "1", "--crop", "88", "--steps", "1"]
+    assert benchmark("training").main([*options, "--device", "cpu", "--precision", "fp32"]) == 0
+    shown = capsys.readouterr().out
+    assert "compact generator of 1 blocks and width 8, 88 pixels, batch 4, 1 steps" in shown
+    assert " images a second\n" in shown
+    rows = [line.split(" | ")[0] for line in shown.splitlines() if line.startswith("| ")]
+    parts = ["| generator", "| frozen network", "| discriminator", "| contrast"]
+    assert rows == ["| part", "| a step without identity", *parts]
+
+
 def fake_steps(module: ModuleType, monkeypatch: pytest.MonkeyPatch, *apart: float) -> None:
     """A plain step takes 10 s and ours 3 s by a clock of their own; a picture comes every 4 s."""
     clock = SimpleNamespace(now=0.0)
