@@ -173,11 +173,10 @@ def _write_page(path: Path, report: Report, model_name: str, show: Show) -> None
 
 def model_names(model: str) -> tuple[Path, frozenset[str]]:
     """Return the model's file, and all names that results of earlier runs may carry. Opens no model."""
-    from cgconv.runtime.models.store import bundled_folder, models_folder, resolve_model
+    from cgconv.runtime.models.store import known_names, resolve_model
 
     path = resolve_model(model)
-    stored = (file.stem for folder in (bundled_folder(), models_folder()) for file in folder.glob("*.onnx"))
-    return path, frozenset({path.stem, *stored})
+    return path, known_names() | {path.stem}
 
 
 def settings_of(given: Mapping[str, Any]) -> dict[str, Any]:  # Any: option values in, JSON values out

@@ -18,10 +18,9 @@ PathType = click.Path(path_type=Path)
 def complete_model(_: click.Context, __: click.Parameter, incomplete: str) -> list[Any]:  # Any: click's items
     from click.shell_completion import CompletionItem
 
-    from cgconv.runtime.models.store import bundled_folder, models_folder
+    from cgconv.runtime.models.store import known_names
 
-    names = {path.stem for folder in (models_folder(), bundled_folder()) for path in folder.glob("*.onnx")}
-    found = [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
+    found = [CompletionItem(name) for name in sorted(known_names()) if name.startswith(incomplete)]
     return [*found, CompletionItem(incomplete, type="file")]
 
 
@@ -118,8 +117,8 @@ machine_options = _together(
                  help="auto, cpu, cuda, cuda:N, gpu (Intel), directml or coreml."),
     click.option("--backend", type=click.Choice(["auto", "onnxruntime", "openvino", "tensorrt"]), default="auto",
                  show_default=True, help="What computes the model."),
-    click.option("--precision", type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]), default="auto",
-                 show_default=True, help="Number type of the computation. int8 and auto measure a model once."),
+    click.option("--precision", type=click.Choice(["auto", "fp32", "fp16", "bf16"]), default="auto",
+                 show_default=True, help="Number type of the computation."),
 )  # fmt: skip
 
 report_options = _together(

@@ -29,7 +29,9 @@ from .preview_actions import PreviewActions
 from .queue_actions import QueueActions
 from .queue_model import QueueModel
 from .reasons import in_words
+from .sampler import Sampler
 from .settings_page import SettingsPage
+from .sheet_actions import SheetActions
 from .train_page import TrainPage
 from .training_actions import TrainingActions
 from .worker_process import LAST_WORDS_S, WorkerProcess
@@ -70,6 +72,8 @@ class App(QObject):
         self.model_actions = ModelActions(
             self.window, self.convert, self.settings, self.queue, self.looks, self.memory, self
         )
+        self.sampler = Sampler(self.ask_looks, self.looks.cancel, lambda: self.conversion.phase is Phase.IDLE, self)
+        self.sheet_actions = SheetActions(self.window, self.convert, self.queue, self.looks, self.memory, self)
         self.model_steps = ModelSteps(self.settings, self.looks, self)
         self.queue_actions = QueueActions(
             self.window, self.convert, self.queue, self.looks, self.memory, lambda: self.model_actions.models, self
@@ -138,6 +142,7 @@ class App(QObject):
     def _connect_preview(self) -> None:
         preview = self.convert.preview
         self.convert.queue_view.item_chosen.connect(preview.show_item)
+        self.convert.queue_view.item_chosen.connect(self.sampler.show_item)
         preview.wanted.connect(self.preview_actions.ask_preview)
         preview.loop_wanted.connect(self.preview_actions.ask_loop)
         self.convert.options.strength_changed.connect(preview.view.show_strength)
@@ -150,6 +155,8 @@ class App(QObject):
         page.model_information.clicked.connect(actions.show_model)
         page.remove_model.clicked.connect(actions.remove_model)
         gallery.doubleClicked.connect(actions.show_model)
+        page.sheet.clicked.connect(self.sheet_actions.make_sheet)
+        self.sheet_actions.said.connect(self._say)
         actions.said.connect(self._say)
         self.settings.half_wanted.connect(self.model_steps.halve)
         self.settings.engines_wanted.connect(self.model_steps.build_engines)
@@ -285,6 +292,7 @@ class App(QObject):
                 self.convert.preview.show_answer(number, event)
             case events.ModelsListed():
                 self.model_actions.show_models(event.models)
+                self.sampler.show_models(event.models)
             case events.ModelSampled():
                 self.convert.gallery.gallery.show_sample(event.name, event.sample, event.megapixels_per_second)
             case events.PresetsListed():
@@ -296,6 +304,8 @@ class App(QObject):
                 self.settings.show_caches(event)
             case events.WorkerReady():
                 self.training_actions.show_extras(event.extras)
+            case _ if self.sheet_actions.show_answer(number, event):
+                pass
             case _ if self.model_steps.show_answer(number, event):
                 pass
             case events.CommandFailed():

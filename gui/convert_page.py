@@ -70,6 +70,7 @@ class ConvertPage(QWidget):
         heading = QHBoxLayout()
         heading.addWidget(_heading(self.tr("Model")))
         heading.addStretch(1)
+        heading.addWidget(self.sheet)
         heading.addWidget(self.import_model)
         heading.addWidget(self.model_information)
         heading.addWidget(self.remove_model)
@@ -147,6 +148,8 @@ class ConvertPage(QWidget):
         strip.addWidget(self.reason, 1)
         strip.addWidget(self.copy_reason)
         strip.addWidget(self.retry)
+        self.sheet = QPushButton(self.tr("All on one sheet …"))
+        self.sheet.setToolTip(self.tr("What every model makes of the selected pictures, side by side in one file"))
         self.import_model = QPushButton(self.tr("Import model …"))
         self.model_information = QPushButton(self.tr("Information"))
         self.remove_model = QPushButton(self.tr("Remove"))
@@ -262,8 +265,8 @@ class ConvertPage(QWidget):
         self.machine.setToolTip(opened.why)
 
     def show_engine(self, building: EngineBuilding) -> None:
-        """Say how far the model has been compiled for a GPU, or measured in 8 bits: done once, and takes its time."""
-        self.summary.setText(self.tr("Preparing the model for {size}: {phase}, {seconds} s").format(
+        """Say how far the model has been compiled for a GPU, which is done once for a size and takes its time."""
+        self.summary.setText(self.tr("Preparing the GPU for {size}: {phase}, {seconds} s").format(
             size=building.size, phase=building.phase, seconds=round(building.seconds)))  # fmt: skip
 
     def show_count(self, count: int) -> None:

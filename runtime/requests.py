@@ -139,10 +139,23 @@ class ListModels:
 
 @dataclass(frozen=True)
 class SampleModel:
-    """Translate a small sample picture and take the time. Answer: ModelSampled."""
+    """Translate a small sample picture and take the time. Answer: ModelSampled.
+
+    A user's own picture does not become the model's sample in lists.
+    """
 
     model: str
     picture: Path | None = None
+    is_users: bool = False
+
+
+@dataclass(frozen=True)
+class MakeSheet:
+    """Put what all models make of pictures on one sheet. Answers: StepProgressed, whose step is a model; SheetMade."""
+
+    pictures: tuple[Path, ...]
+    out: Path
+    device: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -259,6 +272,7 @@ Request = (
     | PreviewLoop
     | ListModels
     | SampleModel
+    | MakeSheet
     | ImportModel
     | RemoveModel
     | CheckData

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from gui_window import Window, make_pictures, models, window  # noqa: F401  # fixtures
+from gui_window import Opened, Window, make_pictures, models, opened, window  # noqa: F401  # fixtures
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLabel, QMessageBox, QPushButton
@@ -137,3 +138,36 @@ def test_a_checkpoint_dropped_on_the_gallery_translates(window: Window, models: 
     window.start()
     window.wait(lambda: window.states() == [State.DONE], window.page.reason.text())
     assert (tmp_path / "photo0.latest_net_G.png").exists()
+
+
+def test_the_gallery_shows_the_models_on_the_users_own_picture(window: Window, tmp_path: Path) -> None:
+    window.wait_for_models()
+    gallery = window.page.gallery.gallery
+    wide, tall = tmp_path / "wide.png", tmp_path / "tall.png"
+    for path, size_hw in ((wide, (60, 90)), (tall, (90, 60))):
+        cv2.imwrite(str(path), np.full((*size_hw, 3), 120, np.uint8))
+    window.drop([wide, tall])
+    window.wait_for_files(2)
+
+    def sizes_wh() -> set[tuple[int, int]]:
+        pixmaps = [gallery.index(row).data(Qt.ItemDataRole.DecorationRole) for row in (0, 1)]
+        return {(pixmap.width(), pixmap.height()) for pixmap in pixmaps if pixmap is not None}
+
+    for row, size_wh in ((1, (60, 90)), (0, (90, 60))):
+        window.click_row(row)
+        window.wait(lambda size_wh=size_wh: sizes_wh() == {size_wh}, f"for the models' samples of entry {row}")
+
+
+def test_all_models_come_on_one_sheet_that_is_opened(window: Window, tmp_path: Path, opened: Opened) -> None:
+    window.wait_for_models()
+    window.click(window.page.sheet)
+    window.wait(lambda: "Put a picture into the queue first" in window.page.summary.text(), "for the advice")
+    window.drop(make_pictures(tmp_path / "in", 1))
+    window.wait_for_files(1)
+    window.answer_file_dialog(str(tmp_path / "choice.png"))
+    window.click(window.page.sheet)
+    window.wait(lambda: opened.paths, f"for the sheet: {window.page.summary.text()}")
+    assert opened.paths == [str(tmp_path / "choice.png")]
+    image = cv2.imread(str(tmp_path / "choice.png"))
+    assert image.shape[1] > 2 * 64
+    assert "choice.png" in window.page.summary.text()

@@ -194,6 +194,7 @@ def answer_of(request: requests.Request) -> Answer:
             answers: dict[type, Answer] = {
                 requests.ListModels: models.list_all,
                 requests.SampleModel: models.sample,
+                requests.MakeSheet: models.make_sheet,
                 requests.ImportModel: models.import_model,
                 requests.RemoveModel: models.remove,
                 requests.HalveModel: models.halve,

@@ -30,11 +30,11 @@ FILES_AT_ONCE = 500
 
 def scan(task: Task, say: Say) -> None:
     """Find pictures and films; each file once, pictures first."""
-    from cgconv.runtime.models.store import bundled_folder, models_folder
+    from cgconv.runtime.models.store import known_names
 
     request = task.request
     assert isinstance(request, Scan)
-    names = frozenset(file.stem for folder in (bundled_folder(), models_folder()) for file in folder.glob("*.onnx"))
+    names = known_names()
     files: dict[str, FoundItem] = {}
     found = {}
     for kind in (Kind.PICTURE, Kind.FILM):

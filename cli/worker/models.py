@@ -24,15 +24,16 @@ from cgconv.runtime.events import (
     ModelInfo,
     ModelSampled,
     ModelsListed,
+    SheetMade,
     StepProgressed,
 )
 from cgconv.runtime.folders import cache_folder
 from cgconv.runtime.models.store import list_models, models_folder, remove_model, resolve_model
 from cgconv.runtime.requests import (
     BuildEngines,
-    ConvertOptions,
     HalveModel,
     ImportModel,
+    MakeSheet,
     RemoveModel,
     SampleModel,
 )
@@ -62,27 +63,55 @@ def list_all(task: Task, say: Say) -> None:
 
 
 def sample(task: Task, say: Say) -> None:
-    """Translate the sample picture, and measure the second time: the first one warms everything up."""
-    from .convert import translator_for
-
+    """Translate a sample picture, and measure the second time: the first one warms everything up."""
     request = task.request
     assert isinstance(request, SampleModel)
     path = resolve_model(request.model)
-    translator = translator_for(request.model, ConvertOptions(), task, say, builds_engines=False)
+    kept = _sample_path(path, request.picture if request.is_users else None)
+    known = _remembered(path)
+    if request.is_users and kept.exists() and "megapixels_per_second" in known:
+        say(ModelSampled(request.model, kept, known["megapixels_per_second"], str(known.get("running", ""))))
+        return
     if request.picture is not None:
         picture = looks.picture_for_preview(request.picture, short_side=None).as_seen()
     else:
         picture = natural_picture((SAMPLE_EDGE_PX * 3 // 4, SAMPLE_EDGE_PX))
     picture = looks.shrunk(picture, SAMPLE_EDGE_PX)
-    translated = translator.translate(picture[None])
-    started = time.perf_counter()
-    translator.translate(np.ascontiguousarray(picture[None]))
-    speed = picture.shape[0] * picture.shape[1] / 1e6 / max(time.perf_counter() - started, 1e-6)
-    looks.write_image(_sample_path(path), translated[0])
-    running = translator.describe()
-    facts = {"megapixels_per_second": speed, "running": f"{running.backend}, {running.device}, {running.precision}"}
-    _facts_path(path).write_text(json.dumps(facts), encoding="utf-8")
-    say(ModelSampled(request.model, _sample_path(path), speed, str(facts["running"])))
+    translated, speed, running = _sampled(request, picture, task, say)
+    looks.write_image(kept, translated)
+    if not request.is_users:
+        facts = {"megapixels_per_second": speed, "running": running}
+        _facts_path(path).write_text(json.dumps(facts), encoding="utf-8")
+    say(ModelSampled(request.model, kept, speed, running))
+
+
+def _sampled(request: SampleModel, picture: looks.Image, task: Task, say: Say) -> tuple[looks.Image, float, str]:
+    """Return the translated picture, megapixels a second, and what ran."""
+    from cgconv.runtime.translator import open_translator
+
+    # A translator of its own: the one that previews are made with stays open.
+    with open_translator(resolve_model(request.model), cancel=task.cancel, builds_engines=False) as translator:
+        translated = looks.translated_for_preview(picture, translator, colors=False)
+        batch = np.ascontiguousarray(picture[None])
+        started = time.perf_counter()
+        translator.translate(batch)
+        speed = picture.shape[0] * picture.shape[1] / 1e6 / max(time.perf_counter() - started, 1e-6)
+        running = translator.describe()
+    return translated, speed, f"{running.backend}, {running.device}, {running.precision}"
+
+
+def make_sheet(task: Task, say: Say) -> None:
+    """Put what all models make of pictures on one sheet."""
+    from cgconv.runtime import sheet
+
+    request = task.request
+    assert isinstance(request, MakeSheet)
+    image = sheet.make_sheet(
+        request.pictures, device=request.device, cancel=task.cancel,
+        report=lambda step, fraction: say(StepProgressed(step, fraction)),
+    )  # fmt: skip
+    sheet.write_sheet(request.out, image)
+    say(SheetMade(request.out))
 
 
 def import_model(task: Task, say: Say) -> None:
@@ -168,8 +197,10 @@ def _key(path: Path) -> str:
     return hashlib.sha256(os.fsencode(f"{path.absolute()}|{stat.st_size}|{stat.st_mtime_ns}")).hexdigest()[:32]
 
 
-def _sample_path(path: Path) -> Path:
-    return cache_folder() / "samples" / f"{_key(path)}.jpg"
+def _sample_path(path: Path, picture: Path | None = None) -> Path:
+    """Return where a model's sample is kept: of the program's picture, or of a user's."""
+    of_picture = f"-{_key(picture)}" if picture is not None else ""
+    return cache_folder() / "samples" / f"{_key(path)}{of_picture}.jpg"
 
 
 def _facts_path(path: Path) -> Path:

@@ -33,6 +33,33 @@
         </message>
     </context>
     <context>
+        <name>SheetActions</name>
+        <message>
+            <source>Put a picture into the queue first: the sheet shows what each model makes of it.</source>
+            <translation>请先把图片加入队列：对比图会显示每个模型的效果。</translation>
+        </message>
+        <message>
+            <source>Sheet of all models</source>
+            <translation>所有模型的对比图</translation>
+        </message>
+        <message>
+            <source>Pictures (*.jpg *.png)</source>
+            <translation>图片 (*.jpg *.png)</translation>
+        </message>
+        <message>
+            <source>Making a sheet of all models …</source>
+            <translation>正在制作所有模型的对比图…</translation>
+        </message>
+        <message>
+            <source>Sheet of all models: {name} …</source>
+            <translation>所有模型的对比图：{name}…</translation>
+        </message>
+        <message>
+            <source>The sheet is {path}</source>
+            <translation>对比图：{path}</translation>
+        </message>
+    </context>
+    <context>
         <name>ModelActions</name>
         <message>
             <source>Looking at {name} …</source>
@@ -414,8 +441,16 @@
             <translation>上次使用</translation>
         </message>
         <message>
-            <source>Preparing the model for {size}: {phase}, {seconds} s</source>
-            <translation>正在为 {size} 准备模型：{phase}，{seconds} 秒</translation>
+            <source>Preparing the GPU for {size}: {phase}, {seconds} s</source>
+            <translation>正在为 {size} 准备 GPU：{phase}，{seconds} 秒</translation>
+        </message>
+        <message>
+            <source>All on one sheet …</source>
+            <translation>全部对比…</translation>
+        </message>
+        <message>
+            <source>What every model makes of the selected pictures, side by side in one file</source>
+            <translation>每个模型处理所选图片的效果，并排放在一个文件中</translation>
         </message>
     </context>
     <context>

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
+import platform
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +19,6 @@ from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialise
 from .machine import Machine, PrecisionChoice
 from .openvino_backend import OpenvinoBackend, version
 from .probe import mirrored_picture, psnr
-from .processor import processor_name
 
 if TYPE_CHECKING:
     import onnx
@@ -61,7 +62,16 @@ def _measure(model: onnx.ModelProto, card: ModelCard, machine: Machine) -> float
 
 def _key(model: onnx.ModelProto) -> str:
     digest = hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
-    return f"{digest} | {processor_name()} | OpenVINO {version()}"
+    return f"{digest} | {_processor()} | OpenVINO {version()}"
+
+
+@functools.cache
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _file() -> Path:

@@ -199,10 +199,9 @@ class PartFolder:
         before = found.get("made_with") if found else None
         changed = _changes(before, wanted) if isinstance(before, dict) else []
         raise OutputError(
-            "an earlier run stopped in the middle of it, with other settings "
+            f"{target.name}: an earlier run stopped in the middle of it, with other settings "
             f"({', '.join(changed) or 'of another version of cgconv'}); its work is kept: use those again to go on, "
-            "or --fresh to throw it away (in the window, remove the film from the list and add it again)",
-            path=target,
+            "or --fresh to throw it away (in the window, remove the film from the list and add it again)"
         )
 
 

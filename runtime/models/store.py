@@ -45,6 +45,11 @@ def bundled_folder() -> Path:
     return Path(__file__).parent
 
 
+def known_names() -> frozenset[str]:
+    """Return the names of all models, by their files alone; none is opened."""
+    return frozenset(_files())
+
+
 def resolve_model(name_or_path: str | Path) -> Path:
     """Return the file that `name_or_path` means.
 

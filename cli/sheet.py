@@ -1,0 +1,62 @@
+"""cgconv sheet: put what all models make of a picture on one labelled sheet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cgconv.runtime.errors import OutputError, UsageError
+
+from .options import PathType, debug_option
+from .progress import printable
+
+EXAMPLE = """\b
+Try:
+  cgconv sheet photo.jpg
+  cgconv sheet photo.jpg holiday/*.jpg --models monet,zebra --out choice.png"""
+
+
+@click.command(epilog=EXAMPLE, short_help="Show what all models make of a picture, on one sheet.")
+@click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
+@click.option("--models", metavar="A,B,…", help="Names that 'cgconv models list' shows, or .onnx files; default: all.")
+@click.option("-o", "--out", type=PathType, default=Path("sheet.jpg"), show_default=True, metavar="FILE",
+              help="The sheet: PNG, JPEG, WebP, TIFF or AVIF.")  # fmt: skip
+@click.option("--size", type=click.IntRange(32, 4096), default=512, show_default=True, metavar="PX",
+              help="Longer side of each picture on the sheet; it is translated at that size.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace a sheet that is there already.")
+@click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="As for 'cgconv images'.")
+@debug_option
+def sheet(pictures: tuple[str, ...], models: str | None, out: Path, size: int, overwrite: bool, device: str) -> int:
+    """Put pictures, and what each model makes of them, on one labelled sheet to choose a model from.
+
+    One picture fills a grid; several have a row each. Folders and patterns are taken like files.
+    """
+    from cgconv.runtime.backends.machine import checked_device
+    from cgconv.runtime.find import Kind, find_files
+    from cgconv.runtime.models.store import known_names
+    from cgconv.runtime.sheet import make_sheet, sheet_format, write_sheet
+
+    from .batch import cancel_on_interrupt
+
+    checked_device(device)
+    sheet_format(out)  # a name that no sheet can have is said before the work
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out}: exists already; name another --out, or add --overwrite")
+    found = find_files(pictures, Kind.PICTURE, model_names=known_names(), leave_out=None)
+    if found.refused:
+        path, reason = found.refused[0]
+        raise UsageError(f"{path}: {reason}")
+    if not found.files:
+        raise UsageError("no pictures found for the sheet")
+    named = [name.strip() for name in models.split(",") if name.strip()] if models is not None else []
+    if models is not None and not named:
+        raise UsageError("--models names no model")
+    with cancel_on_interrupt() as cancel:
+        image = make_sheet(
+            [file.path for file in found.files], named, edge_px=size, device=device, cancel=cancel,
+            report=lambda step, _: click.echo(printable(f"{step} …"), err=True),
+        )  # fmt: skip
+    write_sheet(out, image)
+    click.echo(printable(str(out)))
+    return 0
