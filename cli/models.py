@@ -120,7 +120,7 @@ def remove(name: str, yes: bool) -> int:
 
 def _direction(card: ModelCard) -> str:
     words = [card.direction] if card.direction else []
-    if card.title and card.title not in (card.name, card.direction):
+    if card.title and card.title.casefold() not in (card.name.casefold(), card.direction.casefold()):
         words.append(card.title)
     return ": ".join(words) or "not said"
 

@@ -125,11 +125,13 @@ def _less_texture(small: Image, translated: Image, gain: Image, offset: Image, d
     """Return the translation with `detail` of what the fit does not explain."""
     size_wh = (small.shape[1], small.shape[0])
     gain, offset = (cv2.resize(values, size_wh, interpolation=cv2.INTER_LINEAR) for values in (gain, offset))
-    fitted = gain * small + offset
-    wanted = fitted + np.float32(detail) * (translated - fitted)
+    fitted: Image = gain * small + offset
+    wanted: Image = fitted + np.float32(detail) * (translated - fitted)
     if small.dtype == np.uint8:
-        return np.clip(np.rint(wanted), 0, 255).astype(np.uint8)
-    return np.clip(wanted, 0, 1)
+        wanted = np.clip(np.rint(wanted), 0, 255).astype(np.uint8)
+    else:
+        wanted = np.clip(wanted, 0, 1)
+    return wanted
 
 
 def _flat(image: Image) -> Image:
