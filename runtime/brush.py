@@ -127,10 +127,7 @@ def _less_texture(small: Image, translated: Image, gain: Image, offset: Image, d
     gain, offset = (cv2.resize(values, size_wh, interpolation=cv2.INTER_LINEAR) for values in (gain, offset))
     fitted: Image = gain * small + offset
     wanted: Image = fitted + np.float32(detail) * (translated - fitted)
-    if small.dtype == np.uint8:
-        wanted = np.clip(np.rint(wanted), 0, 255).astype(np.uint8)
-    else:
-        wanted = np.clip(wanted, 0, 1)
+    wanted = np.clip(np.rint(wanted), 0, 255).astype(np.uint8) if small.dtype == np.uint8 else np.clip(wanted, 0, 1)
     return wanted
 
 
