@@ -186,7 +186,7 @@ def _in_order(x: Tensor) -> Tensor:
     for one with its rows last: the gradients of the norm, and of all before it, are then wrong.
     """
     if x.requires_grad and not torch.compiler.is_compiling():
-        x.register_hook(torch.Tensor.contiguous)
+        x.register_hook(torch.Tensor.contiguous)  # type: ignore[no-untyped-call]  # torch's
     return x
 
 
