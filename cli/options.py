@@ -117,8 +117,8 @@ machine_options = _together(
                  help="auto, cpu, cuda, cuda:N, gpu (Intel), directml or coreml."),
     click.option("--backend", type=click.Choice(["auto", "onnxruntime", "openvino", "tensorrt"]), default="auto",
                  show_default=True, help="What computes the model."),
-    click.option("--precision", type=click.Choice(["auto", "fp32", "fp16", "bf16"]), default="auto",
-                 show_default=True, help="Number type of the computation."),
+    click.option("--precision", type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]), default="auto",
+                 show_default=True, help="Number type of the computation. int8 and auto measure a model once."),
 )  # fmt: skip
 
 report_options = _together(

@@ -378,9 +378,7 @@ def film_line(event: JobProgressed) -> str:
 
 def failure_text(event: JobFailed) -> str:
     """Return the input and why it failed; reasons that name the input already stand alone."""
-    if str(event.input) in event.reason:
-        return event.reason
-    return f"{event.input}: {event.reason.removeprefix(f'{event.input.name}: ')}"
+    return event.reason if str(event.input) in event.reason else f"{event.input}: {event.reason}"
 
 
 def planned_line(event: JobPlanned) -> str:

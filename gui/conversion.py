@@ -360,4 +360,4 @@ def _go_together(one: QueueItem, other: QueueItem) -> bool:
 
 def _about(path: Path, words: str) -> str:
     """Return a line for the log that names the file, once."""
-    return words if path.name in words else f"{path}: {words}"
+    return words if str(path) in words else f"{path}: {words}"

@@ -265,8 +265,8 @@ class ConvertPage(QWidget):
         self.machine.setToolTip(opened.why)
 
     def show_engine(self, building: EngineBuilding) -> None:
-        """Say how far the model has been compiled for a GPU, which is done once for a size and takes its time."""
-        self.summary.setText(self.tr("Preparing the GPU for {size}: {phase}, {seconds} s").format(
+        """Say how far the model has been compiled for a GPU, or measured in 8 bits: done once, and takes its time."""
+        self.summary.setText(self.tr("Preparing the model for {size}: {phase}, {seconds} s").format(
             size=building.size, phase=building.phase, seconds=round(building.seconds)))  # fmt: skip
 
     def show_count(self, count: int) -> None:

@@ -144,7 +144,9 @@ class OptionsPanel(QWidget):
             ("auto", self.tr("Automatic")), ("onnxruntime", "ONNX Runtime"), ("openvino", "OpenVINO"),
             ("tensorrt", "TensorRT"),
         )  # fmt: skip
-        self.precision = _choice(("auto", self.tr("Automatic")), ("fp32", "fp32"), ("fp16", "fp16"), ("bf16", "bf16"))
+        self.precision = _choice(
+            ("auto", self.tr("Automatic")), ("fp32", "fp32"), ("fp16", "fp16"), ("bf16", "bf16"), ("int8", "int8")
+        )
         self.batch = _number(1, 256, "")
         self.threads = _number(0, 256, self.tr("All"))
         self.max_pixels = _number(0, 2000, self.tr("Automatic"), suffix=" MP", step=10)

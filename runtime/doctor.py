@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,7 +50,6 @@ HARDWARE_ENCODERS = (
     *("h264_nvenc", "hevc_nvenc", "av1_nvenc", "h264_qsv", "hevc_qsv", "h264_amf", "hevc_amf"),
     *("h264_videotoolbox", "hevc_videotoolbox"),
 )
-PROCESSOR_FEATURES = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "avx512_vnni", "amx_bf16", "amx_int8", "asimd")
 
 
 @dataclass(frozen=True)
@@ -112,6 +110,7 @@ class Examination:
 def examine() -> Examination:
     """Look at everything. Takes a few seconds, because each backend really opens and runs a tiny model."""
     from .backends.machine import cuda_devices
+    from .backends.processor import processor_features, processor_name
     from .models.store import list_models, models_folder
 
     stored = list_models()
@@ -119,9 +118,9 @@ def examine() -> Examination:
         cgconv=_version("cgconv") or "not installed",
         python=f"{platform.python_version()} ({sys.executable})",
         system=platform.platform(),
-        processor=_processor_name(),
+        processor=processor_name(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        processor_features=tuple(_processor_features()),
+        processor_features=processor_features(),
         gpus=cuda_devices(),
         packages={name: found for name in PACKAGES if (found := _version(name)) is not None},
         trials=tuple(try_backend(*trial) for trial in TRIALS if trial[1] not in _not_on_this_system()),
@@ -229,27 +228,6 @@ def _encoders() -> Iterator[Encoder]:
             yield Encoder(name, False, "does not open: no such hardware, or no driver for it")
         else:
             yield Encoder(name, True)
-
-
-def _processor_name() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:  # not Linux
-        pass
-    return platform.processor() or platform.machine()
-
-
-def _processor_features() -> Iterator[str]:
-    """Yield what speeds models up; empty where the system does not say."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return
-    flags = next((line for line in text.splitlines() if line.lower().startswith(("flags", "features"))), "")
-    present = set(flags.partition(":")[2].split())
-    yield from (feature for feature in PROCESSOR_FEATURES if feature in present)
 
 
 def _version(package: str) -> str | None:

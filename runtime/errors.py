@@ -23,9 +23,16 @@ from typing import Any
 
 
 class CgconvError(Exception):
-    """Root of the tree. `str(error)` is one sentence for the user; `exit_code` is the process's."""
+    """Root of the tree. `str(error)` is one sentence for the user; `exit_code` is the process's.
+
+    `path` is the file that it is about, where that is known, and `problem` the sentence without it.
+    """
 
     exit_code = 1
+
+    def __init__(self, problem: str, *, path: Path | None = None) -> None:
+        super().__init__(problem if path is None else f"{path}: {problem}")
+        self.problem, self.path = problem, path
 
 
 class InputError(CgconvError):
@@ -43,8 +50,10 @@ class FilmError(InputError):
 class PartialFilmError(FilmError):
     """A film of which only a part could be decoded; `output` holds its translation, `facts` as for a whole one."""
 
-    def __init__(self, message: str, *, output: Path, facts: dict[str, Any]) -> None:  # Any: JSON values
-        super().__init__(message)
+    def __init__(
+        self, problem: str, *, output: Path, facts: dict[str, Any], path: Path | None = None
+    ) -> None:  # Any: JSON values
+        super().__init__(problem, path=path)
         self.output = output
         self.facts = facts
 

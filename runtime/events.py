@@ -37,16 +37,16 @@ class BackendOpened:
     backend: str  # onnxruntime, openvino, tensorrt
     provider: str  # e.g. CPUExecutionProvider, CPU, CUDAExecutionProvider
     device: str  # e.g. cpu, cuda:0
-    precision: str  # fp32, fp16, bf16
+    precision: str  # fp32, fp16, bf16, int8
     why: str
 
 
 @dataclass(frozen=True)
 class EngineBuilding:
-    """A model is being compiled for a size, which takes a minute or more. `phase` is what the compiler calls it."""
+    """A model is being compiled for a size, or measured in 8 bits, for a minute or so. `phase`: what is being done."""
 
     model: str
-    size: str  # e.g. 1280×720, batch 1–8
+    size: str  # e.g. 1280×720, batch 1–8; or 8 bits
     phase: str
     step: int
     steps: int  # of this phase; 0 where it has none

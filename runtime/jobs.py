@@ -311,7 +311,7 @@ def _run_film(job: Job, translator: Translates, cancel: threading.Event) -> Iter
     try:
         facts = yield from translate_film(job.input, job.output, translator, options, cancel=cancel, index=job.index)
     except Cancelled as stopped:
-        yield JobWarned(job.index, str(stopped))
+        yield JobWarned(job.index, stopped.problem)
         return
     except PartialFilmError as error:
         yield JobFailed(job.index, job.input, str(error), error.output, error.facts)

@@ -162,7 +162,7 @@ def _small_picture(path: Path, edge_px: int) -> Image:
         pass
     height, width = picture_size_hw(path)
     if height * width > _DRAFT_JPEG_PIXELS:
-        raise CgconvError(f"{path.name}: too large for a thumbnail")
+        raise CgconvError("too large for a thumbnail", path=path)
     return read_first_picture(path, allow_hdr=True).as_seen()
 
 
@@ -184,7 +184,7 @@ def _frame_at(reader: FilmReader, time_s: float) -> Image:
             else:
                 shown_s, image = middle_s, found
     if image is None:
-        raise CgconvError(f"{reader.path.name}: no frame can be shown")
+        raise CgconvError("no frame can be shown", path=reader.path)
     return _as_uint8(image)
 
 

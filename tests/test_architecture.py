@@ -45,8 +45,8 @@ MAY_ENTER = {
 # Each room's doors: what others import of it. The rest of its files is its own.
 DOORS = {
     "models": "card store model_file familiar padding",
-    "graphs": "graph half simplify stages",
-    "backends": "machine choose probe onnxruntime_backend quiet_onnxruntime",
+    "graphs": "graph half int8 simplify stages",
+    "backends": "machine choose probe processor onnxruntime_backend quiet_onnxruntime",
     "backends.engines": "backend cache shapes",
     "translate": "translator shared_translator any_model foreign memory",
     "pictures": "job formats",

@@ -406,7 +406,7 @@ def test_what_is_no_film_is_one_sentence(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(FilmError, match=sentence) as caught:
             run_film(tmp_path / name, tmp_path / "out.mp4")
-        assert str(caught.value).startswith(name)
+        assert (caught.value.path, str(caught.value)) == (tmp_path / name, f"{tmp_path / name}: {caught.value.problem}")
         assert "\n" not in str(caught.value)
 
 

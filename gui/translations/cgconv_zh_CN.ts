@@ -441,8 +441,8 @@
             <translation>上次使用</translation>
         </message>
         <message>
-            <source>Preparing the GPU for {size}: {phase}, {seconds} s</source>
-            <translation>正在为 {size} 准备 GPU：{phase}，{seconds} 秒</translation>
+            <source>Preparing the model for {size}: {phase}, {seconds} s</source>
+            <translation>正在为 {size} 准备模型：{phase}，{seconds} 秒</translation>
         </message>
         <message>
             <source>All on one sheet …</source>

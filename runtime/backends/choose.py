@@ -72,7 +72,9 @@ def open_backend(
     doors = doors or Doors.UINT8
     while True:
         of_doors = machine_for_doors(machine, doors, precision)
-        graph = specialise(model, card, doors=doors, precision=graph_precision(of_doors))
+        graph = specialise(
+            model, card, doors=doors, precision=graph_precision(of_doors), eight_bits=of_doors.eight_bits
+        )
         try:
             return open_graph(graph, of_doors, building_for(model, card, doors))
         except ModelError as error:
@@ -110,12 +112,23 @@ def _open_reference(graph: onnx.ModelProto) -> Backend:
 
 
 def choose_machine(
-    model: onnx.ModelProto, card: ModelCard, *, backend: str, device: str, precision: str, threads: int | None
+    model: onnx.ModelProto,
+    card: ModelCard,
+    *,
+    backend: str,
+    device: str,
+    precision: str,
+    threads: int | None,
+    report: Callable[[EngineBuilding | EngineBuilt], None] = unheard,
+    is_cancelled: Callable[[], bool] = lambda: False,
+    may_measure: bool = True,
 ) -> Machine:
-    """Settle every `auto` for this model on this machine.
+    """Settle every `auto` for this model on this machine; `report` is told while it is measured in 8 bits.
+
+    `may_measure`: False has `auto` take 8 bits only where that was measured earlier, because it takes its time.
 
     Raises:
-        UsageError, MissingError: as open_backend.
+        UsageError, MissingError: as open_backend. Cancelled: `is_cancelled` said so while it was measured.
     """
     wanted_backend = _member(BackendName, backend, "--backend")
     wanted_precision = _member(PrecisionChoice, precision, "--precision")
@@ -123,6 +136,10 @@ def choose_machine(
         raise UsageError(f"--threads is {threads}, expected 1 or more")
     device = checked_device(device)
     kind = device.split(":")[0]
+    if wanted_precision is PrecisionChoice.INT8 and (
+        kind not in ("auto", "cpu") or wanted_backend is BackendName.TENSORRT
+    ):
+        raise UsageError("--precision int8 is computed by processors: use --device cpu, or fp16 on a GPU")
     if wanted_precision is PrecisionChoice.BF16 and wanted_backend is BackendName.ONNXRUNTIME:
         raise UsageError("--precision bf16 needs --backend openvino: ONNX Runtime has no bf16 convolutions")
     if wanted_backend is BackendName.TENSORRT:
@@ -145,7 +162,8 @@ def choose_machine(
         machine = Machine(backend=BackendName.OPENVINO, device=device, threads=threads)
         return _settle(_precision_of_file(wanted_precision, model), machine)
     reasons: list[str] = []
-    if device == "auto" and wanted_backend is not BackendName.OPENVINO:
+    is_on_cpu = device == "cpu" or wanted_precision is PrecisionChoice.INT8
+    if not is_on_cpu and wanted_backend is not BackendName.OPENVINO:
         if wanted_backend is BackendName.AUTO and wanted_precision is not PrecisionChoice.BF16 and cuda_devices():
             on_tensorrt, reason = _tensorrt_where_it_opens("cuda", wanted_precision, threads, is_order=False)
             if on_tensorrt is not None:
@@ -156,7 +174,12 @@ def choose_machine(
             accelerator = replace(accelerator, why="; ".join([accelerator.why, *reasons]))
             return _settle(_precision_of_file(wanted_precision, model), accelerator)
         reasons.append(reason)
-    return _choose_on_cpu(model, card, wanted_backend, wanted_precision, threads, reasons)
+    machine = _choose_on_cpu(model, card, wanted_backend, wanted_precision, threads, reasons)
+    if wanted_precision is PrecisionChoice.INT8:
+        return _in_int8(model, card, replace(machine, precision=PrecisionChoice.FP32), report, is_cancelled)
+    if wanted_precision is PrecisionChoice.AUTO and machine.backend is BackendName.OPENVINO:
+        return _in_int8_where_it_is_good(model, card, machine, report, is_cancelled, may_measure)
+    return machine
 
 
 def fall_back(machine: Machine, error: ModelError) -> Machine:
@@ -188,7 +211,7 @@ def graph_precision(machine: Machine) -> Any:  # Any: graph.Precision, imported 
     """Return the precision that has to be in the graph itself for this machine."""
     from cgconv.runtime.graphs.graph import Precision
 
-    return Precision.FP16 if machine.precision is PrecisionChoice.FP16 else Precision.FP32
+    return Precision(machine.precision) if machine.precision in ("fp16", "int8") else Precision.FP32
 
 
 def _choose_on_cpu(
@@ -232,6 +255,69 @@ def _choose_on_cpu(
     if is_close:
         return replace(openvino, precision=PrecisionChoice.BF16, why=f"{why}; {words}")
     return replace(openvino, why=f"{why}; fp32: {words}, too far")
+
+
+def _in_int8(
+    model: onnx.ModelProto,
+    card: ModelCard,
+    machine: Machine,
+    report: Callable[[EngineBuilding | EngineBuilt], None],
+    is_cancelled: Callable[[], bool],
+) -> Machine:
+    """Return a machine as asked for in int8, and say what that costs in dB.
+
+    Raises:
+        ModelError: the model has nothing that could be computed in 8 bits.
+    """
+    from cgconv.runtime.graphs.half import convolutions
+
+    from .eight_bits import check_int8
+
+    if not convolutions(model.graph):
+        raise ModelError(f"the model {card.name} has no convolutions: --precision int8 computes nothing else in 8 bits")
+    check = check_int8(model, card, machine, open_graph, report=report, is_cancelled=is_cancelled)
+    return replace(
+        machine,
+        precision=PrecisionChoice.INT8,
+        eight_bits=check.eight_bits,
+        why=f"{machine.why}; {check.in_words()}",
+        otherwise=None,
+    )
+
+
+def _in_int8_where_it_is_good(
+    model: onnx.ModelProto,
+    card: ModelCard,
+    machine: Machine,
+    report: Callable[[EngineBuilding | EngineBuilt], None],
+    is_cancelled: Callable[[], bool],
+    may_measure: bool,
+) -> Machine:
+    """Return a machine of auto's in int8 where that is near enough to float32 and faster by enough, else as it is."""
+    from cgconv.runtime.graphs.graph import specialise
+    from cgconv.runtime.graphs.stages import multiply_adds_per_pixel
+
+    from .eight_bits import LEAST_WORK, check_int8, remembered_int8
+
+    try:
+        if multiply_adds_per_pixel(specialise(model, card), card.size_multiple) < LEAST_WORK:
+            return replace(machine, why=f"{machine.why}; too little to compute to measure int8")
+        check = remembered_int8(model, machine)
+        if check is None and may_measure:
+            check = check_int8(model, card, machine, open_graph, report=report, is_cancelled=is_cancelled)
+    except ModelError:  # policy: what cannot be computed in int8 is computed as it was
+        return machine
+    if check is None:
+        return replace(machine, why=f"{machine.why}; int8 is not measured yet")
+    if not check.is_good:
+        return replace(machine, why=f"{machine.why}; not int8: {check.in_words()}")
+    return replace(
+        machine,
+        precision=PrecisionChoice.INT8,
+        eight_bits=check.eight_bits,
+        why=f"{machine.why}; {check.in_words()}",
+        otherwise=machine,
+    )
 
 
 def _choose_tensorrt(device: str, precision: PrecisionChoice, threads: int | None) -> Machine:

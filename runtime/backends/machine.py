@@ -12,12 +12,15 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
 from cgconv.runtime.errors import UsageError
 from cgconv.runtime.events import BackendOpened, EngineBuilding, EngineBuilt
+
+if TYPE_CHECKING:
+    from cgconv.runtime.graphs.int8 import EightBits
 
 Array = npt.NDArray[Any]  # Any: uint8 or float32, as the graph's doors say
 
@@ -38,13 +41,15 @@ class PrecisionChoice(StrEnum):
     FP32 = "fp32"
     FP16 = "fp16"
     BF16 = "bf16"
+    INT8 = "int8"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
     """A settled choice: nothing is `auto`. `why` says in words how it came about.
 
-    `otherwise` stands in where this cannot compute a model; None where this was asked for by name.
+    `otherwise` stands in where this cannot compute a model; None where this was asked for by name. `eight_bits` says
+    how a graph in int8 is rounded.
     """
 
     backend: BackendName
@@ -53,6 +58,7 @@ class Machine:
     threads: int | None = None
     why: str = "asked for"
     otherwise: Machine | None = None
+    eight_bits: EightBits | None = None
 
 
 class Backend(Protocol):

@@ -73,6 +73,11 @@ class OnnxruntimeBackend:
         del self._session
 
 
+def version() -> str:
+    """Return ONNX Runtime's version."""
+    return str(_library().__version__)
+
+
 def offers(device: str) -> bool:
     """Say whether the installed ONNX Runtime was built for `device`."""
     return _PROVIDERS[device] in _library().get_available_providers()

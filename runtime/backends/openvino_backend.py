@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 # Each holds its working memory: about 0.6 GB for a megapixel.
 _KEPT_SHAPES = 4
 _KEPT_VALUES = 6_000_000
-_HINTS = {PrecisionChoice.FP32: "f32", PrecisionChoice.BF16: "bf16", PrecisionChoice.FP16: "f16"}
+_HINTS = {
+    PrecisionChoice.FP32: "f32",
+    PrecisionChoice.BF16: "bf16",
+    PrecisionChoice.FP16: "f16",
+    PrecisionChoice.INT8: "f32",
+}
 _OUT_OF_MEMORY = (
     "out of memory",
     "bad_alloc",

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import json
-import platform
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +17,7 @@ from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialise
 from .machine import Machine, PrecisionChoice
 from .openvino_backend import OpenvinoBackend, version
 from .probe import mirrored_picture, psnr
+from .processor import processor_name
 
 if TYPE_CHECKING:
     import onnx
@@ -62,16 +61,7 @@ def _measure(model: onnx.ModelProto, card: ModelCard, machine: Machine) -> float
 
 def _key(model: onnx.ModelProto) -> str:
     digest = hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
-    return f"{digest} | {_processor()} | OpenVINO {version()}"
-
-
-@functools.cache
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return f"{digest} | {processor_name()} | OpenVINO {version()}"
 
 
 def _file() -> Path:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
+
+from cgconv.runtime.opencv import cv2
+
+Image = npt.NDArray[np.uint8]  # H×W×3 RGB
 
 NATURAL_PX = 512  # making up 4096×4096 takes half a minute and 2 GB
 
 
-def psnr(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> float:
+def psnr(a: Image, b: Image) -> float:
     """Return the peak signal-to-noise ratio of two uint8 arrays in dB, 99 where they are equal."""
     error = float(np.mean((a.astype(np.float32) - b.astype(np.float32)) ** 2))
     return 99.0 if error == 0 else float(10 * np.log10(255**2 / error))
 
 
-def natural_picture(size_hw: tuple[int, int], seed: int = 1) -> npt.NDArray[np.uint8]:
+def natural_picture(size_hw: tuple[int, int], seed: int = 1) -> Image:
     """Return a made-up picture with the statistics of a photograph: H×W×3 RGB, the same for the same seed.
 
     Noise whose amplitude falls with frequency as in natural pictures (Field 1987: by 1/f on the mean; a little faster
@@ -34,12 +40,46 @@ def natural_picture(size_hw: tuple[int, int], seed: int = 1) -> npt.NDArray[np.u
     light = noise()[..., None] * 38 + np.stack([noise() for _ in range(3)], axis=-1) * 14
     slope = np.linspace(40, -40, height)[:, None, None] * np.array([0.6, 0.9, 1.3])
     areas = (noise(2) > 0.3)[..., None] * np.array([45.0, 30.0, 5.0]) - (noise(2) > 0.8)[..., None] * 50.0
-    picture: npt.NDArray[np.uint8] = np.clip(118 + light + slope + areas, 0, 255).astype(np.uint8)
+    picture: Image = np.clip(118 + light + slope + areas, 0, 255).astype(np.uint8)
     return picture
 
 
-def mirrored_picture(size_hw: tuple[int, int], seed: int = 1) -> npt.NDArray[np.uint8]:
-    """Return a made-up picture of any size, H×W×3 RGB, at once: from 512 pixels on, the natural one is mirrored."""
+def varied_picture(size_hw: tuple[int, int], seed: int) -> Image:
+    """Return a made-up picture, H×W×3 RGB: by its seed a natural one, a dark smooth one of one hue, or a graphic."""
+    return (natural_picture, _dusk, _graphic)[seed % 3](size_hw, seed)
+
+
+def _dusk(size_hw: tuple[int, int], seed: int) -> Image:
+    smooth = cv2.GaussianBlur(natural_picture(size_hw, seed).astype(np.float32), (0, 0), 2)
+    hue = np.roll([0.9, 0.45, 0.12], seed // 3)
+    return np.clip((smooth - 60) * hue, 0, 255).astype(np.uint8)
+
+
+def _graphic(size_hw: tuple[int, int], seed: int) -> Image:
+    """Return flat areas, frames and writing: what pads, flat neighbourhoods and the hardest edges are seen in."""
+    generator = np.random.default_rng(seed)
+    height, width = size_hw
+    picture = np.full((height, width, 3), generator.integers(180, 255, 3), np.uint8)
+    for _ in range(25):
+        left, top = (int(generator.integers(edge)) for edge in (width, height))
+        right, bottom = left + int(generator.integers(8, 100)), top + int(generator.integers(8, 100))
+        thickness = -1 if generator.random() < 0.6 else 2  # -1: filled
+        cv2.rectangle(picture, (left, top), (right, bottom), generator.integers(0, 255, 3).tolist(), thickness)
+    for _ in range(4):
+        words, left, top = (
+            str(generator.integers(10**8)),
+            int(generator.integers(width)),
+            int(generator.integers(height)),
+        )
+        color = generator.integers(0, 255, 3).tolist()
+        cv2.putText(picture, words, (left, top), cv2.FONT_HERSHEY_SIMPLEX, 0.7, color, 1, cv2.LINE_AA)
+    return picture
+
+
+def mirrored_picture(
+    size_hw: tuple[int, int], seed: int = 1, made: Callable[[tuple[int, int], int], Image] = natural_picture
+) -> Image:
+    """Return a made-up picture of any size, H×W×3 RGB, at once: from 512 pixels on, what `made` makes is mirrored."""
     height, width = (min(edge, NATURAL_PX) for edge in size_hw)
-    picture = natural_picture((height, width), seed)
+    picture = made((height, width), seed)
     return np.pad(picture, ((0, size_hw[0] - height), (0, size_hw[1] - width), (0, 0)), mode="symmetric")

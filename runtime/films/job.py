@@ -204,8 +204,9 @@ class _FilmJob:
         if needed > (free := available_bytes()):
             height, width = self.output_hw
             raise FilmError(
-                f"{self.reader.path.name}: frames of {width}×{height} pixels need {needed / 1e9:.1f} GB of memory,"
-                f" and {free / 1e9:.1f} GB are free; lower --batch, or make them smaller with --resize"
+                f"frames of {width}×{height} pixels need {needed / 1e9:.1f} GB of memory,"
+                f" and {free / 1e9:.1f} GB are free; lower --batch, or make them smaller with --resize",
+                path=self.reader.path,
             )
 
     def translate_frames(self) -> Generator[JobProgressed | JobWarned, None, None]:
@@ -293,7 +294,7 @@ class _FilmJob:
     def finish(self) -> Generator[JobProgressed | JobWarned, None, dict[str, Any]]:
         """Join the segments, check the film and put it in its place."""
         if not self.parts.segments:
-            raise FilmError(f"{self.reader.path.name}: {self._why_empty()}")
+            raise FilmError(self._why_empty(), path=self.reader.path)
         whole = self.parts.path / f"whole{self.suffix}"
         try:
             report = self._join(whole)
@@ -306,8 +307,9 @@ class _FilmJob:
             self.parts.discard(error.number)
             kept = self.parts.frames
             raise OutputError(
-                f"{self.target.name}: a part of what was translated has been damaged on the disk since; "
-                f"the same command goes on {f'from frame {kept + 1}' if kept else 'from the start'}"
+                "a part of what was translated has been damaged on the disk since; "
+                f"the same command goes on {f'from frame {kept + 1}' if kept else 'from the start'}",
+                path=self.target,
             ) from error
         finally:
             self.parts.tidy()
@@ -323,8 +325,8 @@ class _FilmJob:
         facts = self._facts(report.kept, report.dropped)
         if self.reader.broken_at_s is not None:
             raise PartialFilmError(
-                f"{self.reader.path.name}: damaged at {self.reader.broken_at_s:.2f} s; "
-                f"{self.frames_done} frames could be decoded and are kept",
+                f"damaged at {self.reader.broken_at_s:.2f} s; {self.frames_done} frames could be decoded and are kept",
+                path=self.reader.path,
                 output=self.target,
                 facts=facts,
             )
@@ -342,7 +344,7 @@ class _FilmJob:
             try:
                 check_film(whole, frames=self.parts.frames, streams=1)
             except NotJoined as error:
-                raise OutputError(f"{self.target.name}: {error}") from error
+                raise OutputError(str(error), path=self.target) from error
             return report
         return join_film(
             whole,
@@ -523,7 +525,7 @@ class _FilmJob:
         if self.cancel.is_set():
             kept = self.parts.frames
             how = f"; the same command goes on from frame {kept + 1}" if kept else ""
-            raise Cancelled(f"{self.reader.path.name}: stopped{how}")
+            raise Cancelled(f"stopped{how}", path=self.reader.path)
 
     def _progress(self) -> JobProgressed:
         elapsed = max(1e-6, time.perf_counter() - self.started)

@@ -199,9 +199,10 @@ class PartFolder:
         before = found.get("made_with") if found else None
         changed = _changes(before, wanted) if isinstance(before, dict) else []
         raise OutputError(
-            f"{target.name}: an earlier run stopped in the middle of it, with other settings "
+            "an earlier run stopped in the middle of it, with other settings "
             f"({', '.join(changed) or 'of another version of cgconv'}); its work is kept: use those again to go on, "
-            "or --fresh to throw it away (in the window, remove the film from the list and add it again)"
+            "or --fresh to throw it away (in the window, remove the film from the list and add it again)",
+            path=target,
         )
 
 

@@ -145,8 +145,9 @@ class FilmReader:
             if self.info.colors.is_hdr and not allow_hdr:
                 name = "HLG" if self.info.colors.transfer == HLG else "PQ"
                 raise FilmError(
-                    f"{path.name}: this film is HDR ({name}), and would come out dull; convert it to SDR first, "
-                    "or take it as it is with --allow-hdr"
+                    f"this film is HDR ({name}), and would come out dull; convert it to SDR first, "
+                    "or take it as it is with --allow-hdr",
+                    path=path,
                 )
         except BaseException:
             self.close()
@@ -231,8 +232,8 @@ class FilmReader:
             width, height = _claimed_wh(container, stream, self.path)
             if width * height > self._max_pixels:
                 raise FilmError(
-                    f"{self.path.name}: frames of {width}×{height} pixels, more than the limit of"
-                    f" {self._max_pixels:,}; see --max-pixels"
+                    f"frames of {width}×{height} pixels, more than the limit of {self._max_pixels:,}; see --max-pixels",
+                    path=self.path,
                 )
             context.options = {**context.options, "max_pixels": str(self._max_pixels)}
             stream.thread_type = "AUTO"
@@ -418,9 +419,9 @@ def open_container(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Input
         reason = "this is not a film that can be read" if (error.errno or 0) >= 1000 else error.strerror
         if reason and (error.errno or 0) >= 1000 and _lacks_index(path):
             reason = "the recording was cut off before its index (moov) was written, so nothing in it can be found"
-        raise FilmError(f"{path.name}: {reason}") from error
+        raise FilmError(f"{reason}", path=path) from error
     except OSError as error:
-        raise FilmError(f"{path.name}: {error.strerror}") from error
+        raise FilmError(error.strerror or str(error), path=path) from error
 
 
 def _lacks_index(path: Path) -> bool:
@@ -447,15 +448,15 @@ def film_stream(container: InputContainer, path: Path) -> av.VideoStream:
     """Return the stream that is the film, never a cover. Raises FilmError where there is none."""
     name = container.format.name
     if name.endswith("_pipe") or name == "image2" or path.suffix.lower() in PICTURE_SUFFIXES:
-        raise FilmError(f"{path.name}: this is a picture and no film; use cgconv images")
+        raise FilmError("this is a picture and no film; use cgconv images", path=path)
     if not TEXT_FORMATS.isdisjoint(name.split(",")):
-        raise FilmError(f"{path.name}: this is text and no film")
+        raise FilmError("this is text and no film", path=path)
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
             return stream
     if container.streams.audio:
-        raise FilmError(f"{path.name}: this holds sound and no film")
-    raise FilmError(f"{path.name}: there is no film in this file")
+        raise FilmError("this holds sound and no film", path=path)
+    raise FilmError("there is no film in this file", path=path)
 
 
 def _claimed_wh(container: InputContainer, stream: av.VideoStream, path: Path) -> tuple[int, int]:

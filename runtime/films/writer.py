@@ -85,7 +85,7 @@ class SegmentWriter:
             self._mux(None)
             self._container.close()
         if len(self._order) != self._frames:
-            raise OutputError(f"{self.path.name}: the encoder gave {len(self._order)} of {self._frames} frames back")
+            raise OutputError(f"the encoder gave {len(self._order)} of {self._frames} frames back", path=self.path)
         return np.array(self._order, np.int64)
 
     def abandon(self) -> None:
@@ -127,4 +127,4 @@ def writing(path: Path) -> Iterator[None]:
             raise OutputError(f"{path.parent}: no permission to write here") from error
         if number in _GONE and (gone := [folder for folder in path.parents if not folder.exists()]):
             raise OutputError(f"{gone[-1]}: this folder has vanished, so the result cannot be written") from error
-        raise OutputError(f"{path.name}: cannot be written ({error.strerror or error})") from error
+        raise OutputError(f"cannot be written ({error.strerror or error})", path=path) from error

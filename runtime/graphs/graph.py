@@ -21,6 +21,7 @@ from cgconv.runtime.models.card import ChannelOrder, Layout, ModelCard
 
 from .graph_edit import add_initializer, drop_unused, keep, replace_all
 from .half import convert_to_half, widen
+from .int8 import EightBits, convert_to_int8
 
 OPSET = 20  # newer convolutions fall to the CPU on DirectML
 IR_VERSION = 10  # onnx stamps newer ones, which ONNX Runtime refuses
@@ -41,6 +42,7 @@ class Precision(StrEnum):
 
     FP32 = "fp32"
     FP16 = "fp16"  # see half.py: statistics stay in float32
+    INT8 = "int8"  # see int8.py: all but the convolutions stays in float32
     FILE = "file"  # as the file has them
 
 
@@ -50,10 +52,12 @@ def specialise(
     *,
     doors: Doors = Doors.UINT8,
     precision: Precision = Precision.FP32,
+    eight_bits: EightBits | None = None,
 ) -> onnx.ModelProto:
     """Return a new graph with the input `images` and the output `translated`, both N×H×W×3 RGB as `doors` says.
 
     Output height and width are `card.scale` times the input's. uint8 results are clamped and rounded to nearest.
+    `eight_bits` says how a graph in int8 is rounded.
 
     Raises:
         ModelError: the graph does not have the input and output that its card names, its opset cannot be raised, or
@@ -66,7 +70,10 @@ def specialise(
         widen(graph_model)  # a file in pure halves too, whose statistics would overflow
     if precision is Precision.FP16:
         convert_to_half(graph_model)
-    _add_doors(graph, card, doors)
+    if precision is Precision.INT8:
+        assert eight_bits is not None  # who asks for int8 has measured them
+        convert_to_int8(graph_model, eight_bits)
+    _add_doors(graph, card, doors, is_rounded=precision is Precision.INT8)
     del graph_model.metadata_props[:]
     return graph_model
 
@@ -135,8 +142,13 @@ def _check_ends(graph: onnx.GraphProto, card: ModelCard) -> None:
     drop_unused(graph)
 
 
-def _add_doors(graph: onnx.GraphProto, card: ModelCard, doors: Doors) -> None:
-    """Put cast, scale, transpose before the model and their inverses with clamp and round behind it."""
+def _add_doors(graph: onnx.GraphProto, card: ModelCard, doors: Doors, *, is_rounded: bool) -> None:
+    """Put cast, scale, transpose before the model and their inverses with clamp and round behind it.
+
+    `is_rounded`: the graph has 8-bit convolutions. OpenVINO would then take the uint8 picture with its scale for
+    rounded values, too, and compute in whole levels what reads it (a mean over neighbours, say: 10 dB lost). A rounding
+    of what is round already keeps it from that.
+    """
     net_in, net_out = card.input_name, card.output_name
     _rename_clashes(graph, {IMAGES, TRANSLATED}, but={net_in, net_out})
     net_in = _rename(graph, net_in, "cgconv_net_in")
@@ -149,6 +161,8 @@ def _add_doors(graph: onnx.GraphProto, card: ModelCard, doors: Doors) -> None:
     before = _Chain(graph, IMAGES, "cgconv_in")
     if doors is Doors.UINT8:
         before.then("Cast", to=TensorProto.FLOAT)
+        if is_rounded:
+            before.then("Round")
     if card.channel_order is ChannelOrder.BGR:
         before.then("Gather", before.constant([2, 1, 0], np.int64), axis=3)
     low, high = card.value_range_in

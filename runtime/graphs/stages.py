@@ -21,8 +21,11 @@ from onnx import TensorProto, helper, numpy_helper
 from cgconv.runtime.errors import ModelError
 
 from .graph import IMAGES, TRANSLATED
+from .half import convolutions
 
 STORED_BYTES_PER_PIXEL = 160  # of the picture; above it a layer is computed again from an earlier one, not stored
+
+_USUAL_SHARE = 1 / 16  # of the pixels: where most layers of a generator lie
 
 _POINTWISE = {
     *("Abs", "Add", "BatchNormalization", "Cast", "Celu", "Clip", "Div", "Elu", "Erf", "Exp", "Gelu", "HardSigmoid"),
@@ -158,6 +161,23 @@ def peak_bytes_per_pixel(graph: onnx.GraphProto, places: dict[str, Place]) -> fl
             if last_use.get(name, -1) <= position and name not in ends:
                 alive.pop(name, None)
     return peak
+
+
+def multiply_adds_per_pixel(model: onnx.ModelProto, size_multiple: int) -> float:
+    """Return how many products a specialised graph's convolutions sum for each pixel of the picture, about.
+
+    Where a layer's size cannot be told without running it, it is taken for a quarter of the picture's edges.
+
+    Raises:
+        ModelError: a tensor's size does not follow the picture's.
+    """
+    places = find_places(model, size_multiple)
+    elements = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}
+    total = 0.0
+    for node in convolutions(model.graph):
+        place = places.get(node.output[0] if node.op_type == "Conv" else node.input[0])
+        total += elements.get(node.input[1], 0) * float(place.pixels**2 if place is not None else _USUAL_SHARE)
+    return total
 
 
 def receptive_field_px(model: onnx.ModelProto, size_multiple: int) -> int | None:

@@ -27,7 +27,7 @@ from cgconv.runtime.backends.machine import Array, Backend, BackendName, Machine
 from cgconv.runtime.errors import ModelError, ResourceError, UsageError
 from cgconv.runtime.events import BackendOpened, EngineBuilding, EngineBuilt
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, specialise
-from cgconv.runtime.graphs.stages import Plan, plan_stages
+from cgconv.runtime.graphs.stages import Plan, multiply_adds_per_pixel, plan_stages
 from cgconv.runtime.models.card import next_multiple
 from cgconv.runtime.models.padding import pad_to, pad_to_fit
 from cgconv.runtime.models.store import resolve_model
@@ -146,6 +146,14 @@ class Translator:
         with self._lock:
             return self._backend(Doors.UINT8).describe()
 
+    def multiply_adds_per_pixel(self) -> float:
+        """Return how many products the model's convolutions sum for each pixel, 0 where that is not known."""
+        try:
+            graph = specialise(self._model, self.card)
+            return multiply_adds_per_pixel(graph, self.card.size_multiple)
+        except ModelError:
+            return 0.0
+
     def close(self) -> None:
         """Free what the backends hold."""
         for backend in self._backends.values():
@@ -183,9 +191,14 @@ class Translator:
         self.close()
 
     def _graph(self, doors: Doors) -> onnx.ModelProto:
-        precision = graph_precision(self._machine_for(doors))
+        return self._graph_for(doors, self._machine_for(doors))
+
+    def _graph_for(self, doors: Doors, machine: Machine) -> onnx.ModelProto:
+        precision = graph_precision(machine)
         if (doors, precision) not in self._graphs:
-            self._graphs[doors, precision] = specialise(self._model, self.card, doors=doors, precision=precision)
+            self._graphs[doors, precision] = specialise(
+                self._model, self.card, doors=doors, precision=precision, eight_bits=machine.eight_bits
+            )
         return self._graphs[doors, precision]
 
     def _machine_for(self, doors: Doors) -> Machine:
@@ -195,7 +208,8 @@ class Translator:
         """Return how this model is computed in parts, or None where it cannot be."""
         if doors not in self._plans:
             try:
-                self._plans[doors] = plan_stages(self._graph(doors), self.card.size_multiple)
+                graph = self._graph_for(doors, _for_parts(self._machine_for(doors)))
+                self._plans[doors] = plan_stages(graph, self.card.size_multiple)
             except ModelError as error:
                 _log.info("%s cannot be computed in parts: %s", self.card.name, error)
                 self._plans[doors] = None
@@ -299,15 +313,21 @@ def open_translator(
         model_path: a file, or the name of a model that `cgconv models list` shows.
         threads: CPU threads; None leaves it to the backend.
         max_tile_pixels: pictures with more pixels are computed in parts of this size; None: as memory allows.
-        builds_engines: False has `auto` take something else where TensorRT would build engines.
-        report: is told how far an engine is while one is built, in the thread that translates.
-        cancel: stops the building of an engine; `translate` then raises Cancelled.
+        builds_engines: False has `auto` take something else where TensorRT would build engines, or where the model
+            would have to be measured in 8 bits first.
+        report: is told how far an engine is while one is built, in the thread that translates, and how far the model
+            is measured in 8 bits, in this one.
+        cancel: stops either; `translate`, or this, then raises Cancelled.
 
     Raises:
         ModelError: the file is no usable model. UsageError, MissingError: see choose.open_backend.
     """
     model, card = open_model(resolve_model(model_path))
-    machine = choose_machine(model, card, backend=backend, device=device, precision=precision, threads=threads)
+    cancel = cancel or threading.Event()
+    machine = choose_machine(
+        model, card, backend=backend, device=device, precision=precision, threads=threads, report=report,
+        is_cancelled=cancel.is_set, may_measure=builds_engines,
+    )  # fmt: skip
     if not builds_engines:
         machine = without_building(machine)
     translator = Translator(
@@ -322,7 +342,9 @@ def _known(array: Array) -> Callable[[], Array]:
 
 
 def _for_parts(machine: Machine) -> Machine:
-    """Return what computes a picture in parts: TensorRT would have to build an engine for each of a hundred graphs."""
+    """Return what computes a picture in parts: int8 is for whole graphs, and TensorRT would build a hundred engines."""
+    if machine.precision is PrecisionChoice.INT8:
+        return replace(machine, precision=PrecisionChoice.FP32)
     if machine.backend is not BackendName.TENSORRT:
         return machine
     from cgconv.runtime.backends import onnxruntime_backend
