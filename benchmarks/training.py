@@ -301,7 +301,7 @@ def parts_of(recipe: FrozenCut, source: Tensor, target: Tensor) -> dict[str, Cal
         judge.requires_grad_(True)
         with arithmetic.autocast():
             scores = judge.judge(of_target), judge.judge(seen)
-        discriminator_loss(*scores, config.loss.gan).backward()
+        discriminator_loss(*scores, config.loss.gan).backward()  # type: ignore[no-untyped-call]  # torch's
         judge.requires_grad_(False)
         features = [one.detach().requires_grad_() for one in seen.features]
         pixels = seen.pixels.detach().requires_grad_()
