@@ -18,6 +18,7 @@ from cgconv.trainer.watch import LOOKS, REPORTS, Watch
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from cgconv.trainer import judge  # noqa: E402
+from cgconv.trainer.choices import DiscriminatorKind  # noqa: E402
 from cgconv.trainer.config import (  # noqa: E402
     DataConfig,
     DiscriminatorConfig,
@@ -36,6 +37,8 @@ from cgconv.trainer.config import (  # noqa: E402
     TrainConfig,
     Upsampling,
 )
+from cgconv.trainer.losses import discriminator_loss  # noqa: E402
+from cgconv.trainer.networks import build_discriminator  # noqa: E402
 from cgconv.trainer.train import train  # noqa: E402
 
 SOUND = {
@@ -83,6 +86,20 @@ def test_a_winning_discriminator_is_named_after_some_reports_in_a_row() -> None:
     (warning,) = looks(watch, REPORTS, wins, {})
     assert "discriminator b wins outright" in warning
     assert looks(Watch(guessing_loss=None), 50, wins, {}) == []
+
+
+@pytest.mark.parametrize("kind", [DiscriminatorKind.PATCH, DiscriminatorKind.PROJECTED])
+@pytest.mark.parametrize(("gan", "undecided"), [(GanLoss.HINGE, 0.0), (GanLoss.LEAST_SQUARES, 0.5)])
+def test_guessing_costs_what_the_loss_says_for_every_map_of_scores(
+    kind: DiscriminatorKind, gan: GanLoss, undecided: float
+) -> None:
+    """A projected discriminator pays for five maps, and had won only where all of them together paid for one."""
+    config = TrainConfig(discriminator=DiscriminatorConfig(kind=kind, layers=1, width=4), loss=LossConfig(gan=gan))
+    scores = build_discriminator(config.discriminator, 3)(torch.zeros(1, 3, 64, 64))
+    maps = scores if isinstance(scores, list) else [scores]
+    guesses = [torch.full_like(one, undecided) for one in maps]
+    assert judge.guessing_loss(config) == pytest.approx(float(discriminator_loss(guesses, guesses, gan)))
+    assert len(maps) == (5 if kind is DiscriminatorKind.PROJECTED else 1)
 
 
 def test_small_changes_that_help_are_no_identity() -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from cgconv.runtime.errors import DataError
 from cgconv.runtime.events import Evaluated, TrainWarned
 
-from .choices import GanLoss
+from .choices import DiscriminatorKind, GanLoss
 from .config import TrainConfig
 from .data import Image, Pairs, images_to_tensor, tensor_to_images
 from .evaluate import (
@@ -32,6 +32,7 @@ from .evaluate import (
 from .features import open_features
 from .metrics import Images
 from .networks import Generators, size_multiple, smallest_size
+from .projected import SCORES
 from .run import Run
 from .samples import averaged
 from .watch import Watch
@@ -52,7 +53,7 @@ class Judge:
 
     def __init__(self, config: TrainConfig, pairs: Pairs) -> None:
         self.config = config
-        self.watch = Watch(guessing_loss=GUESSING_LOSS.get(config.loss.gan))
+        self.watch = Watch(guessing_loss=guessing_loss(config))
         self.best = BestStates(config.run.out, config.evaluation.keep_best)
         self.evaluation = _open_evaluation(config, pairs) if config.evaluation.every else None
 
@@ -114,6 +115,14 @@ class Judge:
         """What decides the score, as far as it may change in a run: the features."""
         settings = self.config.evaluation
         return f"{Path(settings.features).name} {settings.feature_range}" if settings.features else "EfficientNet-lite1"
+
+
+def guessing_loss(config: TrainConfig) -> float | None:
+    """Return what a discriminator pays that cannot tell real from fake: a projected one for each of its score maps."""
+    loss = GUESSING_LOSS.get(config.loss.gan)
+    if loss is None:
+        return None
+    return loss * SCORES if config.discriminator.kind is DiscriminatorKind.PROJECTED else loss
 
 
 def translators_of(

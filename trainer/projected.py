@@ -13,6 +13,7 @@ from .efficientnet import CHANNELS, EfficientNetLite
 
 MIXED = 64  # channels of each scale after the projections
 HALVINGS = (3, 2, 1, 1)  # of the network that judges each scale
+SCORES = len(HALVINGS) + 1  # maps of them: of the scales, and of the pixels
 MIXING_SEED = 2111_01007  # the projections are the same in every run, and in no checkpoint
 
 
