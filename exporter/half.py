@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 
 from cgconv.runtime.backends.machine import cuda_devices
-from cgconv.runtime.backends.probe import natural_picture
+from cgconv.runtime.backends.probe import natural_picture, psnr
 from cgconv.runtime.backends.quiet_onnxruntime import onnxruntime
 from cgconv.runtime.errors import Cancelled, ModelError, OutputError, UsageError
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, first_line, modernise, specialise
@@ -138,7 +138,7 @@ def check_half(
         of_file = _run_all(session, samples, is_cancelled)
         ran_in_half = _half_convolutions_run(Path(session.end_profiling())) // len(samples)
     decibels = {
-        name: min(_psnr(of_file[name], wanted[name]), _psnr(of_rounded[name], wanted[name])) for name in samples
+        name: min(psnr(made[name], wanted[name], peak=1.0) for made in (of_file, of_rounded)) for name in samples
     }
     worst = min(decibels, key=lambda name: decibels[name])
     if decibels[worst] < CLOSE_ENOUGH_DB:
@@ -199,14 +199,6 @@ def _fitted(picture: NDArray[np.uint8], card: ModelCard) -> Pixels:
     top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
     middle = picture[None, top : top + height, left : left + width]
     return pad_to_fit((middle / np.float32(255)).astype(np.float32), card)
-
-
-def _psnr(found: Pixels, wanted: Pixels) -> float:
-    """Return the PSNR of values in [0, 1] in dB, 99 where they are equal, 0 where they are no numbers."""
-    if not np.isfinite(found).all():
-        return 0.0
-    error = float(np.mean((found.astype(np.float64) - wanted) ** 2))
-    return min(99.0, -10 * float(np.log10(error))) if error else 99.0
 
 
 # --- ONNX Runtime

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +16,13 @@ Image = npt.NDArray[np.uint8]  # H×W×3 RGB
 NATURAL_PX = 512  # making up 4096×4096 takes half a minute and 2 GB
 
 
-def psnr(a: Image, b: Image) -> float:
-    """Return the peak signal-to-noise ratio of two uint8 arrays in dB, 99 where they are equal."""
-    error = float(np.mean((a.astype(np.float32) - b.astype(np.float32)) ** 2))
-    return 99.0 if error == 0 else float(10 * np.log10(255**2 / error))
+def psnr(found: npt.NDArray[Any], wanted: npt.NDArray[Any], *, peak: float = 255.0) -> float:  # Any: uint8 or float32
+    """Return the peak signal-to-noise ratio in dB: at most 99, which is equal; 0 where something is not a number."""
+    difference = found.astype(np.float32) - wanted.astype(np.float32)
+    if not np.isfinite(difference).all():
+        return 0.0
+    error = float(np.mean(difference**2, dtype=np.float64))
+    return min(99.0, 10 * math.log10(peak**2 / error)) if error else 99.0
 
 
 def natural_picture(size_hw: tuple[int, int], seed: int = 1) -> Image:

@@ -258,7 +258,7 @@ class TensorrtBackend:
 
         Each frame is one image; it is repeated to fill a profile's largest batch, for each profile has its own kernels.
         """
-        from cgconv.runtime.backends.probe import natural_picture
+        from cgconv.runtime.backends.probe import natural_picture, psnr
 
         frames = list(frames)
         if all(float(np.std(feeds[IMAGES])) < _FLAT_DEVIATION * _peak(feeds) / 255 for feeds in frames):
@@ -270,14 +270,10 @@ class TensorrtBackend:
         try:
             worst = 99.0
             for frame in frames:
-                wanted = reference.run(_repeated(frame, fixed or 1))[TRANSLATED][:1].astype(np.float32)
+                wanted = reference.run(_repeated(frame, fixed or 1))[TRANSLATED][0]
                 for profile in profiles:
                     found = runner.start(_repeated(frame, profile.largest[0]))()[TRANSLATED]
-                    for image in found:
-                        error = float(np.mean((wanted[0] - image.astype(np.float32)) ** 2))
-                        if not np.isfinite(error):
-                            return 0.0
-                        worst = min(worst, 99.0 if error == 0 else float(10 * np.log10(_peak(frame) ** 2 / error)))
+                    worst = min(worst, *(psnr(image, wanted, peak=_peak(frame)) for image in found))
             return worst
         finally:
             reference.close()
