@@ -67,6 +67,7 @@ types: .venv/dev
 
 bench: .venv/dev
 	@set -e; for file in benchmarks/*_speed.py; do echo "== $$file"; $(BIN)/python $$file --model '$(MODEL)'; done
+	@echo '== docs/benchmarks.md'; $(BIN)/python benchmarks/write_figures.py --model '$(MODEL)'
 
 faults: .venv/dev
 	$(BIN)/python scripts/faults.py $(if $(SEED),--seed $(SEED))
