@@ -443,3 +443,48 @@ def test_facts_say_what_was_done(tmp_path: Path) -> None:
     assert run.facts["streams_kept"] == ["stream 1 (audio, aac, eng)"]
     assert set(run.facts["stage_seconds"]) == {"decode", "translate", "encode"}
     assert run.facts["input_size"] == run.facts["output_size"] == [96, 64]
+
+
+class Overlapping(FakeTranslator):
+    """Starts a batch before the result of the last one is asked for."""
+
+    overlaps = True
+
+    def start(self, batch: Any) -> Callable[[], Any]:
+        return lambda: self.translate(batch)
+
+
+@pytest.mark.parametrize("kind", [FakeTranslator, Overlapping])
+@pytest.mark.parametrize("batch", [1, 5])
+def test_frames_like_the_one_before_are_not_computed_again(
+    batch: int, kind: type[FakeTranslator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a cartoon: each drawing stands for three frames; the first comes back at the end
+    drawings = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 0]
+    source = make_film(
+        tmp_path / "a.mkv", frames=13, codec="ffv1", draw=lambda number, size: picture(5 * drawings[number], size)
+    )
+    translator = kind(lambda batch: 255 - batch)
+    run = run_film(source, tmp_path / "b.mkv", translator, FilmOptions(batch=batch))
+    assert sum(len(images) for images in translator.seen) == 5
+    assert run.facts["frames_repeated"] == 8
+    monkeypatch.setattr(film_job, "_shows_the_same", lambda one, other: False)
+    every = kind(lambda batch: 255 - batch)
+    assert run_film(source, tmp_path / "c.mkv", every, FilmOptions(batch=batch)).facts["frames_repeated"] == 0
+    assert sum(len(images) for images in every.seen) == 13
+    assert_same_film(tmp_path / "b.mkv", tmp_path / "c.mkv")
+
+
+def test_what_is_within_half_a_grey_level_everywhere_shows_the_same() -> None:
+    deep = np.full((4, 5, 3), 0.5, np.float32)
+    near, far = deep.copy(), deep.copy()
+    near[1, 2, 0] += 0.49 / 255
+    far[1, 2, 0] -= 0.51 / 255
+    assert film_job._shows_the_same(deep, near)
+    assert not film_job._shows_the_same(deep, far)
+    assert not film_job._shows_the_same(deep, deep[:3])
+    grey = np.full((4, 5, 3), 100, np.uint8)
+    other = grey.copy()
+    other[3, 4, 2] += 1
+    assert film_job._shows_the_same(grey, grey.copy())
+    assert not film_job._shows_the_same(grey, other)

@@ -7,7 +7,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
@@ -44,6 +44,7 @@ SEGMENT_FRAMES = 250
 SEGMENT_S = 60.0
 PROGRESS_EVERY_S = 0.2
 FAMILIAR_EVERY_S = 1  # of the film: how often a frame is compared with what the model learned from
+HALF_A_LEVEL = 0.5 / 255
 _POLL_S = 0.1
 LATEST_START_S = Fraction(1, 10)  # a film that begins later is moved: a part of a broadcast begins at hours
 STAGES = ("decode", "translate", "encode")
@@ -153,6 +154,9 @@ class _Stage:
     busy_s: float = 0.0
 
 
+_Batch = list[tuple[FilmFrame, bool]]  # frames, and whether each shows anything else than the one before
+
+
 @dataclass
 class _FilmJob:
     """One film on its way. Threads: decode and encode; translation runs where the events are asked for."""
@@ -195,6 +199,9 @@ class _FilmJob:
         self.looked_at = 0  # frames that were compared with what the model learned from
         self.unlike_at_s: list[float] = []  # which of those are unlike it
         self.frames_faded = 0
+        self.frames_repeated = 0  # not computed, because they show what the one before shows
+        self.last_seen: Image | None = None  # what the last frame gave to be translated, and what that became
+        self.last_translated: Image | None = None
 
     def _check_memory(self) -> None:
         """Refuse frames of which so few as the queues hold do not fit into memory. Raises FilmError."""
@@ -384,32 +391,56 @@ class _FilmJob:
 
     def _translated(
         self, decoded: queue.Queue[FilmFrame | BaseException | None]
-    ) -> Generator[tuple[list[FilmFrame], Image], None, None]:
-        """Stage 2: yield batches with their translations, the next one on its way already where the backend can."""
+    ) -> Generator[tuple[list[FilmFrame], list[Image]], None, None]:
+        """Stage 2: yield batches with their translations, the next one on its way already where the backend can.
+
+        A frame that shows what the one before shows is not computed again.
+        """
         translator, stage = self.translator, self.stages["translate"]
         if not (isinstance(translator, StartsEarly) and translator.overlaps):
             while batch := self._next_batch(decoded):
                 began = time.perf_counter()
-                images = translator.translate(np.stack([frame.to_translate for frame in batch]))
+                new = _new_images(batch)
+                images = self._for_each(batch, translator.translate(np.stack(new)) if new else [])
                 stage.busy_s += time.perf_counter() - began
-                yield batch, images
+                yield [frame for frame, _ in batch], images
             return
-        waiting: tuple[list[FilmFrame], Callable[[], Image]] | None = None
+        waiting: tuple[_Batch, Callable[[], Iterable[Image]]] | None = None
         while True:
             batch = self._next_batch(decoded)
             began = time.perf_counter()
-            started = (batch, translator.start(np.stack([frame.to_translate for frame in batch]))) if batch else None
+            started: tuple[_Batch, Callable[[], Iterable[Image]]] | None = None
+            if batch:
+                new = _new_images(batch)
+                started = batch, translator.start(np.stack(new)) if new else list
             if waiting is not None:
                 before, fetch = waiting
-                images = fetch()
+                images = self._for_each(before, fetch())
                 stage.busy_s += time.perf_counter() - began
-                yield before, images
+                yield [frame for frame, _ in before], images
             waiting = started
             if waiting is None:
                 return
 
-    def _next_batch(self, decoded: queue.Queue[FilmFrame | BaseException | None]) -> list[FilmFrame]:
-        batch: list[FilmFrame] = []
+    def _for_each(self, batch: _Batch, translated: Iterable[Image]) -> list[Image]:
+        """Return an image for each frame of a batch, from those of its new ones and the last one before it."""
+        fresh = iter(translated)
+        images = []
+        for _, is_new in batch:
+            if is_new:
+                self.last_translated = next(fresh)
+            assert self.last_translated is not None  # the first frame of all is new
+            images.append(self.last_translated)
+            self.frames_repeated += not is_new
+        return images
+
+    def _is_new(self, frame: FilmFrame) -> bool:
+        """Say whether a frame shows anything else than the one before."""
+        before, self.last_seen = self.last_seen, frame.to_translate
+        return before is None or not _shows_the_same(before, frame.to_translate)
+
+    def _next_batch(self, decoded: queue.Queue[FilmFrame | BaseException | None]) -> _Batch:
+        batch: _Batch = []
         while len(batch) < self.options.batch:
             self._check_cancel()
             try:
@@ -421,7 +452,7 @@ class _FilmJob:
             if item is None:
                 decoded.put(None)  # for the call after the last batch
                 break
-            batch.append(item)
+            batch.append((item, self._is_new(item)))
         return batch
 
     def _put(
@@ -599,6 +630,7 @@ class _FilmJob:
             "pixel_format": self.encoding.pix_fmt,
             "streams_kept": kept,
             "streams_dropped": dropped,
+            "frames_repeated": self.frames_repeated,
             "stage_seconds": {name: round(stage.busy_s, 3) for name, stage in self.stages.items()},
             "broken_at_s": self.reader.broken_at_s,
         }
@@ -617,3 +649,14 @@ def _offer(
         except queue.Full:
             continue
     return False
+
+
+def _new_images(batch: _Batch) -> list[Image]:
+    return [frame.to_translate for frame, is_new in batch if is_new]
+
+
+def _shows_the_same(one: Image, other: Image) -> bool:
+    """Say whether two images are equal everywhere: to within half a grey level of 255 where they are finer."""
+    if one.dtype == np.uint8:
+        return np.array_equal(one, other)
+    return one.shape == other.shape and bool(np.all(np.abs(one - other) <= HALF_A_LEVEL))
