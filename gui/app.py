@@ -120,7 +120,7 @@ class App(QObject):
         page.add_files.clicked.connect(actions.choose_files)
         page.add_folder.clicked.connect(actions.choose_folder)
         page.clear_ended.clicked.connect(actions.clear_ended)
-        view.removal_wanted.connect(self.queue.remove)
+        view.removal_wanted.connect(actions.remove)
         view.move_wanted.connect(actions.move)
         view.retry_wanted.connect(actions.retry)
         view.result_wanted.connect(actions.open_result)

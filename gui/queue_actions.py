@@ -16,7 +16,7 @@ from .dialogs import ItemDialog
 from .main_window import MainWindow
 from .memory import Memory
 from .places import keep_last_folder, last_folder, open_folder
-from .queue_item import ENDED, QueueItem, State
+from .queue_item import ENDED, FILM, QueueItem, State
 from .queue_model import QueueModel
 from .worker_process import WorkerProcess
 
@@ -84,6 +84,17 @@ class QueueActions(QObject):
         if chosen:
             keep_last_folder(self._memory, Path(chosen))
             self.add_paths([Path(chosen)])
+
+    def remove(self, items: list[QueueItem]) -> None:
+        """Take entries out, and have the work thrown away that was done of their films."""
+        begun = tuple(
+            item.output
+            for item in items
+            if item.kind == FILM and item.output is not None and item.state not in (State.RUNNING, State.DONE)
+        )
+        if begun:
+            self._looks.ask(requests.ForgetFilms(begun))
+        self._queue.remove(items)
 
     def clear_ended(self) -> None:
         """Take out what is done or was skipped."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import secrets
+import shutil
+import sys
 from pathlib import Path
 
 from .errors import OutputError
@@ -30,9 +34,40 @@ class ResultFolders:
         self._used.add(folder)
 
 
+def partial_path(folder: Path) -> Path:
+    """Return a new name for what is being written, short, and with who writes it."""
+    return folder / f".cgconv-{_this_computer()}-{os.getpid()}-{secrets.token_hex(4)}.part"
+
+
+def sweep_partials(folder: Path) -> None:
+    """Remove what processes that were killed had begun to write into a folder; what they finished has its own name."""
+    for path in folder.glob(".cgconv-*.part"):
+        match path.name.split("-"):
+            case [_, computer, number, _] if computer == _this_computer() and number.isdecimal():
+                if not _is_alive(int(number)):
+                    path.unlink(missing_ok=True) if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+
+
+def _this_computer() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _is_alive(process: int) -> bool:
+    """Say whether a process of this computer still runs; on Windows, where asking would end it, always yes."""
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Put a file in its place whole or not at all; folders are made, an older file is replaced. Raises OutputError."""
-    partial = path.parent / f".cgconv-{secrets.token_hex(8)}.part"  # short: `path` may be as long as names can be
+    partial = partial_path(path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -11,7 +11,7 @@ import time
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import Cancelled, CgconvError, PartialFilmError, UsageError
 from .events import BatchFinished, BatchPlanned, Event, JobFailed, JobFinished, JobSkipped, JobStarted, JobWarned
-from .files import ResultFolders
+from .files import ResultFolders, sweep_partials
 from .find import (
     COMMANDS,
     LONGEST_NAME_BYTES,
@@ -195,6 +195,9 @@ def run_jobs(jobs: Sequence[Job], translator: Translates | None, cancel: threadi
 
 
 def _run_all(jobs: Sequence[Job], translator: Translates | None, cancel: threading.Event) -> Iterator[Event]:
+    for folder in {job.output.parent for job in jobs}:
+        with suppress(OSError):  # what is wrong with a folder is said of its files
+            sweep_partials(folder)
     for job in jobs:
         if job.problem is not None:
             yield JobFailed(job.index, job.input, job.problem)

@@ -237,6 +237,13 @@ class Diagnose:
 
 
 @dataclass(frozen=True)
+class ForgetFilms:
+    """Throw away what was done of films that are not wanted any more; `outputs` is what they were to become."""
+
+    outputs: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
 class MeasureCaches:
     """Answer: CachesMeasured."""
 
@@ -282,6 +289,7 @@ Request = (
     | HalveModel
     | BuildEngines
     | Diagnose
+    | ForgetFilms
     | MeasureCaches
     | ClearCaches
     | Pause

@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 from fault_frame import Lost, Mutations, Row, Trials, Wrong, byte_edits
@@ -34,8 +33,15 @@ POINTS = {
 class Unchanged:
     """Stands in for a model."""
 
-    card = SimpleNamespace(scale=1, name="unchanged", color_mean=None, color_std=None, familiar={})
     sha256 = "unchanged"
+
+    def __init__(self) -> None:
+        from cgconv.runtime.models.card import ModelCard
+
+        self.card = ModelCard(
+            name="unchanged", input_name="input", output_name="output", value_range_in=(-1, 1),
+            value_range_out=(-1, 1), size_multiple=1, smallest_size=1,
+        )  # fmt: skip
 
     def translate(self, batch: Any) -> Any:
         """Return the frames as they are."""
@@ -130,7 +136,9 @@ def whole_film() -> tuple[Path, Any]:
     folder = Path(tempfile.mkdtemp(prefix="cgconv-faults-film-"))
     source = _film(folder / "film.mp4", frames=FRAMES)
     with _segments_of(SEGMENT_FRAMES):
-        _run(source, folder / "out")
+        events = _run(source, folder / "out")
+    if not (folder / "out" / "film.mp4").exists():
+        raise Wrong(f"without any fault: {events}")
     return source, _facts(folder / "out" / "film.mp4")
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from fault_frame import Count, Row, run_rows, table
 
-MODULES = ("fault_models", "fault_settings", "fault_pictures")  # each has a function `rows`
+MODULES = ("fault_films", "fault_models", "fault_settings", "fault_pictures")  # each has a function `rows`
 
 
 def rows() -> list[Row]:

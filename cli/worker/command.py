@@ -87,7 +87,7 @@ def serve(lines: Iterable[str], stream: TextIO) -> None:
 
 def _lane_of(request: requests.Request) -> str:
     quick = requests.Scan | requests.Examine | requests.Plan | requests.ListModels | requests.ListPresets
-    if isinstance(request, quick | requests.MeasureCaches):
+    if isinstance(request, quick | requests.MeasureCaches | requests.ForgetFilms):
         return "files"
     if isinstance(request, requests.Preview | requests.PreviewLoop | requests.SampleModel):
         return "looks"
@@ -175,10 +175,14 @@ def answer_of(request: requests.Request) -> Answer:
                 requests.Preview: looks.preview,
                 requests.PreviewLoop: looks.preview_loop,
             }[type(request)]
-        case requests.Plan() | requests.Convert():
+        case requests.Plan() | requests.Convert() | requests.ForgetFilms():
             from . import convert
 
-            return convert.plan if isinstance(request, requests.Plan) else convert.convert
+            return {
+                requests.Plan: convert.plan,
+                requests.Convert: convert.convert,
+                requests.ForgetFilms: convert.forget_films,
+            }[type(request)]
         case requests.CheckData() | requests.ListPresets() | requests.Train() | requests.ExportRun():
             from . import train
 

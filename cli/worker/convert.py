@@ -13,10 +13,11 @@ from cgconv.runtime.errors import CgconvError
 from cgconv.runtime.events import BackendOpened, JobPlanned
 from cgconv.runtime.films.encoding import VideoCodec
 from cgconv.runtime.films.job import FilmOptions
+from cgconv.runtime.films.parts import sweep
 from cgconv.runtime.find import FoundFile, Kind
 from cgconv.runtime.jobs import BatchOptions, Exists, Job, plan_files, run_jobs
 from cgconv.runtime.pictures.job import PictureOptions
-from cgconv.runtime.requests import Convert, ConvertOptions, FileToPlan, Plan
+from cgconv.runtime.requests import Convert, ConvertOptions, FileToPlan, ForgetFilms, Plan
 from cgconv.runtime.translator import Translator, open_translator
 
 from .task import Say, Task
@@ -65,6 +66,14 @@ def convert(task: Task, say: Say) -> None:
     translator = translator_for(request.model, request.options, task, say)
     for event in run_jobs(jobs, HeldTranslator(translator, task.going, task.cancel), task.cancel):
         say(event)
+
+
+def forget_films(task: Task, say: Say) -> None:
+    """Throw away the work on films that were taken from the queue before they were done."""
+    request = task.request
+    assert isinstance(request, ForgetFilms)
+    for output in request.outputs:
+        sweep(output, all_work=True)
 
 
 def batch_options(kind: Kind, model: str, wanted: ConvertOptions) -> BatchOptions:

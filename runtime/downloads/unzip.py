@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import shutil
 import stat
 import threading
@@ -17,6 +16,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from cgconv.runtime.errors import Cancelled, DataError, OutputError, UsageError
 from cgconv.runtime.events import FilesProgressed
+from cgconv.runtime.files import partial_path, sweep_partials
 from cgconv.runtime.find import Kind, looks_like
 from cgconv.runtime.pictures.formats import SUFFIXES
 
@@ -60,7 +60,8 @@ def unzip_pictures(
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder}: is there already and not empty; name another --out")
-    partial = folder.absolute().parent / f".cgconv-{secrets.token_hex(8)}.part"
+    partial = partial_path(folder.absolute().parent)
+    sweep_partials(partial.parent)
     try:
         with _errors_of(archive, folder), ZipFile(archive) as opened:
             members = _checked_members(archive, opened, limits)

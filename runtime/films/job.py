@@ -574,6 +574,11 @@ class _FilmJob:
             notes.append(f"going on after {self.resumed_frames} frames that an earlier run finished")
         if self.reader.info.is_transparent:
             notes.append("the film is transparent in places; transparency is not kept")
+        info = self.reader.info
+        if "STEREO3D" in info.marks and not (info.keeps_3d_as_fact and self.suffix in (".mkv", ".webm")):
+            notes.append("the mark that says how this film is 3D (side by side, top and bottom) is not kept")
+        if "SPHERICAL" in info.marks:
+            notes.append("the mark that says that this film is 360° is not kept; players show it flat")
         return notes
 
     def _last_notes(self) -> list[str]:

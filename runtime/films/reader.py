@@ -98,6 +98,8 @@ class FilmInfo:
     display_matrix: tuple[int, ...] | None  # 9 numbers, None: upright already
     orientation: Orientation
     is_transparent: bool  # in its first frame
+    marks: frozenset[str]  # what the first frame says of how it is to be looked at: STEREO3D, SPHERICAL
+    keeps_3d_as_fact: bool  # Matroska's way to say 3D, which goes from film to film with the other facts
 
     @property
     def displayed_hw(self) -> tuple[int, int]:
@@ -277,6 +279,8 @@ class FilmReader:
             display_matrix=matrix,
             orientation=_orientation(matrix),
             is_transparent=_is_transparent(frame),
+            marks=_side_data(frame) & {"STEREO3D", "SPHERICAL"},
+            keeps_3d_as_fact="stereo_mode" in stream.metadata,
         )
 
     def _first_frame(self) -> av.VideoFrame | None:
@@ -392,6 +396,8 @@ class FilmReader:
             self._lose(last_s - first_s, f"ends too early ({end_s:.2f} s were promised)")
 
     def _look_at(self, frame: av.VideoFrame) -> None:
+        if "A53_CC" in _side_data(frame):
+            self._warn_once("closed captions (CEA-608 or 708) lie in the pictures, and are not kept")
         if frame.interlaced_frame:
             self._warn_once(
                 "the film is interlaced: each frame holds two moments, deinterlace it first for clean edges"
@@ -467,6 +473,12 @@ def _claimed_wh(container: InputContainer, stream: av.VideoStream, path: Path) -
     with path.open("rb") as file:
         width, height = struct.unpack("<6x2H", file.read(10))
     return width, height
+
+
+def _side_data(frame: av.VideoFrame) -> frozenset[str]:
+    """Return the names of what comes with a frame beside its pixels."""
+    entries: Iterable[Any] = frame.side_data.keys()  # Any: PyAV's stubs say str; these are its SideData objects
+    return frozenset(entry.type.name for entry in entries)
 
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
