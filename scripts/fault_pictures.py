@@ -39,7 +39,9 @@ def make_pictures(folder: Path) -> Sequence[Path]:
     clear.putalpha(Image.fromarray(pixels[:, :, 0]))
     icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     tags = Image.Exif()
-    tags[0x0112], tags[0x010F] = 6, "Maker"
+    tags[0x0112], tags[0x010F], tags[0x011A] = 6, "Maker", 72.5
+    tags.get_ifd(0x8769).update({0x829A: 0.004, 0x9000: b"0232", 0x927C: b"a maker's note", 0xA405: 35})
+    tags.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.5), 5: b"\0"})
     known: dict[str, Any] = {"exif": tags.tobytes(), "icc_profile": icc}  # Any: Pillow's options
     xmp = (
         b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/"'
@@ -149,7 +151,8 @@ def use_picture(path: Path, results: Path) -> None:
         except CgconvError as error:
             refusals.append(error)
     options = PictureOptions(allow_hdr=True)
-    for suffix in {path.suffix.replace(".heic", ".jpg").replace(".mpo", ".jpg"), ".png", ".jpg"}:
+    own = path.suffix.replace(".heic", ".jpg").replace(".mpo", ".jpg")
+    for suffix in dict.fromkeys((own, ".png", ".jpg", ".tiff", ".webp")):
         translate_picture_file(path, results / f"result{suffix}", _Unchanging(), options)
     if refusals:
         raise refusals[0]

@@ -443,6 +443,19 @@ def test_damaged_exif_does_not_stop_a_picture(tmp_path: Path) -> None:
             assert there_and_back(tmp_path, picture, file_format).size_hw == (40, 60)
 
 
+def test_a_tag_whose_value_does_not_fit_its_type_is_left_out_of_a_tiff(tmp_path: Path) -> None:
+    """A damaged tag ended in a TypeError of Pillow's, and in a refusal of OpenCV's where AVIF has 10 bits."""
+    exif = bytearray(exif_block(1))
+    struct.pack_into("<HHIf", exif, exif.index(struct.pack("<HHI", 0x010F, 2, 6)), 0x010F, 11, 1, 0.5)  # a maker: 0.5
+    picture = Picture(smooth(), exif=bytes(exif))
+    back = there_and_back(tmp_path, picture, "tiff")
+    assert np.array_equal(back.pixels, smooth())
+    damaged = b"II*\0" + b"\xff" * 60
+    deep = Picture(noise(40, 40, deep=True), exif=damaged)
+    (tmp_path / "a.avif").write_bytes(encode_picture(deep, file_format="avif"))
+    assert damaged in (tmp_path / "a.avif").read_bytes()
+
+
 def test_exif_too_large_for_jpeg_is_left_out_and_that_is_said(tmp_path: Path) -> None:
     picture = Picture(smooth(), exif=exif_block(1) + bytes(70_000))
     assert losses(picture, "jpg") == ["the EXIF data are larger than JPEG can hold and are left out"]

@@ -24,6 +24,7 @@ from .color_profile import HDR_NAMES
 from .formats import ANIMATED_FORMATS, FileFormat, written_bits
 from .metadata import EXIF_PREFIX, exif_tags_for_tiff, icc_color_space, png_chunk, png_with_metadata
 from .picture import Animation, Picture, Pixels
+from .quiet import libraries_quiet
 
 DEFAULT_QUALITY = {FileFormat.JPG: 95, FileFormat.WEBP: 95, FileFormat.AVIF: 90}
 FULL_CHROMA_QUALITY = 90  # from here on, colors keep the resolution of brightness
@@ -59,7 +60,9 @@ def encode_picture(picture: Picture, *, file_format: str, quality: int | None = 
         FileFormat.BMP: _encode_bmp,
         FileFormat.JP2: _encode_jp2,
     }
-    return encoders[kind](picture, DEFAULT_QUALITY.get(kind, 100) if quality is None else quality, quality is not None)
+    number = DEFAULT_QUALITY.get(kind, 100) if quality is None else quality
+    with libraries_quiet:
+        return encoders[kind](picture, number, quality is not None)
 
 
 def encode_animation(animation: Animation, *, file_format: str, quality: int | None = None) -> bytes:
@@ -241,24 +244,25 @@ def _stays_lossless_webp(picture: Picture, asked: bool) -> bool:
 
 
 def _encode_avif(picture: Picture, quality: int, asked: bool) -> bytes:
-    if picture.is_deep:
-        return _encode_deep_avif(picture, quality)
     exif = picture.exif
     stand_in = _avif_exif_stand_in(len(exif)) if exif else None
-    data = _saved(
-        _pillow_image(picture, one_channel=False),
-        "AVIF",
-        quality=quality,
-        subsampling="4:4:4" if quality >= FULL_CHROMA_QUALITY else "4:2:0",
-        speed=7,
-        exif=stand_in,
-        xmp=picture.xmp,
-        icc_profile=picture.icc,
-    )
+    if picture.is_deep:
+        data = _deep_avif(picture, stand_in, quality)
+    else:
+        data = _saved(
+            _pillow_image(picture, one_channel=False),
+            "AVIF",
+            quality=quality,
+            subsampling="4:4:4" if quality >= FULL_CHROMA_QUALITY else "4:2:0",
+            speed=7,
+            exif=stand_in,
+            xmp=picture.xmp,
+            icc_profile=picture.icc,
+        )
     return data.replace(stand_in, exif, 1) if exif and stand_in else data
 
 
-def _encode_deep_avif(picture: Picture, quality: int) -> bytes:
+def _deep_avif(picture: Picture, exif: bytes | None, quality: int) -> bytes:
     """Encode more than 8 bits a channel with OpenCV, which keeps colours at full resolution only where lossless."""
     bits = written_bits(picture.bits, FileFormat.AVIF)
     white = 2**bits - 1
@@ -266,7 +270,7 @@ def _encode_deep_avif(picture: Picture, quality: int) -> bytes:
     samples = ((samples.astype(np.uint32) * white + 32767) // 65535).astype(np.uint16)
     order = [2, 1, 0, 3][: samples.shape[2]]
     kinds = (cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_XMP, cv2.IMAGE_METADATA_ICCP)
-    given = zip(kinds, (picture.exif, picture.xmp, picture.icc), strict=True)
+    given = zip(kinds, (exif, picture.xmp, picture.icc), strict=True)
     blocks = {kind: block for kind, block in given if block}
     options = [cv2.IMWRITE_AVIF_DEPTH, bits, cv2.IMWRITE_AVIF_QUALITY, quality, cv2.IMWRITE_AVIF_SPEED, 7]
     try:
@@ -289,7 +293,7 @@ def _encode_deep_avif(picture: Picture, quality: int) -> bytes:
 
 
 def _avif_exif_stand_in(length: int) -> bytes | None:
-    """Return an empty EXIF block of this length: Pillow would write a real one anew, and lose the maker's notes."""
+    """Return an empty EXIF block of this length: Pillow writes a real one anew, and OpenCV refuses a damaged one."""
     empty = b"II*\0\x08\0\0\0" + bytes(6)
     return empty + os.urandom(length - len(empty)) if length >= len(empty) + 16 else None
 

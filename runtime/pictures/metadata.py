@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from .picture import Picture, Pixels
 from .quiet import libraries_quiet
@@ -116,10 +117,22 @@ def exif_tags_for_tiff(exif: bytes) -> dict[int, Any]:
         with libraries_quiet:
             block.load(exif)
             tags = {tag: value for tag, value in block.items() if tag not in STRUCTURAL_TAGS}
-            return tags | {tag: _directory(block, tag) for tag in (EXIF_IFD, GPS_IFD) if tag in block}
+            tags |= {tag: _directory(block, tag) for tag in (EXIF_IFD, GPS_IFD) if tag in block}
+            return {tag: value for tag, value in tags.items() if _can_be_written(tag, value)}
     except Exception as error:  # as above
         log.debug("EXIF left out of a TIFF file: %s", error)
         return {}
+
+
+def _can_be_written(tag: int, value: Any) -> bool:  # Any: as above
+    """Say whether Pillow writes a tag: damaged ones may have values that do not fit their types."""
+    directory = ImageFileDirectory_v2()
+    try:
+        directory[tag] = value
+        return bool(directory.tobytes(8))
+    except Exception as error:  # as above
+        log.debug("EXIF tag %d left out of a TIFF file: %s", tag, error)
+        return False
 
 
 def _directory(block: Image.Exif, tag: int) -> dict[int, Any]:

@@ -39,7 +39,7 @@ def seek_to_picture(path: Path, image: Image.Image) -> None:
 
     Raises PictureError for a camera's raw file, which holds only a preview that can be seen.
     """
-    reduced = {}  # page → pixels
+    reduced: dict[int, int] = {}  # page → pixels
     for page in range(MOST_PAGES):  # their number is not asked for: that would read all of them
         try:
             image.seek(page)
