@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from cgconv.runtime.errors import OutputError, UsageError
+from cgconv.runtime.errors import ModelError, OutputError, UsageError
 from cgconv.runtime.models.card import ModelCard, Normalization, write_card
 from cgconv.runtime.models.familiar import learn_familiar
 from cgconv.runtime.models.model_file import write_model
@@ -96,9 +96,13 @@ def export(
         targets[one] = (model_name, target)
 
     generators = Generators(config)
-    generators.load_state_dict(state["generators"])
-    if config.optimizer.ema_half_life:
-        generators.load_state_dict(state["average"], strict=False)
+    try:
+        generators.load_state_dict(state["generators"])
+        if config.optimizer.ema_half_life:
+            generators.load_state_dict(state["average"], strict=False)
+    except (LookupError, RuntimeError, TypeError, AttributeError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[-1].strip()[:120]
+        raise ModelError(f"{source}: its weights do not fit its settings ({why})") from error
     ready = []
     for one, (model_name, target) in targets.items():
         generator = generators.of(one)
@@ -149,12 +153,19 @@ def _card_of_run(
     card = _card(
         name, generator_config(config.generator, direction), verification, text,
         direction=f"{a} → {b}" if direction is Direction.A2B else f"{b} → {a}", source=source,
-        training_size_px=config.data.crop, colors=state["colors"]["a" if direction is Direction.A2B else "b"],
+        training_size_px=config.data.crop, colors=_colors(state, "a" if direction is Direction.A2B else "b"),
     )  # fmt: skip
     if config.data.a == config.data.b:  # pictures side by side: none of them looks like one kind
         return card
     folder = config.data.a if direction is Direction.A2B else config.data.b
     return replace(card, familiar=learn_familiar(pictures_one_by_one(folder, FAMILIAR_PICTURES)))
+
+
+def _colors(state: dict[str, Any], domain: str) -> dict[str, list[float]] | None:  # Any: what a checkpoint holds
+    """Return the mean and deviation of the colours of a run's pictures; None where a checkpoint does not say them."""
+    colors: dict[str, list[float]] | None = state.get("colors", {}).get(domain)
+    fits = isinstance(colors, dict) and all(isinstance(colors.get(name), list) for name in ("mean", "std"))
+    return colors if fits else None
 
 
 def _card(

@@ -17,7 +17,7 @@ def model_file(source: Path) -> Path | None:
     if source.is_dir():
         is_run = any(source.glob("*.pt")) or source.name not in {model.name for model in list_models()}
         return None if is_run else resolve_model(source.name)
-    if source.is_file():
+    if source.exists():
         return source if source.suffix.lower() == ".onnx" else None
     if len(source.parts) > 1:
         raise UsageError(f"{source}: there is no such run, checkpoint or model")

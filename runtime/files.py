@@ -1,4 +1,4 @@
-"""Put a file in its place whole or not at all."""
+"""Put a file in its place whole or not at all, and what is damaged out of the way."""
 
 from __future__ import annotations
 
@@ -83,3 +83,28 @@ def write_atomically(path: Path, data: bytes) -> None:
         in_the_way = next((folder for folder in path.parents if folder.is_file()), None)
         why = f"{in_the_way} is a file, not a folder" if in_the_way is not None else error.strerror or error
         raise OutputError(f"{path} cannot be written: {why}") from error
+
+
+def set_aside(path: Path) -> Path:
+    """Give a file that cannot be read a name of its own beside its old one, so that nobody writes over it; return it.
+
+    Raises OSError.
+    """
+    aside = _free_beside(path)
+    path.rename(aside)
+    return aside
+
+
+def keep_aside(path: Path, damaged: bytes) -> Path:
+    """Write what cannot be read of a file beside it, where `set_aside` puts whole ones. Raises OutputError."""
+    aside = _free_beside(path)
+    write_atomically(aside, damaged)
+    return aside
+
+
+def _free_beside(path: Path) -> Path:
+    number, aside = 1, path.with_name(f"{path.name}.damaged")
+    while os.path.lexists(aside):
+        number += 1
+        aside = path.with_name(f"{path.name}.damaged-{number}")
+    return aside

@@ -9,12 +9,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TextIO, get_args, get_origin, get_type_hints
 
 from . import events, requests
 from .events import event_as_json
+
+DEEPEST = 64  # objects and lists within each other in JSON that somebody else may have written
 
 
 @contextmanager
@@ -75,36 +77,93 @@ def request_line(number: int, request: object) -> str:
 
 def read_request(line: str) -> tuple[int, requests.Request]:
     """Return a request and its number. Raises ValueError where the line is none."""
-    values = json.loads(line)
-    kind = _KINDS.get(values.get("request"))
-    if kind is None or not isinstance(values.get("id"), int):
+    values, kind = _read(line, "request")
+    number = values.get("id")
+    if not isinstance(number, int) or isinstance(number, bool):
         raise ValueError(f"not a request: {line[:80]}")
-    return values["id"], _from_json(kind, values)
+    return number, _from_json(kind, values)
 
 
 def read_event(line: str) -> tuple[int, events.Event | events.WorkerEvent]:
     """Return an event and the number of the request it answers (0: none). Raises ValueError where the line is none."""
-    values = json.loads(line)
-    kind = _KINDS.get(values.get("event"))
-    if kind is None:
+    values, kind = _read(line, "event")
+    number = values.get("request") or 0
+    if not isinstance(number, int):
         raise ValueError(f"not an event: {line[:80]}")
-    return int(values.get("request") or 0), _from_json(kind, values)
+    return number, _from_json(kind, values)
+
+
+def _read(line: str, key: str) -> tuple[dict[str, Any], type]:  # Any: JSON values
+    """Return a line's values and the class that `key` names. Raises ValueError."""
+    values = read_json(line)
+    name = values.get(key) if isinstance(values, dict) else None
+    if not isinstance(values, dict) or not isinstance(name, str) or name not in _KINDS:
+        raise ValueError(f"not of this protocol: {line[:80]}")
+    return values, _KINDS[name]
+
+
+def read_json(text: str | bytes) -> Any:  # Any: JSON values
+    """Return what JSON says. Raises ValueError where it is none, is no UTF-8, or is nested more than DEEPEST deep.
+
+    What is nested deeper can be read, but not printed or gone through by functions that call themselves.
+    """
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"nested more than {DEEPEST} deep") from None
+    waiting = [(found, 1)]
+    while waiting:
+        value, depth = waiting.pop()
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        if inner and depth > DEEPEST:
+            raise ValueError(f"nested more than {DEEPEST} deep")
+        waiting += [(part, depth + 1) for part in inner if isinstance(part, dict | list)]
+    return found
 
 
 def _from_json(kind: Any, value: Any) -> Any:  # Any: a type of the annotations in events.py and requests.py
-    """Return a JSON value as what an annotation says: a dataclass, a tuple, a Path, or as it is."""
+    """Return a JSON value as what an annotation says: a dataclass, a tuple, a Path, or as it is. Raises ValueError."""
     if isinstance(kind, type) and is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise ValueError(f"found {_shown(value)} in place of a {kind.__name__}")
         hints = _hints(kind)
+        missing = [
+            field.name
+            for field in fields(kind)
+            if field.name not in value and field.default is MISSING and field.default_factory is MISSING
+        ]
+        if missing:
+            raise ValueError(f"a {kind.__name__} without {', '.join(missing)}")
         return kind(**{field.name: _from_json(hints[field.name], value[field.name])
                        for field in fields(kind) if field.name in value})  # fmt: skip
-    if value is None:
-        return None
-    if kind is Path:
-        return Path(value)
     arguments = get_args(kind)
+    if value is None and (type(None) in arguments or kind is float):  # a number that JSON cannot say has become null
+        return None
+    if get_origin(kind) is dict:
+        if not isinstance(value, dict):
+            raise ValueError(f"found {_shown(value)} in place of an object")
+        return value
     if get_origin(kind) is tuple:
-        return tuple(_from_json(arguments[0], part) for part in value)  # all of one type
-    return Path(value) if Path in arguments else value
+        if not isinstance(value, list):
+            raise ValueError(f"found {_shown(value)} in place of a list")
+        of_each = arguments[:1] * len(value) if arguments[-1] is ... else arguments
+        if len(of_each) != len(value):
+            raise ValueError(f"found {len(value)} values in place of {len(of_each)}")
+        return tuple(_from_json(inner, part) for inner, part in zip(of_each, value, strict=True))
+    allowed = arguments or (kind,)
+    if isinstance(value, str) and Path in allowed:
+        if "\0" in value:
+            raise ValueError("found a name with a zero byte in it")
+        return Path(value)
+    plain = tuple(one for one in allowed if one in (str, int, float, bool))
+    fits = isinstance(value, plain) or (float in plain and isinstance(value, int))
+    if (plain or Path in allowed) and (not fits or (isinstance(value, bool) and bool not in plain)):
+        raise ValueError(f"found {_shown(value)} in place of {' or '.join(one.__name__ for one in allowed)}")
+    return value
+
+
+def _shown(value: Any) -> str:  # Any: JSON values
+    return {list: "a list", dict: "an object", type(None): "null"}.get(type(value)) or repr(value)[:40]
 
 
 @functools.cache

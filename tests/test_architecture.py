@@ -22,11 +22,12 @@ OUTSIDE_THE_PACKAGE = {"tests", "benchmarks", "scripts", "setup.py"}
 MAY_IMPORT = {
     "runtime": "numpy cv2 av PIL pillow_heif onnx google onnxruntime openvino platformdirs tensorrt cuda",
     "trainer": "torch lightning numpy cv2 tensorboard torchmetrics cgconv.runtime.errors cgconv.runtime.events "
-    "cgconv.runtime.images cgconv.runtime.lock cgconv.runtime.backends.quiet_onnxruntime",
+    "cgconv.runtime.images cgconv.runtime.lock cgconv.runtime.files cgconv.runtime.protocol "
+    "cgconv.runtime.models.model_file cgconv.runtime.backends.quiet_onnxruntime",
     "exporter": "torch onnx onnxscript safetensors numpy cgconv.runtime.* cgconv.trainer.*",
     "cli": "click rich numpy cgconv.runtime.* cgconv.trainer.* cgconv.exporter.* cgconv.gui.app",
     "gui": "PySide6 pyqtgraph platformdirs cgconv.runtime.events cgconv.runtime.requests cgconv.runtime.models.card "
-    "cgconv.runtime.models.store cgconv.runtime.protocol cgconv.runtime.errors",
+    "cgconv.runtime.models.store cgconv.runtime.protocol cgconv.runtime.errors cgconv.runtime.files",
 }
 
 # Files of runtime/ itself that every room may import.
@@ -45,10 +46,10 @@ MAY_ENTER = {
 # Each room's doors: what others import of it. The rest of its files is its own.
 DOORS = {
     "models": "card store model_file familiar padding",
-    "graphs": "graph half int8 simplify stages",
+    "graphs": "graph half int8 simplify stages ends",
     "backends": "machine choose probe processor onnxruntime_backend quiet_onnxruntime",
     "backends.engines": "backend cache shapes",
-    "translate": "translator shared_translator any_model foreign memory",
+    "translate": "translator shared_translator any_model foreign memory trial",
     "pictures": "job formats",
     "films": "job encoding reader parts",
     "downloads": "catalogue download unzip",

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-import pickle
 import shlex
-import zipfile
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cgconv.runtime.errors import ModelError, OutputError, UsageError
 
 from .config import TrainConfig, config_from_dict
+from .networks import Generators
+from .untrusted import Unreadable, read_untrusted
 
 FORMAT = 2  # raised when an older program could no longer read the file
 NAME = "checkpoint.pt"
+LARGEST_BYTES = 16 * 1024**3  # of a run with the widest networks
 TO_TRANSLATE = ("config", "generators", "images_seen")  # what a checkpoint must hold for anything to be made of it
 
 
@@ -48,7 +49,7 @@ def _reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__
 
 
-def load_checkpoint(path: Path, *, device: str = "cpu") -> dict[str, Any]:
+def load_checkpoint(path: Path) -> dict[str, Any]:  # Any: tensors and plain values
     """Return what `save_checkpoint` wrote, every byte of it checked. Runs no code of the file.
 
     `path` is a checkpoint or a run's folder. Raises UsageError where there is none; ModelError where it is damaged,
@@ -61,22 +62,22 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> dict[str, Any]:
                 f" the command that began it (cgconv train … --out {shlex.quote(str(path))}) begins anew"
             )
         path = path / NAME
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"{path}: no such checkpoint")
     if path.suffix == ".onnx":
         raise UsageError(f"{path}: is a model; wanted a run's folder, or a checkpoint of one")
-    _refuse_damaged(path)
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
-    except pickle.UnpicklingError as error:  # its text is torch's advice to programmers
-        raise ModelError(f"{path}: not a checkpoint, or it holds more than tensors and plain values") from error
-    except (OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError) as error:
+        state = read_untrusted(path, largest_bytes=LARGEST_BYTES)
+    except Unreadable as error:
+        raise ModelError(f"{path}: not a checkpoint that can be read ({error})") from error
+    except OSError as error:
         raise ModelError(f"{path}: not a checkpoint that can be read ({_reason(error)})") from error
     if not isinstance(state, dict) or not isinstance(state.get("cgconv"), int):
         raise ModelError(f"{path}: not a checkpoint of cgconv; `cgconv models import` reads those of other projects")
     if state["cgconv"] > FORMAT:
         raise ModelError(f"{path}: checkpoint format {state['cgconv']} found, {FORMAT} or older wanted; update cgconv")
     refuse_incomplete(path, state, TO_TRANSLATE)
+    _refuse_unfit(path, state)
     return state
 
 
@@ -87,20 +88,39 @@ def refuse_incomplete(path: Path, state: dict[str, Any], names: Iterable[str]) -
         raise ModelError(f"{path}: a checkpoint without {', '.join(missing)}, which cannot be used; take another one")
 
 
-def _refuse_damaged(path: Path) -> None:
-    """Raise ModelError where a checkpoint is no zip file or a byte of it has changed: torch does not look."""
+_WANTED: dict[str, tuple[type, ...]] = {  # what a checkpoint's values are, where it has them
+    "config": (dict,), "images_seen": (int,), "generators": (dict,), "average": (dict,), "optimizers": (list,),
+    "scaler": (dict,), "schedule": (dict,), "processes": (list,), "steps": (int,), "judge": (dict,), "colors": (dict,),
+    "held_out": (dict, type(None)),
+}  # fmt: skip
+
+
+def _refuse_unfit(path: Path, state: dict[str, Any]) -> None:  # Any: as in load_checkpoint
+    """Raise ModelError where values are not of their kinds, or the settings ask for networks that the file lacks."""
+    for name, kinds in _WANTED.items():
+        value = state.get(name)
+        if name in state and (not isinstance(value, kinds) or (kinds == (int,) and not 0 <= value < 1 << 62)):
+            raise ModelError(f"{path}: what it holds does not fit its settings ({name} is no {kinds[0].__name__})")
+    for domain in ("a", "b") if state.get("held_out") else ():
+        names = state["held_out"].get(domain)
+        if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+            raise ModelError(f"{path}: what it holds does not fit its settings (held_out names no pictures)")
     try:
-        with zipfile.ZipFile(path) as opened:
-            damaged = opened.testzip() is not None
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
-        raise ModelError(f"{path}: not a checkpoint that can be read (damaged or cut short)") from error
-    except OSError as error:
-        raise ModelError(f"{path}: not a checkpoint that can be read ({_reason(error)})") from error
-    if damaged:
-        raise ModelError(f"{path}: not a checkpoint that can be read (damaged: bytes in it have changed)")
+        config = checkpoint_config(state)
+    except UsageError as error:
+        raise ModelError(f"{path}: its settings cannot be used ({error})") from error
+    with torch.device("meta"):  # counted, not made: settings that somebody changed may ask for all memory
+        numbers = sum(weight.numel() for weight in Generators(config).state_dict().values())
+    held = sum(weight.numel() for weight in state["generators"].values() if isinstance(weight, Tensor))
+    if numbers != held:
+        found = f"{held:,} numbers of generators found, {numbers:,} wanted"
+        raise ModelError(f"{path}: what it holds does not fit its settings ({found})")
 
 
 def checkpoint_config(state: dict[str, Any]) -> TrainConfig:
     """Return the config that rebuilds a checkpoint's networks."""
-    config: TrainConfig = config_from_dict(state["config"])
+    try:
+        config: TrainConfig = config_from_dict(state["config"])
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise UsageError(f"the settings in a checkpoint are none ({str(error)[:120]})") from error
     return config

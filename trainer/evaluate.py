@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from cgconv.runtime.errors import DataError, UsageError
 from cgconv.runtime.images import write_atomically
+from cgconv.runtime.protocol import read_json
 
 from .features import DEFAULT, Features, Maps, Values, content, fid, judging_network, kid, see, subset_of
 from .metrics import (
@@ -225,8 +225,8 @@ class BestStates:
         self.kept: list[dict[str, Any]] = []  # Any: JSON values; best first
         if (out / BEST).is_file():
             try:
-                found = json.loads((out / BEST).read_text(encoding="utf-8"))["kept"]
-                self.kept = [one for one in found if _is_best_state(one) and (out / one["file"]).is_file()]
+                found = read_json((out / BEST).read_bytes())["kept"]
+                self.kept = [one for one in found if is_best_state(one) and (out / one["file"]).is_file()]
             except (OSError, ValueError, KeyError, TypeError):  # policy: what cannot be read is made anew
                 self.kept = []
 
@@ -252,10 +252,14 @@ class BestStates:
         return path
 
 
-def _is_best_state(one: Any) -> bool:  # Any: JSON values, from who knows where
+def is_best_state(one: Any) -> bool:  # Any: JSON values, from who knows where
     """Return whether an entry of best.json names a file that `keep` writes: one that it displaces is deleted."""
-    named = re.fullmatch(r"best-(\d+)\.pt", one["file"])
-    return named is not None and int(named[1]) == one["images_seen"] and math.isfinite(one["score"])
+    if not isinstance(one, dict) or not isinstance(one.get("file"), str):
+        return False
+    score, images_seen = one.get("score"), one.get("images_seen")
+    named = re.fullmatch(r"best-(\d{1,18})\.pt", one["file"])
+    is_number = isinstance(score, int | float) and abs(score) < 1e300
+    return named is not None and type(images_seen) is int and int(named[1]) == images_seen and is_number
 
 
 MEASURES = {  # heading of a column → measure and how it is printed

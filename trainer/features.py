@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cgconv.runtime.errors import MissingError, ModelError, UsageError
+from cgconv.runtime.models.model_file import load_model
 
 from .choices import FeatureRange
 from .efficientnet import STRIDES, EfficientNetLite, Lite, open_efficientnet
@@ -170,10 +171,11 @@ def _inception() -> Features:
 def _onnx_features(path: Path, values: FeatureRange) -> Features:
     from cgconv.runtime.backends.quiet_onnxruntime import onnxruntime
 
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"{path}: there is no such model file")
+    model = load_model(path)  # which refuses weights in other files: from a path, ONNX Runtime would read them
     try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises a class of its own for each status
         raise ModelError(f"{path}: not a model that ONNX Runtime opens ({str(error).splitlines()[0][:120]})") from error
     inputs = session.get_inputs()

@@ -7,6 +7,7 @@ import datetime
 import html
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import re
@@ -22,6 +23,7 @@ import torch
 
 from cgconv.runtime.errors import UsageError
 from cgconv.runtime.images import write_atomically
+from cgconv.runtime.protocol import read_json
 
 from .chart import Curve, Look, chart, number
 from .choices import Direction, RecipeName
@@ -79,16 +81,48 @@ def read_metrics(out: Path) -> list[dict[str, Any]]:  # Any: JSON values
     """
     path = out / METRICS
     lines: list[dict[str, Any]] = []
-    for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
-            line = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(line, dict) and isinstance(line.get("images_seen"), int):
+    for text in path.read_bytes().splitlines() if path.is_file() else []:
+        line = read_line(text)
+        if line is not None:
             while lines and lines[-1]["images_seen"] > line["images_seen"]:
                 lines.pop()
-            lines.append({"event": "TrainProgressed", **line})  # lines of cgconv 0.1 did not say
+            lines.append(line)
     return lines
+
+
+def read_line(text: bytes) -> dict[str, Any] | None:  # Any: JSON values
+    """Return a line of metrics.jsonl with its `event`; None where it is damaged, or no event that a page shows."""
+    try:
+        line = read_json(text)
+    except ValueError:
+        return None
+    if not isinstance(line, dict) or not isinstance(line.get("images_seen"), int):
+        return None
+    line = {"event": "TrainProgressed", **line}  # lines of cgconv 0.1 did not say
+    numbers = [line.get(name, 0.0) for name in _NUMBERS]
+    match line["event"]:
+        case "TrainProgressed":
+            named, fits = line.get("losses"), "images_total" in line
+        case "Evaluated":
+            named, fits = line.get("metrics"), isinstance(line.get("protocol", ""), str)
+            fits = fits and isinstance(named, dict) and "score" in named
+        case "TrainWarned":
+            named, fits = {}, isinstance(line.get("message"), str)
+        case _:
+            return None
+    are_numbers = isinstance(named, dict) and all(_is_number(value) for value in [*numbers, *named.values()])
+    return line if fits and are_numbers and math.isfinite(line.get("seconds_left", 0.0)) else None
+
+
+_NUMBERS = (
+    "images_seen", "images_total", "images_per_second", "seconds_left", "data_wait", "learning_rate", "seconds", "step",
+)  # fmt: skip
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, float):
+        return True
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 62
 
 
 def write_report(out: Path) -> Path:
@@ -132,10 +166,11 @@ def _state(last: Line) -> str:
     done = seen >= total
     written = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     parts = [f"<b>{'finished' if done else f'{seen / total:.0%}'}</b>", f"{seen:,} of {total:,} images"]
-    parts.append(f"{number(last['images_per_second'])} a second")
+    parts.append(f"{number(last.get('images_per_second', 0.0))} a second")
     if not done:
-        parts.append(f"{_duration(last['seconds_left'])} left")
-    parts += [f"waiting for pictures {last['data_wait']:.0%}", f"learning rate {last['learning_rate']:.2g}"]
+        parts.append(f"{_duration(last.get('seconds_left', 0.0))} left")
+    parts.append(f"waiting for pictures {last.get('data_wait', 0.0):.0%}")
+    parts.append(f"learning rate {last.get('learning_rate', 0.0):.2g}")
     parts.append(f"written {written}")
     bar = f'<div class="bar"><i style="width:{min(seen / total, 1):.1%}"></i></div>'
     return f"{bar}<p>{' · '.join(parts)}</p>"
@@ -307,7 +342,8 @@ def _facts(environment: Line) -> str:
 
 
 def _names(config: Line) -> tuple[str, str]:
-    run = config.get("run", {})
+    run = config.get("run")
+    run = run if isinstance(run, dict) else {}
     return str(run.get("name_a", "a")), str(run.get("name_b", "b"))
 
 
@@ -338,7 +374,7 @@ def _duration(seconds: float) -> str:
 
 def _read_json(path: Path) -> dict[str, Any]:  # Any: JSON values
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path.read_bytes())
     except (OSError, ValueError):  # policy: a page with a gap is better than none
         return {}
     return found if isinstance(found, dict) else {}

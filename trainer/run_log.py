@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import sys
 import time
@@ -12,12 +13,17 @@ from pathlib import Path
 
 from cgconv.runtime.errors import CgconvError, UsageError
 from cgconv.runtime.events import Evaluated, SamplesSaved, TrainProgressed, TrainWarned, event_as_json
+from cgconv.runtime.files import keep_aside, set_aside
 from cgconv.runtime.images import write_atomically
 from cgconv.runtime.lock import Lock
+from cgconv.runtime.protocol import read_json
 
 from .board import Board, open_board
 from .config import TrainConfig, config_as_dict
-from .report import CONFIG, METRICS, SAMPLES, write_environment, write_report
+from .evaluate import BEST, is_best_state
+from .report import CONFIG, ENVIRONMENT, METRICS, SAMPLES, read_line, write_environment, write_report
+
+log = logging.getLogger(__name__)
 
 LOCK = "training.lock"  # is there while a process trains into the folder
 REPORT_EVERY_S = 60.0  # report.html is not written more often
@@ -96,21 +102,58 @@ def alone_in(out: Path) -> Iterator[None]:
 
 def _write_settings(out: Path, config: TrainConfig, images_seen: int) -> None:
     """Write config and environment, and leave of metrics and samples what came before the checkpoint."""
+    if images_seen:
+        for name in (CONFIG, ENVIRONMENT, BEST):
+            _set_damaged_aside(out / name)
+        _cut_best(out / BEST)
     write_atomically(out / CONFIG, (json.dumps(config_as_dict(config), indent=2) + "\n").encode())
     write_environment(out, sys.argv)
-    metrics = out / METRICS
-    if metrics.exists():
-        lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if images_seen and _images_seen(line) <= images_seen]
-        write_atomically(metrics, "".join(kept).encode())
+    _cut_metrics(out / METRICS, images_seen)
     for sample in (out / SAMPLES).glob("*.jpg"):
         if sample.stem.isdecimal() and int(sample.stem) > images_seen:
             sample.unlink()
 
 
-def _images_seen(line: str) -> float:
-    """Return the images seen at a line of metrics; of one that was cut short, infinity."""
+def _cut_metrics(path: Path, images_seen: int) -> None:
+    """Leave the lines of metrics that came before the checkpoint; what cannot be read is kept beside them, and said.
+
+    Of the last line a part may be missing, where the run was killed while it wrote: nobody misses that.
+    """
+    if not path.exists():
+        return
+    kept, damaged = [], []
+    for text in path.read_bytes().splitlines(keepends=True) if images_seen else []:
+        line = read_line(text)
+        if line is None and text.endswith(b"\n"):
+            damaged.append(text)
+        elif line is not None and line["images_seen"] <= images_seen:
+            kept.append(text if text.endswith(b"\n") else text + b"\n")
+    if damaged:
+        aside = keep_aside(path, b"".join(damaged))
+        log.warning("%s could not be read in places; what was left out lies in %s", path, aside)
+    write_atomically(path, b"".join(kept))
+
+
+def _cut_best(path: Path) -> None:
+    """Leave the entries of best.json that can be used; where there are others, the file as it was is kept beside it."""
+    if not path.exists():
+        return
+    data = path.read_bytes()
+    listing = read_json(data)  # a JSON object, or it was set aside
+    entries = listing.get("kept")
+    good = [one for one in entries if is_best_state(one)] if isinstance(entries, list) else []
+    if good != entries:
+        log.warning("%s could not be read in places; as it was it lies in %s", path, keep_aside(path, data))
+        write_atomically(path, (json.dumps({**listing, "kept": good}, indent=1) + "\n").encode())
+
+
+def _set_damaged_aside(path: Path) -> None:
+    """Give a file of the run that holds no JSON object another name, and say so."""
     try:
-        return float(json.loads(line)["images_seen"])
-    except (ValueError, KeyError, TypeError):
-        return math.inf
+        is_good = isinstance(read_json(path.read_bytes()), dict)
+    except ValueError:
+        is_good = False
+    except OSError:  # not there, or it will be said when it is written
+        return
+    if not is_good:
+        log.warning("%s could not be read and is called %s now", path, set_aside(path).name)

@@ -184,7 +184,7 @@ def _go_on(run: Run, judge: Judge, kept: dict[str, Any]) -> None:
     try:
         run.load_state(kept)
         judge.load_state(kept["judge"])
-    except (LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, RuntimeError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         why = (str(error).splitlines() or [type(error).__name__])[-1].strip()[:120]
         raise ModelError(f"{path}: what it holds does not fit its settings ({why})") from error
 

@@ -47,8 +47,8 @@ def load_run(source: Path, *, device: str = "auto") -> LoadedRun:
         generators = Generators(config)
         generators.load_state_dict(state["generators"])
         weights["raw weights"] = translators_of(generators.eval().to(found), config)
-    except (KeyError, RuntimeError) as error:  # torch lists every key that is too many or too few
-        why = str(error).splitlines()[-1].strip()[:120]
+    except (LookupError, RuntimeError, TypeError, AttributeError) as error:  # torch lists all keys that do not fit
+        why = (str(error).splitlines() or [type(error).__name__])[-1].strip()[:120]
         raise ModelError(f"{source}: its weights do not fit its settings ({why})") from error
     return LoadedRun(config, state["images_seen"], weights)
 
