@@ -42,6 +42,8 @@ def is_checkpoint(file: Path) -> bool:
     if file.suffix.lower() in CHECKPOINT_SUFFIXES:
         return True
     try:
+        if not file.is_file():  # opening a pipe would wait for somebody to write to it
+            return False
         with file.open("rb") as opened:
             return opened.read(4).startswith(CHECKPOINT_STARTS)
     except OSError:

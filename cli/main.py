@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import io
@@ -72,6 +73,7 @@ def cgconv(context: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the process's exit code; see runtime/errors.py for what each means."""
+    _open_missing_streams()
     _show_warnings()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names that are no text, arrows on old consoles
@@ -102,6 +104,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         text = " ".join(str(error).split())[:300]
         return _say(f"unexpected {type(error).__name__}: {text} (run it again with --debug to see where)", 1)
+
+
+def _open_missing_streams() -> None:
+    """Put a stream to nowhere in place of one that the shell has closed (`>&-`), so that no file takes its number."""
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is not None:
+            continue
+        with contextlib.suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 class _Lines(logging.Handler):

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QLibraryInfo, QLocale, QLockFile, QObject, QProcess, Qt, QTimer, QTranslator
+from PySide6.QtCore import (
+    QLibraryInfo,
+    QLocale,
+    QLockFile,
+    QObject,
+    QProcess,
+    Qt,
+    QTimer,
+    QtMsgType,
+    QTranslator,
+    qInstallMessageHandler,
+    qWarning,
+)
 from PySide6.QtGui import QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QMessageBox, QSystemTrayIcon
 
 from cgconv.runtime import events, requests
+from cgconv.runtime.errors import MissingError, OutputError
 from cgconv.runtime.models.store import MODEL_SUFFIXES, models_folder
 
 from .conversion import Conversion, Phase, Totals
@@ -96,6 +111,7 @@ class App(QObject):
     def open(self, paths: Sequence[Path]) -> None:
         """Show the window, with these files in the queue, too."""
         self.window.show()
+        self._say_notes()
         if paths:
             self.add_paths(list(paths))
 
@@ -325,6 +341,11 @@ class App(QObject):
         self.convert.summary.setText(sentence)
         self.log.add(sentence)
 
+    def _say_notes(self) -> None:
+        """Say what of the window's own files could not be read."""
+        while self.memory.notes:
+            self._say(self.memory.notes.pop(0))
+
     def _page_changed(self, row: int) -> None:
         if self.window.stack.widget(row) is self.settings:
             self.ask_looks(requests.MeasureCaches())
@@ -338,6 +359,7 @@ class App(QObject):
         self.convert.options.show_options(self.memory.options())
         self.preset_actions.show_presets()
         self.queue.add(self.memory.read_queue())
+        self._say_notes()
         self.queue.show_default_model(str(settings.value("convert/model", "")))
         if self.queue.items:
             self.convert.queue_view.selectRow(0)
@@ -379,14 +401,50 @@ def install_language(application: QApplication, name: str) -> None:
             application.installTranslator(translator)
 
 
+def _application() -> QApplication:
+    """Return Qt's application. Raises MissingError where there is no display; ends the process where Qt finds out.
+
+    Qt aborts where it cannot open a window, with advice for programmers.
+    """
+    on_x_or_wayland = sys.platform == "linux" and not os.environ.get("QT_QPA_PLATFORM")
+    if on_x_or_wayland and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise MissingError(
+            f"{_NO_WINDOW}: there is no display here (DISPLAY and WAYLAND_DISPLAY are not set); {_WITHOUT}"
+        )
+    said: list[str] = []
+
+    def listen(kind: QtMsgType, context: object, message: str) -> None:
+        if kind is QtMsgType.QtFatalMsg:
+            reason = next((line for line in said if line.strip()), message).strip().splitlines()[0]
+            os.write(2, f"cgconv: {_NO_WINDOW}: {reason[:300].rstrip('.')}; {_WITHOUT}\n".encode("utf-8", "replace"))
+            os._exit(MissingError.exit_code)  # else Qt aborts as soon as this returns
+        said.append(message)
+
+    before = qInstallMessageHandler(listen)
+    try:
+        application = QApplication(["cgconv"])
+    finally:
+        qInstallMessageHandler(before)
+    for message in said:
+        qWarning(message)
+    return application
+
+
+_NO_WINDOW = "the window cannot be opened"
+_WITHOUT = "`cgconv images` and `cgconv video` do without it"
+
+
 def run(paths: Sequence[str]) -> int:
-    """Open the window and return the process's exit code once it is closed."""
+    """Open the window and return the process's exit code once it is closed. Raises MissingError, OutputError."""
     import platformdirs
 
     home = Path(platformdirs.user_config_dir("cgconv", appauthor=False))
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{home}: the window's settings cannot be kept there ({error.strerror or error})") from error
     QGuiApplication.setDesktopFileName("cgconv")
-    application = QApplication.instance() or QApplication(["cgconv"])
+    application = QApplication.instance() or _application()
     assert isinstance(application, QApplication)
     application.setApplicationName("cgconv")
     lock = QLockFile(str(home / "window.lock"))
@@ -397,5 +455,6 @@ def run(paths: Sequence[str]) -> int:
         QMessageBox.information(None, "cgconv", application.tr("cgconv is open already."))
         return 0
     app = App(home)
+    app.memory.notes += memory.notes
     app.open([Path(path).absolute() for path in paths])
     return int(application.exec())

@@ -7,9 +7,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from PySide6.QtCore import QIODevice, QObject, QSaveFile, QSettings, QThreadPool, Signal
+from PySide6.QtCore import QCoreApplication, QIODevice, QObject, QSaveFile, QSettings, QThreadPool, Signal
 
+from cgconv.runtime.errors import CgconvError
+from cgconv.runtime.files import keep_aside, set_aside
+from cgconv.runtime.protocol import read_json
 from cgconv.runtime.requests import ConvertOptions
 
 from .queue_item import QueueItem, item_of, line_of, options_of
@@ -18,11 +22,15 @@ PRESET_SUFFIX = ".cgconv-preset.json"
 
 
 class Memory:
-    """The files in the folder of the program's settings. Damaged ones are left out, never an error."""
+    """The files in the folder of the program's settings. Damaged ones are never an error.
+
+    What can be read of them is used; the rest lies under another name beside them, and `notes` says so.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.settings = QSettings(str(folder / "window.ini"), QSettings.Format.IniFormat)
+        self.notes: list[str] = []  # about what was set aside, in the window's language; it takes them
+        self.settings = self._open_settings()
 
     @property
     def queue_file(self) -> Path:
@@ -30,16 +38,19 @@ class Memory:
 
     def read_queue(self) -> list[QueueItem]:
         """Return the queue as it was; a line that cannot be read costs one entry."""
-        items = []
+        items, damaged = [], []
         try:
-            lines = self.queue_file.read_text(encoding="utf-8").splitlines()
+            lines = self.queue_file.read_bytes().splitlines(keepends=True)
         except OSError:
             return []
         for line in lines:
             try:
-                items.append(item_of(line))
-            except (ValueError, TypeError, KeyError):
-                continue
+                items.append(item_of(line.decode()))
+            except ValueError:
+                damaged.append(line)
+        if damaged:
+            self._note_rest(self.queue_file, b"".join(damaged))
+            self.write_queue(items)  # so that the next start does not say it again
         return items
 
     def write_queue(self, items: Iterable[QueueItem]) -> bool:
@@ -49,7 +60,13 @@ class Memory:
 
     def options(self) -> ConvertOptions:
         """Return the options that were last in use."""
-        return _options_in(str(self.settings.value("convert/options", "")))
+        text = str(self.settings.value("convert/options", ""))
+        try:
+            return options_of(_object_in(text)) if text else ConvertOptions()
+        except ValueError:
+            self._note_rest(self.folder / "window.ini", text.encode("utf-8", "backslashreplace"))
+            self.settings.remove("convert/options")
+            return ConvertOptions()
 
     def keep_options(self, options: ConvertOptions) -> None:
         """Remember the options in use."""
@@ -61,10 +78,49 @@ class Memory:
         for path in sorted((self.folder / "presets").glob(f"*{PRESET_SUFFIX}")):
             try:
                 name, options = read_preset(path)
-            except (OSError, ValueError):
+            except OSError:
+                continue
+            except ValueError:
+                self._set_aside(path)
                 continue
             found[name] = options
         return found
+
+    def _open_settings(self) -> QSettings:
+        """Return the window's settings. A file that is none is set aside: Qt would write over it."""
+        path = self.folder / "window.ini"
+        settings = QSettings(str(path), QSettings.Format.IniFormat)
+        if settings.status() is not QSettings.Status.FormatError:
+            return settings
+        del settings
+        self._set_aside(path)
+        return QSettings(str(path), QSettings.Format.IniFormat)
+
+    def _note_rest(self, path: Path, damaged: bytes) -> None:
+        """Keep what could not be read of a file beside it, and take note of that."""
+        try:
+            aside = keep_aside(path, damaged)
+        except CgconvError as error:
+            self._note_unread(path, str(error))
+            return
+        words = QCoreApplication.translate(
+            "memory", "{path} could not be read in places; what was left out lies in {aside}."
+        )
+        self.notes.append(words.format(path=path, aside=aside))
+
+    def _set_aside(self, path: Path) -> None:
+        """Give a file that cannot be read another name, and take note of that."""
+        try:
+            aside = set_aside(path)
+        except OSError as error:
+            self._note_unread(path, error.strerror or str(error))
+            return
+        words = QCoreApplication.translate("memory", "{path} could not be read and is called {name} now.")
+        self.notes.append(words.format(path=path, name=aside.name))
+
+    def _note_unread(self, path: Path, reason: str) -> None:
+        words = QCoreApplication.translate("memory", "{path} could not be read: {reason}")
+        self.notes.append(words.format(path=path, reason=reason))
 
     def keep_preset(self, name: str, options: ConvertOptions) -> bool:
         """Save a preset under a name, in place of one that has it."""
@@ -114,18 +170,20 @@ def write_preset(path: Path, name: str, options: ConvertOptions) -> bool:
 
 def read_preset(path: Path) -> tuple[str, ConvertOptions]:
     """Return a preset's name and options. Raises OSError, or ValueError where the file is no preset."""
-    values = json.loads(path.read_text(encoding="utf-8"))
+    values = read_json(path.read_text(encoding="utf-8"))
     if not isinstance(values, dict) or values.get("cgconv_preset") != 1 or not isinstance(values.get("options"), dict):
         raise ValueError("not a preset of cgconv")
-    return str(values.get("name") or path.name.removesuffix(PRESET_SUFFIX)), options_of(values["options"])
+    name = values.get("name")
+    shown = name if isinstance(name, str) and name.strip() else path.name.removesuffix(PRESET_SUFFIX)
+    return shown, options_of(values["options"])
 
 
-def _options_in(text: str) -> ConvertOptions:
-    try:
-        values = json.loads(text)
-    except ValueError:
-        return ConvertOptions()
-    return options_of(values) if isinstance(values, dict) else ConvertOptions()
+def _object_in(text: str) -> dict[str, Any]:  # Any: JSON values
+    """Return a JSON object. Raises ValueError where it is none."""
+    values = read_json(text)
+    if not isinstance(values, dict):
+        raise ValueError("not an object")
+    return values
 
 
 def _write(path: Path, text: str) -> bool:

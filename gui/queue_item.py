@@ -8,11 +8,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from cgconv.runtime.protocol import read_json
 from cgconv.runtime.requests import ConvertOptions
 
 PICTURE, FILM = "picture", "film"
 _FRAMES_A_SECOND = 25  # of films that have not said theirs: only weighs them against pictures
 _UNKNOWN_FILM_FRAMES = 500
+_LONGEST_S = 1e9  # thirty years: what is longer is no film's length
 
 
 class State(StrEnum):
@@ -86,23 +88,43 @@ def line_of(item: QueueItem) -> str:
 
 def item_of(line: str) -> QueueItem:
     """Return the entry that a line holds; what was under way waits again. Raises ValueError where it holds none."""
-    values = json.loads(line)
-    if not isinstance(values, dict) or not {"path", "kind", "file_key"} <= values.keys():
+    values = read_json(line)
+    if not isinstance(values, dict):
         raise ValueError("not an entry of a queue")
-    item = QueueItem(Path(values["path"]), str(values["kind"]), str(values["file_key"]))
-    item.folder = Path(values["folder"]) if values.get("folder") else None
-    item.model = str(values.get("model") or "")
-    item.options = options_of(values["options"]) if values.get("options") else None
-    item.state = State(values.get("state", State.WAITING))
-    item.output = Path(values["output"]) if values.get("output") else None
-    item.reason = str(values.get("reason") or "")
-    if values.get("size_wh"):
-        item.size_wh = (int(values["size_wh"][0]), int(values["size_wh"][1]))
-    item.seconds = values.get("seconds")
+    path, kind, key = (_text(values, name) for name in ("path", "kind", "file_key"))
+    if not path or not key or kind not in (PICTURE, FILM):
+        raise ValueError("not an entry of a queue")
+    item = QueueItem(Path(path), kind, key)
+    item.folder = Path(folder) if (folder := _text(values, "folder")) else None
+    item.model = _text(values, "model")
+    item.options = options_of(values["options"]) if isinstance(values.get("options"), dict) else None
+    item.state = State(_text(values, "state") or State.WAITING)
+    item.output = Path(output) if (output := _text(values, "output")) else None
+    item.reason = _text(values, "reason")
+    item.size_wh = _size_of(values.get("size_wh"))
+    seconds = values.get("seconds")
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds <= _LONGEST_S:
+        item.seconds = float(seconds)
     if item.state in (State.PLANNED, State.RUNNING, State.STOPPED):
         item.reset()
     item.progress = 1.0 if item.state in (State.DONE, State.SKIPPED) else 0.0
     return item
+
+
+def _text(values: dict[str, Any], name: str) -> str:  # Any: JSON values
+    """Return a text of an entry, empty where there is none. Raises ValueError where something else stands there."""
+    value = values.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError(f"an entry of a queue whose {name} is no text")
+    return value
+
+
+def _size_of(value: Any) -> tuple[int, int] | None:  # Any: a JSON value
+    edges = value if isinstance(value, list) and len(value) == 2 else []
+    width, height = (edge if type(edge) is int and 0 < edge < 1 << 31 else 0 for edge in edges or (0, 0))
+    return (width, height) if width and height else None
 
 
 def options_of(values: dict[str, Any]) -> ConvertOptions:  # Any: JSON values
@@ -112,9 +134,10 @@ def options_of(values: dict[str, Any]) -> ConvertOptions:  # Any: JSON values
     for wanted in fields(ConvertOptions):
         value, default = values.get(wanted.name), getattr(defaults, wanted.name)
         if wanted.name == "out":
-            known["out"] = Path(value) if isinstance(value, str) and value else None
-        elif isinstance(default, float) and isinstance(value, int | float) and not isinstance(value, bool):
-            known[wanted.name] = float(value)
-        elif type(value) is type(default):
+            known["out"] = Path(value) if isinstance(value, str) and value and "\0" not in value else None
+        elif isinstance(default, float):
+            if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LONGEST_S:
+                known[wanted.name] = float(value)
+        elif type(value) is type(default) and not (isinstance(value, int) and abs(value) >= 1 << 31):
             known[wanted.name] = value
     return ConvertOptions(**known)

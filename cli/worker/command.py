@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import queue
 import sys
@@ -31,6 +32,8 @@ def worker() -> int:
     if hasattr(os, "nice"):
         with contextlib.suppress(OSError):
             os.nice(NICENESS)
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # a line that is no text is refused as a line
     with reserved_stdout() as stream:
         serve(sys.stdin, stream)
         stream.flush()
@@ -59,7 +62,7 @@ def serve(lines: Iterable[str], stream: TextIO) -> None:
     for line in lines:
         try:
             number, request = read_request(line)
-        except (ValueError, TypeError, KeyError) as error:
+        except ValueError as error:
             say(CommandFailed(f"a request that nobody understands: {error}", 2), 0)
             continue
         match request:
@@ -73,6 +76,8 @@ def serve(lines: Iterable[str], stream: TextIO) -> None:
                 for lane in lanes.values():
                     lane.cancel(request.number)
                 say(RequestFinished(), number)
+            case _ if any(lane.has(number) for lane in lanes.values()):
+                say(CommandFailed(f"the number {number} is that of a request that is still being done", 2), 0)
             case _:
                 lanes[_lane_of(request)].add(Task(number, request, going))
     for lane in lanes.values():
@@ -115,6 +120,11 @@ class Lane:
             self._tasks[task.number] = task
         self._waiting.put((_urgency(task.request), task.number, task))
 
+    def has(self, number: int) -> bool:
+        """Say whether a task of this number waits or is being done."""
+        with self._lock:
+            return number in self._tasks
+
     def cancel(self, number: int | None) -> None:
         """Stop the task of this number, or all."""
         with self._lock:
@@ -149,6 +159,8 @@ class Lane:
             say(RequestFinished())
         except CgconvError as error:
             say(CommandFailed(str(error), error.exit_code))
+        except ValueError as error:  # a word that is none of its kind
+            say(CommandFailed(f"a request that cannot be done: {error}", 2))
         except Exception as error:
             from cgconv.runtime.jobs import reason_of
 

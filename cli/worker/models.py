@@ -29,6 +29,7 @@ from cgconv.runtime.events import (
 )
 from cgconv.runtime.folders import cache_folder
 from cgconv.runtime.models.store import list_models, models_folder, remove_model, resolve_model
+from cgconv.runtime.protocol import read_json
 from cgconv.runtime.requests import (
     BuildEngines,
     HalveModel,
@@ -209,7 +210,7 @@ def _facts_path(path: Path) -> Path:
 
 def _remembered(path: Path) -> dict[str, Any]:  # Any: JSON values
     try:
-        found = json.loads(_facts_path(path).read_text(encoding="utf-8"))
+        found = read_json(_facts_path(path).read_bytes())
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

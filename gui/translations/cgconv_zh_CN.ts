@@ -556,6 +556,21 @@
         </message>
     </context>
     <context>
+        <name>memory</name>
+        <message>
+            <source>{path} could not be read in places; what was left out lies in {aside}.</source>
+            <translation>{path} 有部分内容无法读取；未读取的部分已另存于 {aside}。</translation>
+        </message>
+        <message>
+            <source>{path} could not be read and is called {name} now.</source>
+            <translation>{path} 无法读取，现已改名为 {name}。</translation>
+        </message>
+        <message>
+            <source>{path} could not be read: {reason}</source>
+            <translation>{path} 无法读取：{reason}</translation>
+        </message>
+    </context>
+    <context>
         <name>OptionsPanel</name>
         <message>
             <source>Strength</source>

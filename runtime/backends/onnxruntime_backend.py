@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cgconv.runtime.errors import CgconvError, MissingError, ModelError, ResourceError
@@ -28,6 +28,10 @@ _INSTALL = {
 _OUT_OF_MEMORY = ("out of memory", "failed to allocate", "bad_alloc", "bad allocation", "bfcarena", "allocate memory")
 
 
+# Told before a graph is opened (0) and before each run how many values it is fed: a trial in a process of its own.
+watchers: list[Callable[[int], None]] = []
+
+
 class OnnxruntimeBackend:
     """A graph in an ONNX Runtime session. See machine.Backend for the promises."""
 
@@ -49,6 +53,7 @@ class OnnxruntimeBackend:
         providers = [(provider, provider_options)]
         if kind != "cpu":
             providers.append((_PROVIDERS["cpu"], {}))
+        _tell(0)
         try:
             self._session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=providers)
         except Exception as error:  # ONNX Runtime raises a dozen unrelated types
@@ -59,6 +64,7 @@ class OnnxruntimeBackend:
         self._machine, self._provider = machine, provider
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        _tell(sum(int(array.size) for array in feeds.values()))
         try:
             results = self._session.run(self._outputs, dict(feeds))
         except Exception as error:  # as above
@@ -76,6 +82,11 @@ class OnnxruntimeBackend:
 def version() -> str:
     """Return ONNX Runtime's version."""
     return str(_library().__version__)
+
+
+def _tell(values: int) -> None:
+    for watcher in watchers:
+        watcher(values)
 
 
 def offers(device: str) -> bool:
@@ -122,4 +133,10 @@ def _translated(error: Exception, sentence: str) -> CgconvError:
     text = str(error)
     if isinstance(error, MemoryError) or any(words in text.lower() for words in _OUT_OF_MEMORY):
         return ResourceError("memory ran out; lower --batch or --resize, or close other programs")
+    if "is till opset" in text:
+        newest = text.partition("is till opset")[2].strip(" .\n")[:3]
+        return ModelError(
+            f"{sentence}: it needs a newer ONNX opset than the {newest} that this ONNX Runtime has; export the model "
+            "again with opset 20, or update onnxruntime"
+        )
     return ModelError(f"{sentence}: {text.strip().splitlines()[0][:200] if text.strip() else type(error).__name__}")

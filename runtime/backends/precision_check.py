@@ -13,6 +13,7 @@ from cgconv.runtime.errors import CgconvError, OutputError
 from cgconv.runtime.files import write_atomically
 from cgconv.runtime.folders import cache_folder
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialise
+from cgconv.runtime.protocol import read_json
 
 from .machine import Machine, PrecisionChoice
 from .openvino_backend import OpenvinoBackend, version
@@ -70,12 +71,12 @@ def _file() -> Path:
 
 def _remembered() -> dict[str, float]:
     try:
-        found = json.loads(_file().read_text(encoding="utf-8"))
+        found = read_json(_file().read_bytes())
     except (OSError, ValueError):
         return {}
     if not isinstance(found, dict):
         return {}
-    return {key: float(value) for key, value in found.items() if isinstance(value, int | float)}
+    return {key: value for key, value in found.items() if isinstance(value, float)}
 
 
 def _remember(decibels: dict[str, float]) -> None:

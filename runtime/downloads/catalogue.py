@@ -20,6 +20,7 @@ from cgconv.runtime.errors import OutputError, UsageError
 from cgconv.runtime.events import DownloadFinished
 from cgconv.runtime.files import write_atomically
 from cgconv.runtime.folders import cache_folder, data_folder
+from cgconv.runtime.protocol import read_json
 
 from .download import DownloadEvent, Limits, checked_sha256, checked_url, download, shown_url
 
@@ -143,7 +144,7 @@ def record_path() -> Path:
 def _record() -> dict[str, dict[str, Any]]:  # Any: JSON values
     """Return address → sha256, bytes, date. A record that cannot be read counts as none that says otherwise."""
     try:
-        values = json.loads(record_path().read_text(encoding="utf-8"))
+        values = read_json(record_path().read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:  # silence here would let a changed file pass

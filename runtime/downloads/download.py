@@ -26,6 +26,7 @@ from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandl
 
 from cgconv.runtime.errors import Cancelled, DownloadError, OutputError, UsageError
 from cgconv.runtime.events import DownloadFinished, DownloadProgressed, DownloadRetried, DownloadStarted
+from cgconv.runtime.protocol import read_json
 
 DownloadEvent = DownloadStarted | DownloadProgressed | DownloadRetried | DownloadFinished
 
@@ -345,8 +346,11 @@ class _Fetching:
     def _kept_state(self) -> _State:
         try:
             self.note.seek(0)
-            values = json.loads(self.note.read() or b"{}")
-            return _State(**{key: value for key, value in values.items() if key in _State.__dataclass_fields__})
+            values = read_json(self.note.read() or b"{}")
+            known = {key: value for key, value in values.items() if key in _State.__dataclass_fields__}
+            if not all(isinstance(value, str) for key, value in known.items() if key != "total"):
+                return _State()
+            return _State(**known) if isinstance(known.get("total"), int | None) else _State()
         except (ValueError, AttributeError):  # cut off by a crash, or not ours: begin anew
             return _State()
 

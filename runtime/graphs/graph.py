@@ -28,6 +28,8 @@ IR_VERSION = 10  # onnx stamps newer ones, which ONNX Runtime refuses
 
 IMAGES = "images"  # the specialised graph's picture input
 TRANSLATED = "translated"  # and its picture output
+STRANGE = "cgconv_strange"  # an output of `watched` ones: float32 N, above 0 for results with NaN or infinity in them
+_NET_OUT = "cgconv_net_out"  # what the network itself makes
 
 
 class Doors(StrEnum):
@@ -92,6 +94,11 @@ def modernise(model: onnx.ModelProto) -> onnx.ModelProto:
         versions = [entry.version for entry in modern.opset_import if entry.domain in ("", "ai.onnx")]
         if not versions:
             raise ModelError("the model does not say which ONNX opset it needs")
+        if not 1 <= versions[0] <= (newest := onnx.defs.onnx_opset_version()):
+            raise ModelError(
+                f"the model needs ONNX opset {versions[0]}, and cgconv knows 1 to {newest}; "
+                f"export it again with opset {OPSET}, or update cgconv"
+            )
         if versions[0] < 18:
             modern = onnx.version_converter.convert_version(modern, OPSET)
         if versions[0] < 11:
@@ -152,7 +159,7 @@ def _add_doors(graph: onnx.GraphProto, card: ModelCard, doors: Doors, *, is_roun
     net_in, net_out = card.input_name, card.output_name
     _rename_clashes(graph, {IMAGES, TRANSLATED}, but={net_in, net_out})
     net_in = _rename(graph, net_in, "cgconv_net_in")
-    net_out = _rename(graph, net_out, "cgconv_net_out")
+    net_out = _rename(graph, net_out, _NET_OUT)
     batch, height, width = _sizes(graph.input[0], card.layout_in)
     out_batch, out_height, out_width = _sizes(graph.output[0], card.layout_out)
     white = 255.0 if doors is Doors.UINT8 else 1.0
@@ -194,6 +201,25 @@ def _add_doors(graph: onnx.GraphProto, card: ModelCard, doors: Doors, *, is_roun
     replace_all(graph.input, [helper.make_tensor_value_info(IMAGES, element, [batch, height, width, 3]), *others_in])
     translated = helper.make_tensor_value_info(TRANSLATED, element, [out_batch, out_height, out_width, 3])
     replace_all(graph.output, [translated, *others_out])
+
+
+def watched(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy of a specialised graph with one more output, STRANGE: what is clamped afterwards hides NaN."""
+    copied = onnx.ModelProto()
+    copied.CopyFrom(model)
+    graph = copied.graph
+    axes = add_initializer(graph, "cgconv_watch_axes", [1, 2, 3], np.int64)
+    graph.node.extend(
+        [
+            helper.make_node("IsNaN", [_NET_OUT], ["cgconv_watch_nan"]),
+            helper.make_node("IsInf", [_NET_OUT], ["cgconv_watch_inf"]),
+            helper.make_node("Or", ["cgconv_watch_nan", "cgconv_watch_inf"], ["cgconv_watch_either"]),
+            helper.make_node("Cast", ["cgconv_watch_either"], ["cgconv_watch_number"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceMax", ["cgconv_watch_number", axes], [STRANGE], keepdims=0),
+        ]
+    )
+    graph.output.append(helper.make_tensor_value_info(STRANGE, TensorProto.FLOAT, ["batch"]))
+    return copied
 
 
 class _Chain:
@@ -238,7 +264,7 @@ def _sizes(value: onnx.ValueInfoProto, layout: Layout) -> tuple[int | str, int |
     if len(dims) != 4:
         dims = ["", "", "", ""]
     order = (0, 2, 3) if layout is Layout.NCHW else (0, 1, 2)
-    kind = "out_" if value.name == "cgconv_net_out" else ""
+    kind = "out_" if value.name == _NET_OUT else ""
     batch, height, width = (
         dims[axis] if isinstance(dims[axis], int) else name
         for axis, name in zip(order, ("batch", f"{kind}height", f"{kind}width"), strict=True)

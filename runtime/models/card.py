@@ -22,6 +22,7 @@ FORMAT_VERSION = "1.2"
 # Cards come from anywhere, and what they say is computed with: docs/formats.md says why these are the limits.
 LARGEST_CARD_CHARACTERS = 1 << 20
 LARGEST_FIXED_EDGE_PX = 4096
+DEEPEST_CARD = 32  # objects and lists within each other; the deepest field of ours is 4
 
 
 class Layout(StrEnum):
@@ -126,6 +127,8 @@ class ModelCard:
             raise ModelError(f"{where}: the card is not valid JSON") from None
         if not isinstance(found, dict):
             raise ModelError(f"{where}: the card is not a JSON object")
+        if (problem := _strangeness(found)) is not None:
+            raise ModelError(f"{where}: the card {problem}")
         version = _shown(str(found.get("format_version", "missing")))[1:-1]
         major = version.split(".")[0]
         own_major = FORMAT_VERSION.split(".")[0]
@@ -257,6 +260,30 @@ def _checked(name: str, value: Any, *, where: str) -> Any:  # Any: JSON values i
     if name in {"color_mean", "color_std"} and _are_numbers(value, 3) and all(0 <= part <= 255 for part in value):
         return tuple(float(part) for part in value)
     raise ModelError(f"{where}: card field {name} is {_shown(value)}, expected {_EXPECTED[name]}")
+
+
+def _strangeness(card: Any) -> str | None:  # Any: JSON values
+    """Return what no program writes into a card; None where there is no such thing. Does not call itself."""
+    waiting = [(card, 1)]
+    while waiting:
+        value, depth = waiting.pop()
+        if isinstance(value, str) and not _is_text(value):
+            return "holds text that cannot be written (half of a character)"
+        if isinstance(value, dict | list):
+            if depth > DEEPEST_CARD:
+                return f"holds values more than {DEEPEST_CARD} deep within each other"
+            inner = [*value, *value.values()] if isinstance(value, dict) else value
+            waiting += [(part, depth + 1) for part in inner]
+    return None
+
+
+def _is_text(text: str) -> bool:
+    """Say whether a text can be written in UTF-8: JSON may name halves of characters alone."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _shown(value: Any) -> str:  # Any: JSON values

@@ -160,7 +160,7 @@ def _statistics(known: dict[str, Any]) -> _Statistics | None:  # Any: JSON value
     try:
         vectors = {name: np.asarray(known[name], np.float64) for name in ("mean", "std", "inverse", "weights")}
         found = _Statistics(**vectors, far=float(known["far"]), negative=float(known["negative"]))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     shapes = [found.mean.shape, found.std.shape, found.weights.shape, found.inverse.shape]
     fits = shapes == [(LENGTH,)] * 3 + [(FAR_LENGTH, FAR_LENGTH)] and bool((found.std > 0).all())

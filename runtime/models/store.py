@@ -80,12 +80,15 @@ def list_models() -> list[StoredModel]:
     """Return every model that has a name, the user's before the shipped ones, by name. Damaged files are listed too."""
     stored = []
     for name, path in sorted(_files().items()):
-        card, problem = None, None
+        card, problem, size = None, None, 0
         try:
+            size = path.stat().st_size
             card = read_card(path)
         except ModelError as error:
             problem = str(error)
-        stored.append(StoredModel(name, path, card, path.stat().st_size, path.parent == bundled_folder(), problem))
+        except OSError as error:  # gone meanwhile, or a link to nowhere
+            problem = f"{path}: cannot be read ({error.strerror or error})"
+        stored.append(StoredModel(name, path, card, size, path.parent == bundled_folder(), problem))
     return sorted(stored, key=lambda model: (model.bundled, model.name))
 
 

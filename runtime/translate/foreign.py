@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, numpy_helper
 
 from cgconv.runtime.backends.machine import Array, BackendName, Machine
 from cgconv.runtime.backends.onnxruntime_backend import OnnxruntimeBackend
 from cgconv.runtime.backends.probe import mirrored_picture
 from cgconv.runtime.errors import CgconvError, ModelError, UsageError
-from cgconv.runtime.graphs.graph import modernise, specialise
+from cgconv.runtime.graphs.ends import give_usual_ends, has_other_ends, takes_bytes
+from cgconv.runtime.graphs.graph import IR_VERSION, modernise, specialise
 from cgconv.runtime.graphs.half import widen
 from cgconv.runtime.graphs.simplify import simplify
 from cgconv.runtime.graphs.stages import receptive_field_px
@@ -42,6 +43,7 @@ from cgconv.runtime.models.store import free_path
 from cgconv.runtime.opencv import cv2
 
 from .card_check import check_card
+from .trial import first_run, remember
 
 Range = tuple[float, float]
 
@@ -79,7 +81,9 @@ def inspect_foreign(path: Path, said: Said | None = None) -> ModelCard:
         ModelError: damaged, or no network that turns a picture into a picture.
         UsageError: something cannot be found out; names the option that says it.
     """
-    return adopt(load_model(path), path, said)[1]
+    model = load_model(path)
+    first_run(path)
+    return adopt(model, path, said)[1]
 
 
 def import_onnx(path: Path, name: str | None = None, said: Said | None = None) -> Path:
@@ -95,6 +99,7 @@ def import_onnx(path: Path, name: str | None = None, said: Said | None = None) -
     target = free_path(path.stem if name is None else name)
     model = load_model(path)
     card = read_card(model, path)
+    first_run(path)
     if card is None:
         model, card = adopt(model, path, said)
     elif said not in (None, Said()):
@@ -103,6 +108,7 @@ def import_onnx(path: Path, name: str | None = None, said: Said | None = None) -
         check_card(model, card, path)
     write_card(model, replace(card, name=target.stem))
     write_model(model, target)
+    remember(target)
     return target
 
 
@@ -114,6 +120,11 @@ def adopt(model: onnx.ModelProto, path: Path, said: Said | None = None) -> tuple
     """
     said = said or Said()
     try:
+        if has_other_ends(model):
+            if takes_bytes(model) and said.value_range_in is None:
+                said = replace(said, value_range_in=(0.0, 255.0), value_range_out=(0.0, 255.0))
+            model = modernise(model)
+            give_usual_ends(model)
         ends = _find_ends(model)
         whole = modernise(model)
         simplify(whole)
@@ -176,7 +187,7 @@ def _find_ends(model: onnx.ModelProto) -> _Ends:
     kind = given.type.tensor_type
     shape = [max(dim.dim_value, 0) for dim in kind.shape.dim]  # 0: free; old exporters wrote -1
     if kind.elem_type not in _ELEMENTS:
-        words = helper.tensor_dtype_to_string(kind.elem_type) if kind.elem_type else "no tensor"
+        words = _number_type(kind.elem_type)
         raise ModelError(f"not a model cgconv can feed: its input {given.name} is {words}, expected float32 or float16")
     if len(shape) != 4:
         raise ModelError(f"not a picture translator: its input {given.name} has {len(shape)} axes, expected 4")
@@ -208,6 +219,13 @@ def _find_ends(model: onnx.ModelProto) -> _Ends:
             f"its input {given.name} is {fixed[1]}×{fixed[0]} pixels, expected at most {LARGEST_FIXED_EDGE_PX} an edge"
         )
     return _Ends(given.name, output.name, _ELEMENTS[kind.elem_type], layout_in, fixed)
+
+
+def _number_type(kind: int) -> str:
+    """Return a number type in lower case, as people write it."""
+    if kind not in TensorProto.DataType.values() or kind == TensorProto.UNDEFINED:
+        return "no tensor of a known type"
+    return str(TensorProto.DataType.Name(kind)).lower()
 
 
 def _dims(value: onnx.ValueInfoProto) -> list[int]:
@@ -250,13 +268,19 @@ def _free_sizes(
     freed = onnx.ModelProto()
     freed.CopyFrom(whole)
     _name_sizes(freed, ends, batch=None)
+    why = ""
     try:
         sizes = _try_sizes(freed, ends)
-    except CgconvError:
-        sizes = None
+    except CgconvError as error:
+        sizes, why = None, f" ({error})"
     if sizes is None:
+        if (batch := _dims(_named(whole.graph.input, ends.input_name))[0]) > 1:
+            raise ModelError(
+                f"its input {ends.input_name} takes {batch} pictures at once and its graph cannot be made to take one; "
+                "export it again with one picture, or with a free number of them (dynamic axes)"
+            )
         if ends.fixed_hw is None:
-            raise ModelError("cannot be computed at any size that was tried")
+            raise ModelError(f"cannot be computed at any size that was tried{why}")
         return whole, _fixed_sizes(whole, ends)
     if ends.fixed_hw is not None and original is not None:
         _compare(original, freed, ends)
@@ -355,8 +379,12 @@ def _compare(original: onnx.ModelProto, freed: onnx.ModelProto, ends: _Ends) -> 
     """Refuse a rewriting that changed what the model computes at its own size."""
     assert ends.fixed_hw is not None  # the caller asked
     feed = _random_input(ends, ends.fixed_hw)
-    with _opened(original) as backend:
-        before = _run(backend, ends, feed).astype(np.float32)
+    dated = onnx.ModelProto()
+    dated.CopyFrom(original)
+    dated.ir_version = min(dated.ir_version, IR_VERSION)  # what is newer is not in the graph
+    batch = max(_dims(_named(dated.graph.input, ends.input_name))[0], 1)
+    with _opened(dated) as backend:
+        before = _run(backend, ends, np.repeat(feed, batch, axis=0))[:1].astype(np.float32)
     with _opened(freed) as backend:
         after = _run(backend, ends, feed).astype(np.float32)
     limit = 1e-3 * max(float(before.std()), 1e-6)

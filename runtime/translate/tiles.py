@@ -17,7 +17,7 @@ import onnx
 from onnx import helper
 
 from cgconv.runtime.backends.machine import Array, Backend
-from cgconv.runtime.errors import ResourceError
+from cgconv.runtime.errors import ModelError, ResourceError
 from cgconv.runtime.folders import cache_folder
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED
 from cgconv.runtime.graphs.stages import Norm, Place, Plan, Stage
@@ -57,6 +57,8 @@ class Moments:
 
     def factor_and_shift(self, norm: Norm) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Return what a norm with these statistics multiplies by and adds, both float32 1×C×1×1."""
+        if not (np.isfinite(self._mean).all() and np.isfinite(self._squares).all()):
+            raise ModelError("the model gives numbers that are not finite (NaN or infinity), so there is no result")
         factor = norm.gain / np.sqrt(self._squares / self._count + norm.epsilon)
         shift = norm.offset - self._mean * factor
         shape = (1, -1, 1, 1)

@@ -26,7 +26,7 @@ from cgconv.runtime.backends.choose import (
 from cgconv.runtime.backends.machine import Array, Backend, BackendName, Machine, Overlapping, PrecisionChoice
 from cgconv.runtime.errors import ModelError, ResourceError, UsageError
 from cgconv.runtime.events import BackendOpened, EngineBuilding, EngineBuilt
-from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, specialise
+from cgconv.runtime.graphs.graph import IMAGES, STRANGE, TRANSLATED, Doors, Precision, specialise, watched
 from cgconv.runtime.graphs.stages import Plan, multiply_adds_per_pixel, plan_stages
 from cgconv.runtime.models.card import next_multiple
 from cgconv.runtime.models.padding import pad_to, pad_to_fit
@@ -46,6 +46,8 @@ _log = logging.getLogger(__name__)
 _ALWAYS_FITS_PIXELS = 1 << 20  # not worth asking the memory below
 _LARGEST_PART_PIXELS = 1 << 22  # larger parts save no time
 _SMALLEST_PART_PIXELS = 1 << 16
+_LEAST_CONTRAST = 8.0  # deviation in grey levels; a night sky or a fade has less
+_SMALLEST_WITH_CONTRAST_PX = 8  # in smaller pictures a norm may leave nothing
 
 
 class Translator:
@@ -129,7 +131,7 @@ class Translator:
         def finish() -> Array:
             try:
                 with self._lock:
-                    translated = self._checked(fetch()[TRANSLATED], padded)
+                    translated = self._checked(fetch(), padded)
             except (ModelError, ResourceError):
                 return self.translate(batch)
             return np.ascontiguousarray(translated[:, : height * scale, : width * scale])
@@ -179,7 +181,10 @@ class Translator:
                 is_cancelled=lambda: self.cancel.is_set(),
             )
             try:
-                self._backends[doors] = open_graph(self._graph(doors), self._machine_for(doors), building)
+                machine, graph = self._machine_for(doors), self._graph(doors)
+                if machine.backend is not BackendName.TENSORRT:  # whose engines are compared with the model
+                    graph = watched(graph)
+                self._backends[doors] = open_graph(graph, machine, building)
             except ModelError as error:
                 self._fall_back(error)
         return self._backends[doors]
@@ -234,7 +239,7 @@ class Translator:
     def _run(self, batch: Array, doors: Doors) -> Array:
         """Run a batch; where memory runs out all the same, in halves, and then in parts."""
         try:
-            return self._checked(self._backend(doors).run({IMAGES: np.ascontiguousarray(batch)})[TRANSLATED], batch)
+            return self._checked(self._backend(doors).run({IMAGES: np.ascontiguousarray(batch)}), batch)
         except ModelError as error:
             self._fall_back(error)
             return self._run(batch, doors)
@@ -248,7 +253,9 @@ class Translator:
         half = len(batch) // 2
         return np.concatenate([self._run(batch[:half], doors), self._run(batch[half:], doors)])
 
-    def _checked(self, translated: Array, batch: Array) -> Array:
+    def _checked(self, made: dict[str, Array], batch: Array) -> Array:
+        """Return the translated batch that a backend made. Raises ModelError where it is none."""
+        translated = made[TRANSLATED]
         count, height, width = batch.shape[:3]
         scale = self.card.scale
         if translated.shape != (count, height * scale, width * scale, 3):
@@ -257,7 +264,22 @@ class Translator:
                 f"the model {self.card.name} made {translated.shape[0]} of {found} from {count} of {width}×{height}, "
                 f"its card says {width * scale}×{height * scale}"
             )
+        if STRANGE in made and bool((made[STRANGE] > 0).any()):
+            raise ModelError(
+                f"the model {self.card.name} gives numbers that are not finite (NaN or infinity) for a picture of "
+                f"{width}×{height}, so there is no result"
+            )
+        self._refuse_empty(translated, batch)
         return translated
+
+    def _refuse_empty(self, translated: Array, batch: Array) -> None:
+        """Raise ModelError where a picture with contrast came out in one colour, which is no translation."""
+        for image, made in zip(batch, translated, strict=True):
+            if _is_one_color(made) and min(image.shape[:2]) >= _SMALLEST_WITH_CONTRAST_PX and _has_contrast(image):
+                raise ModelError(
+                    f"the model {self.card.name} makes one colour of a picture of {image.shape[1]}×{image.shape[0]} "
+                    "that has more, so there is no result"
+                )
 
     def _fitting_pixels(self, doors: Doors) -> int | None:
         """Return how many pixels may be computed at once; None where that is not known (a GPU, an unusual graph)."""
@@ -292,7 +314,9 @@ class Translator:
             )
             for image in padded
         ]
-        return np.concatenate(translated)[:, : height * scale, : width * scale]
+        whole = np.concatenate(translated)[:, : height * scale, : width * scale]
+        self._refuse_empty(whole, batch)
+        return whole
 
 
 def open_translator(
@@ -320,10 +344,11 @@ def open_translator(
         cancel: stops either; `translate`, or this, then raises Cancelled.
 
     Raises:
-        ModelError: the file is no usable model. UsageError, MissingError: see choose.open_backend.
+        ModelError: the file is no usable model; or, where it is new here, it does not pass its trial (see trial.py).
+        Cancelled: `cancel` was set during the trial. UsageError, MissingError: see choose.open_backend.
     """
-    model, card = open_model(resolve_model(model_path))
     cancel = cancel or threading.Event()
+    model, card = open_model(resolve_model(model_path), cancel)
     machine = choose_machine(
         model, card, backend=backend, device=device, precision=precision, threads=threads, report=report,
         is_cancelled=cancel.is_set, may_measure=builds_engines,
@@ -335,6 +360,19 @@ def open_translator(
     )
     translator.describe()  # opens the backend, so that a model that cannot be computed is refused here
     return translator
+
+
+def _is_one_color(image: Array) -> bool:
+    """Say whether all pixels of H×W×3 are the same; of most pictures a few decide."""
+    few = image[:: max(image.shape[0] // 8, 1), :: max(image.shape[1] // 8, 1)]
+    slack = 0 if image.dtype == np.uint8 else 0.5 / 255
+    return all(float(np.ptp(part, axis=(0, 1)).max()) <= slack for part in (few, image))
+
+
+def _has_contrast(image: Array) -> bool:
+    """Say whether a picture is more than noise on one colour."""
+    levels = 1 if image.dtype == np.uint8 else 255
+    return float(image.std(axis=(0, 1), dtype=np.float64).max()) * levels >= _LEAST_CONTRAST
 
 
 def _known(array: Array) -> Callable[[], Array]:
