@@ -15,10 +15,11 @@ import pytest
 from film_clips import FakeTranslator, look_at, make_film, picture, run_film
 from PIL import Image
 
-from cgconv.runtime.errors import PartialFilmError
+from cgconv.runtime.errors import FilmError, PartialFilmError
 from cgconv.runtime.events import JobWarned
 from cgconv.runtime.films import sides
 from cgconv.runtime.films.job import FilmOptions, translate_film
+from cgconv.runtime.find import Kind, find_files
 
 
 def rewrite(source: Path, target: Path, change: Callable[[Any, int], bool] = lambda packet, number: True) -> Path:
@@ -290,3 +291,37 @@ def test_a_film_that_was_cut_off_is_still_noticed(tmp_path: Path) -> None:
     source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
     with pytest.raises(PartialFilmError):
         run_film(source, tmp_path / "b.mkv")
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mp4", ".mkv"])
+def test_timecode_that_is_in_the_result_is_not_called_left_out(tmp_path: Path, suffix: str) -> None:
+    source = make_film(tmp_path / "a.mov", frames=4, metadata={"timecode": "01:00:00:00"})
+    run = run_film(source, tmp_path / f"b{suffix}")
+    with av.open(str(tmp_path / f"b{suffix}")) as result:
+        facts = {key.lower(): value for key, value in result.streams.video[0].metadata.items()}
+    assert facts["timecode"] == "01:00:00:00"
+    assert (run.warnings, run.facts["streams_dropped"]) == ([], [])
+
+
+def test_a_film_named_by_hand_is_tried_whatever_its_suffix(tmp_path: Path) -> None:
+    film, raw = make_film(tmp_path / "film.mp4", frames=10), tmp_path / "camera.h264"
+    with av.open(str(film)) as one, av.open(str(raw), "w", format="h264") as output:
+        track = output.add_stream_from_template(one.streams.video[0], opaque=True)
+        for packet in one.demux(video=0):
+            if packet.size:
+                packet.stream = track
+                output.mux(packet)
+    text = tmp_path / "notes.xyz"
+    text.write_text("no film at all\n" * 50)
+    assert [file.path for file in find_files([raw, text], Kind.FILM).files] == [raw, text]
+    assert run_film(raw, tmp_path / "b.mkv").facts["frames"] == 10
+    with pytest.raises(FilmError):
+        run_film(text, tmp_path / "c.mkv")
+
+
+def test_a_recording_that_was_cut_off_before_its_index_says_so(tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mov", frames=10)
+    data = source.read_bytes()
+    source.write_bytes(data[: data.index(b"moov") - 4])
+    with pytest.raises(FilmError, match="the recording was cut off before its index"):
+        run_film(source, tmp_path / "b.mov")
