@@ -81,14 +81,15 @@ class PartFolder:
         self._made_with = _hash_of({**fingerprint, "format": FORMAT})
         self._sums: list[str] = []  # of the segments' descriptions
         manifest = self.path / "manifest.json"
-        wanted = {"result": target.name, "made_with": {**fingerprint, "format": FORMAT}, "threads": threads}
+        made_with = {**fingerprint, "format": FORMAT}
+        wanted = {"result": target.name, "made_with": made_with, "threads": threads}
         with writing(manifest):
             if fresh:
                 self.delete()
             found = _read_json(manifest)
             self._find_segments()
             if not self.segments and not fresh:
-                self._refuse_other_work(target, found, wanted["made_with"])
+                self._refuse_other_work(target, found, made_with)
             if not self.segments:
                 self.delete()
                 self.path.mkdir(parents=True)

@@ -432,7 +432,7 @@ def open_container(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Input
 
 def _lacks_index(path: Path) -> bool:
     """Say whether an MP4 or MOV file holds pictures (mdat) and no index (moov), as when a camera lost its power."""
-    seen = set()
+    seen = set[bytes]()
     try:
         with path.open("rb") as file:
             while len(head := file.read(8)) == 8 and len(seen) < 64:

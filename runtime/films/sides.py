@@ -160,7 +160,7 @@ class Sound(Side):
         if time is not None and cut.start_s is not None and time * packet.time_base < cut.start_s - _PREROLL_S:
             return
         try:
-            frames = packet.decode()
+            frames: list[Any] = packet.decode()  # Any: PyAV's stubs take them for pictures
         except FFmpegError:
             return
         for frame in frames:

@@ -101,7 +101,7 @@ class Timeline:
         if moves is not None:
             places = np.searchsorted(moves.starts, np.arange(len(times)), side="right")
             times = np.where(times == _MISSING, times, times + np.array([0, *moves.ticks])[places])
-        return times[times != _MISSING]
+        return np.asarray(times[times != _MISSING], np.int64)
 
     def count(self, index: int) -> int:
         """Return how many packets a stream has."""
@@ -267,9 +267,9 @@ def _moves(track: Track, offsets: list[Fraction], *, starts_anew: bool) -> Moves
 
 def _first_known(wanted: array[int], otherwise: array[int]) -> NDArray[np.int64]:
     one, other = np.array(wanted, np.int64), np.array(otherwise, np.int64)
-    return np.where(one == _MISSING, other, one)
+    return np.asarray(np.where(one == _MISSING, other, one), np.int64)
 
 
 def _known(track: Track) -> NDArray[np.int64]:
     times = _first_known(track.shown, track.decoding)
-    return times[times != _MISSING]
+    return np.asarray(times[times != _MISSING], np.int64)
