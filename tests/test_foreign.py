@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper, numpy_helper
 from small_models import GraphBuilder, decibels, identity_model, photo, small_resnet, with_card
 
 from cgconv.runtime.backends.choose import open_graph
@@ -333,3 +333,54 @@ def test_what_is_no_translator_is_refused_with_the_reason(words: str, tmp_path: 
         import_onnx(path, "never")
     with pytest.raises(UsageError):
         resolve_model("never")
+
+
+def strange_ends(
+    kind: int, dims: list[int | str], *, opset: int = 17, in_batches: bool = False, ir_version: int = 8
+) -> onnx.ModelProto:
+    """Return a graph that makes negatives, with ends of this number type and shape."""
+    ends = [helper.make_tensor_value_info(name, kind, dims) for name in ("x", "y")]
+    white = numpy_helper.from_array(np.asarray(255.0 if kind == TensorProto.UINT8 else 1.0, np.float32), "white")
+    nodes = [helper.make_node("Cast", ["x"], ["a"], to=TensorProto.FLOAT)]
+    nodes.append(helper.make_node("Sub", ["white", "a"], ["b"]))
+    weights = [white]
+    if in_batches:
+        weights.append(numpy_helper.from_array(np.asarray(dims, np.int64), "shape"))
+        nodes.append(helper.make_node("Reshape", ["b", "shape"], ["c"]))
+    nodes.append(helper.make_node("Cast", ["c" if in_batches else "b"], ["y"], to=kind))
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], weights)
+    return helper.make_model(graph, ir_version=ir_version, opset_imports=[helper.make_opsetid("", opset)])
+
+
+@pytest.mark.parametrize(
+    ("kind", "dims"),
+    [
+        (TensorProto.UINT8, [1, "h", "w", 3]),
+        (TensorProto.UINT8, ["n", 3, "h", "w"]),
+        (TensorProto.UINT8, [1, 1, "h", "w"]),
+        (TensorProto.FLOAT, ["n", 1, "h", "w"]),
+        (TensorProto.FLOAT, [1, "h", "w", 1]),
+    ],
+)
+def test_models_of_bytes_and_of_one_channel_are_taken(tmp_path: Path, kind: int, dims: list[int | str]) -> None:
+    path = saved(strange_ends(kind, dims), tmp_path)
+    picture = mirrored_picture((40, 56))[None]
+    said = None if kind == TensorProto.UINT8 else Said((0.0, 1.0), (0.0, 1.0))
+    import_onnx(path, "negative", said)
+    with open_translator("negative", device="cpu", precision="fp32") as translator:
+        made = translator.translate(picture).astype(int)
+    if 1 in dims[1:]:
+        gray = (picture @ np.array([0.299, 0.587, 0.114]))[..., None]
+        assert np.ptp(made, axis=3).max() == 0
+        assert np.abs(made - (255 - gray)).max() <= 1
+    else:
+        assert np.abs(made - (255 - picture.astype(int))).max() <= 1
+
+
+def test_a_batch_that_cannot_be_freed_and_a_newer_opset_are_said(tmp_path: Path) -> None:
+    batched = saved(strange_ends(TensorProto.FLOAT, [4, 3, 64, 64], in_batches=True), tmp_path)
+    with pytest.raises(ModelError, match="takes 4 pictures at once"):
+        inspect_foreign(batched)
+    newer = saved(strange_ends(TensorProto.FLOAT, ["n", 3, "h", "w"], opset=99, ir_version=13), tmp_path)
+    with pytest.raises(ModelError, match="needs ONNX opset 99"):
+        inspect_foreign(newer, Said((0.0, 1.0), (0.0, 1.0)))
