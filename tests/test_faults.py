@@ -109,3 +109,16 @@ def test_a_few_tries_of_each_row_find_nothing(module: str, tmp_path: Path) -> No
     counts = run_rows(chosen, module=module, seed=5, keep=tmp_path / "kept", processes=1)
     assert [finding for count in counts.values() for finding in count.findings] == []
     assert all(count.refused for count in counts.values())
+
+
+def test_a_few_tries_of_the_quick_rows_go_well(tmp_path: Path) -> None:
+    """`make faults` does a hundred times as many of these, and all the others."""
+    pytest.importorskip("PySide6.QtCore", reason="Qt's libraries are not here")
+    import faults
+
+    quick = {"models: cards", "settings: the window's queue", "settings: presets", "settings: window.ini"}
+    chosen = [row for row in faults.rows() if row.name in quick]
+    assert len(chosen) == len(quick)
+    counts = faults.tried(chosen, seed=1, keep=tmp_path / "kept", share=0.03, processes=1)
+    assert [finding for count in counts.values() for finding in count.findings] == []
+    assert all(count.tries >= 3 for count in counts.values())
