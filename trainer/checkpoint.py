@@ -99,7 +99,7 @@ def _refuse_unfit(path: Path, state: dict[str, Any]) -> None:  # Any: as in load
     """Raise ModelError where values are not of their kinds, or the settings ask for networks that the file lacks."""
     for name, kinds in _WANTED.items():
         value = state.get(name)
-        if name in state and (not isinstance(value, kinds) or (kinds == (int,) and not 0 <= value < 1 << 62)):
+        if name in state and (not isinstance(value, kinds) or (kinds == (int,) and not 0 <= state[name] < 1 << 62)):
             raise ModelError(f"{path}: what it holds does not fit its settings ({name} is no {kinds[0].__name__})")
     for domain in ("a", "b") if state.get("held_out") else ():
         names = state["held_out"].get(domain)

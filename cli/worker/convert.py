@@ -79,6 +79,7 @@ def forget_films(task: Task, say: Say) -> None:
 def batch_options(kind: Kind, model: str, wanted: ConvertOptions) -> BatchOptions:
     """Return a window's options as those of a batch. Raises UsageError."""
     path, names = model_names(model)
+    limits: dict[str, Any] = {"max_pixels": wanted.max_pixels} if wanted.max_pixels else {}  # Any: of what is given
     picture = PictureOptions(
         file_format=wanted.picture_format,
         quality=wanted.quality or None,
@@ -88,7 +89,7 @@ def batch_options(kind: Kind, model: str, wanted: ConvertOptions) -> BatchOption
         brush=wanted.brush or None,
         detail=wanted.detail,
         allow_hdr=wanted.allow_hdr,
-        **({"max_pixels": wanted.max_pixels} if wanted.max_pixels else {}),
+        **limits,
     )
     film = FilmOptions(
         codec=VideoCodec(wanted.codec),
@@ -104,7 +105,7 @@ def batch_options(kind: Kind, model: str, wanted: ConvertOptions) -> BatchOption
         batch=wanted.batch,
         threads=wanted.threads or None,
         allow_hdr=wanted.allow_hdr,
-        **({"max_pixels": wanted.max_pixels} if wanted.max_pixels else {}),
+        **limits,
     )
     return BatchOptions(
         kind=kind, model_name=path.stem, model_names=names, out=wanted.out, name=wanted.name,

@@ -57,7 +57,8 @@ def varied_picture(size_hw: tuple[int, int], seed: int) -> Image:
 def _dusk(size_hw: tuple[int, int], seed: int) -> Image:
     smooth = cv2.GaussianBlur(natural_picture(size_hw, seed).astype(np.float32), (0, 0), 2)
     hue = np.roll([0.9, 0.45, 0.12], seed // 3)
-    return np.clip((smooth - 60) * hue, 0, 255).astype(np.uint8)
+    picture: Image = np.clip((smooth - 60) * hue, 0, 255).astype(np.uint8)
+    return picture
 
 
 def _graphic(size_hw: tuple[int, int], seed: int) -> Image:

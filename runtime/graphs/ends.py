@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
@@ -63,7 +65,7 @@ def _before(graph: onnx.GraphProto, given: onnx.ValueInfoProto) -> list[onnx.Nod
     inner, last = given.name, "cgconv_picture"
     gray_axis = _gray_axis(given)
 
-    def then(op_type: str, *more: str, **attributes: object) -> None:
+    def then(op_type: str, *more: str, **attributes: Any) -> None:  # Any: ONNX attributes
         nonlocal last
         made = f"cgconv_ends_in_{len(nodes)}"
         nodes.append(helper.make_node(op_type, [last, *more], [made], **attributes))
