@@ -43,7 +43,8 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 application = QApplication(["cgconv"])
-from cgconv.gui.app import App, install_language, show_appearance
+from cgconv.gui.app import App
+from cgconv.gui.appearance import install_language, show_appearance
 install_language(application, "en")
 show_appearance("")
 app = App(Path(sys.argv[1]))

@@ -19,7 +19,7 @@ def gui(inputs: tuple[object, ...]) -> int:
     INPUTs are put into its queue.
     """
     with needs_extra("gui", "the window"):
-        from cgconv.gui.app import run
+        from cgconv.gui.start import run
 
     return run([str(path) for path in inputs])
 

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import (
-    QLibraryInfo,
-    QLocale,
-    QLockFile,
     QObject,
     QProcess,
-    Qt,
     QTimer,
-    QtMsgType,
-    QTranslator,
-    qInstallMessageHandler,
-    qWarning,
 )
-from PySide6.QtGui import QGuiApplication, QPalette
-from PySide6.QtWidgets import QApplication, QMessageBox, QSystemTrayIcon
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 
 from cgconv.runtime import events, requests
-from cgconv.runtime.errors import MissingError, OutputError
 from cgconv.runtime.models.store import MODEL_SUFFIXES, models_folder
 
+from .appearance import show_appearance
 from .conversion import Conversion, Phase, Totals
 from .convert_page import ConvertPage
 from .lasting_singletons import keep_singletons_alive
@@ -37,7 +27,7 @@ from .main_window import MainWindow
 from .memory import Memory, QueueWriter
 from .model_actions import ModelActions
 from .model_steps import ModelSteps
-from .palette import icon, is_dark, plain, readable
+from .palette import icon
 from .places import open_folder
 from .preset_actions import PresetActions
 from .preview_actions import PreviewActions
@@ -55,7 +45,6 @@ keep_singletons_alive()
 
 SAVE_AFTER_MS = 700
 FIRST_SIZE = (1280, 800)
-TRANSLATIONS = Path(__file__).parent / "translations"
 
 
 class App(QObject):
@@ -374,87 +363,3 @@ class App(QObject):
         settings.setValue("window/geometry", self.window.saveGeometry())
         settings.setValue("window/split", self.convert.splitter.saveState())
         settings.sync()
-
-
-def show_appearance(name: str) -> None:
-    """Make everything light or dark, or leave it to the desktop."""
-    schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
-    QGuiApplication.setPalette(QPalette())
-    QGuiApplication.styleHints().setColorScheme(schemes.get(name, Qt.ColorScheme.Unknown))
-    palette = QGuiApplication.palette()
-    if name and is_dark(palette) is not (name == "dark"):  # a desktop that cannot be asked
-        QGuiApplication.setPalette(plain(name == "dark"))
-    else:
-        QGuiApplication.setPalette(readable(palette))
-
-
-def install_language(application: QApplication, name: str) -> None:
-    """Translate all texts, Qt's own too; empty: the desktop's language, English where there is no translation."""
-    locale = QLocale(name) if name else QLocale.system()
-    QLocale.setDefault(locale)
-    qt_folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
-    wanted = [(QLocale("en"), "cgconv", str(TRANSLATIONS))]  # plurals; the others come on top of it
-    wanted += [(locale, "qtbase", qt_folder), (locale, "cgconv", str(TRANSLATIONS))]
-    for of_locale, stem, folder in wanted:
-        translator = QTranslator(application)
-        if translator.load(of_locale, stem, "_", folder):
-            application.installTranslator(translator)
-
-
-def _application() -> QApplication:
-    """Return Qt's application. Raises MissingError where there is no display; ends the process where Qt finds out.
-
-    Qt aborts where it cannot open a window, with advice for programmers.
-    """
-    on_x_or_wayland = sys.platform == "linux" and not os.environ.get("QT_QPA_PLATFORM")
-    if on_x_or_wayland and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise MissingError(
-            f"{_NO_WINDOW}: there is no display here (DISPLAY and WAYLAND_DISPLAY are not set); {_WITHOUT}"
-        )
-    said: list[str] = []
-
-    def listen(kind: QtMsgType, context: object, message: str) -> None:
-        if kind is QtMsgType.QtFatalMsg:
-            reason = next((line for line in said if line.strip()), message).strip().splitlines()[0]
-            os.write(2, f"cgconv: {_NO_WINDOW}: {reason[:300].rstrip('.')}; {_WITHOUT}\n".encode("utf-8", "replace"))
-            os._exit(MissingError.exit_code)  # else Qt aborts as soon as this returns
-        said.append(message)
-
-    before = qInstallMessageHandler(listen)
-    try:
-        application = QApplication(["cgconv"])
-    finally:
-        qInstallMessageHandler(before)
-    for message in said:
-        qWarning(message)
-    return application
-
-
-_NO_WINDOW = "the window cannot be opened"
-_WITHOUT = "`cgconv images` and `cgconv video` do without it"
-
-
-def run(paths: Sequence[str]) -> int:
-    """Open the window and return the process's exit code once it is closed. Raises MissingError, OutputError."""
-    import platformdirs
-
-    home = Path(platformdirs.user_config_dir("cgconv", appauthor=False))
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{home}: the window's settings cannot be kept there ({error.strerror or error})") from error
-    QGuiApplication.setDesktopFileName("cgconv")
-    application = QApplication.instance() or _application()
-    assert isinstance(application, QApplication)
-    application.setApplicationName("cgconv")
-    lock = QLockFile(str(home / "window.lock"))
-    memory = Memory(home)
-    install_language(application, str(memory.settings.value("window/language", "")))
-    show_appearance(str(memory.settings.value("window/appearance", "")))
-    if not lock.tryLock(100):
-        QMessageBox.information(None, "cgconv", application.tr("cgconv is open already."))
-        return 0
-    app = App(home)
-    app.memory.notes += memory.notes
-    app.open([Path(path).absolute() for path in paths])
-    return int(application.exec())

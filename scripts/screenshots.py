@@ -83,7 +83,8 @@ def take(folder: Path, language: str, appearance: str, scale: int, media: Path) 
     from PySide6.QtTest import QTest
     from PySide6.QtWidgets import QApplication
 
-    from cgconv.gui.app import App, install_language, show_appearance
+    from cgconv.gui.app import App
+    from cgconv.gui.appearance import install_language, show_appearance
     from cgconv.runtime import events
 
     application = QApplication(["cgconv"])

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "cgconv.runtime.images cgconv.runtime.lock cgconv.runtime.files cgconv.runtime.protocol "
     "cgconv.runtime.models.model_file cgconv.runtime.backends.quiet_onnxruntime",
     "exporter": "torch onnx onnxscript safetensors numpy cgconv.runtime.* cgconv.trainer.*",
-    "cli": "click rich numpy cgconv.runtime.* cgconv.trainer.* cgconv.exporter.* cgconv.gui.app",
+    "cli": "click rich numpy cgconv.runtime.* cgconv.trainer.* cgconv.exporter.* cgconv.gui.start",
     "gui": "PySide6 pyqtgraph platformdirs cgconv.runtime.events cgconv.runtime.requests cgconv.runtime.models.card "
     "cgconv.runtime.models.store cgconv.runtime.protocol cgconv.runtime.errors cgconv.runtime.files",
 }

@@ -15,7 +15,7 @@ from gui_window import Window, make_pictures, models  # noqa: F401  # a fixture
 from PySide6.QtCore import QCoreApplication, QTranslator
 from PySide6.QtWidgets import QApplication
 
-from cgconv.gui.app import TRANSLATIONS, install_language
+from cgconv.gui.appearance import TRANSLATIONS, install_language
 from cgconv.gui.reasons import REASONS
 
 ROOT = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ from PySide6.QtCore import QCoreApplication, Qt, QTranslator
 from PySide6.QtGui import QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
-from cgconv.gui.app import TRANSLATIONS, install_language
+from cgconv.gui.appearance import TRANSLATIONS, install_language
 from cgconv.gui.palette import READABLE, bad, contrast, good, is_dark, secondary
 
 pytestmark = pytest.mark.timeout(240)
