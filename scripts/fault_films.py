@@ -201,7 +201,8 @@ def _stop_after(source: Path, folder: Path, *, frames: int) -> None:
     from cgconv.runtime.films import job
 
     cancel, seen = threading.Event(), 0
-    put = job._FilmJob._put
+    inside: Any = job._FilmJob  # Any: a method of it is replaced
+    put = inside._put
 
     def counted(self: Any, *given: Any) -> None:
         nonlocal seen
@@ -210,11 +211,11 @@ def _stop_after(source: Path, folder: Path, *, frames: int) -> None:
             cancel.set()
         put(self, *given)
 
-    job._FilmJob._put = counted  # type: ignore[method-assign]
+    inside._put = counted
     try:
         _run(source, folder, cancel)
     finally:
-        job._FilmJob._put = put  # type: ignore[method-assign]
+        inside._put = put
 
 
 def _harm(one: Path, other: Path, random: Random) -> str:
@@ -230,9 +231,9 @@ def _harm(one: Path, other: Path, random: Random) -> str:
             one.write_bytes(data[: random.randrange(len(data) + 1)])
             return f"{one.name} cut off"
         case 2:
-            data = bytearray(one.read_bytes() or b"\0")
-            data[random.randrange(len(data))] ^= 1 << random.randrange(8)
-            one.write_bytes(data)
+            changed = bytearray(one.read_bytes() or b"\0")
+            changed[random.randrange(len(changed))] ^= 1 << random.randrange(8)
+            one.write_bytes(changed)
             return f"{one.name} with another bit"
         case 3:
             one.write_bytes(random.randbytes(200))
@@ -333,7 +334,8 @@ def _die_at(point: str, number: int) -> None:
         case "add-after":
             wrap(parts.PartFolder, "add", after=True)
         case "join-packet":
-            join = job.join_film
+            joining: Any = job  # Any: a function of it is replaced
+            join = joining.join_film
 
             def counted(*given: Any, check_cancel: Callable[[], None], **named: Any) -> Any:
                 def check() -> None:
@@ -342,7 +344,7 @@ def _die_at(point: str, number: int) -> None:
 
                 return join(*given, check_cancel=check, **named)
 
-            job.join_film = counted
+            joining.join_film = counted
         case "check-before" | "check-after":
             wrap(job, "check_film", after=point.endswith("after"))
         case "rename-before" | "rename-after":
