@@ -112,7 +112,7 @@ def _wrapped(cells: Sequence[tuple[str, Image]]) -> list[Sequence[tuple[str, Ima
 
     def off(columns: int) -> float:
         rows = -(-len(cells) // columns)
-        shape = columns * width / (rows * height)
+        shape: float = columns * width / (rows * height)
         return max(shape / WIDE, WIDE / shape) + 0.1 * (rows * columns - len(cells))
 
     columns = min(range(1, len(cells) + 1), key=off)

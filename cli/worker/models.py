@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -74,16 +75,21 @@ def sample(task: Task, say: Say) -> None:
         say(ModelSampled(request.model, kept, known["megapixels_per_second"], str(known.get("running", ""))))
         return
     if request.picture is not None:
-        picture = looks.picture_for_preview(request.picture, short_side=None).as_seen()
+        picture = _small_copy(request.picture, request.picture.stat().st_mtime_ns)
     else:
         picture = natural_picture((SAMPLE_EDGE_PX * 3 // 4, SAMPLE_EDGE_PX))
-    picture = looks.shrunk(picture, SAMPLE_EDGE_PX)
     translated, speed, running = _sampled(request, picture, task, say)
     looks.write_image(kept, translated)
     if not request.is_users:
         facts = {"megapixels_per_second": speed, "running": running}
         _facts_path(path).write_text(json.dumps(facts), encoding="utf-8")
     say(ModelSampled(request.model, kept, speed, running))
+
+
+@functools.lru_cache(maxsize=1)
+def _small_copy(path: Path, _: int) -> looks.Image:
+    """Return a picture in the size of samples; the last one is remembered, because every model is asked for its own."""
+    return looks.shrunk(looks.picture_for_preview(path, short_side=None).as_seen(), SAMPLE_EDGE_PX)
 
 
 def _sampled(request: SampleModel, picture: looks.Image, task: Task, say: Say) -> tuple[looks.Image, float, str]:
