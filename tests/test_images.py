@@ -21,6 +21,7 @@ import pillow_heif
 import pytest
 from PIL import GifImagePlugin, Image, ImageCms, ImageOps, JpegImagePlugin
 
+from cgconv.runtime.backends.probe import natural_picture
 from cgconv.runtime.errors import OutputError, PictureError, UsageError
 from cgconv.runtime.images import (
     Animation,
@@ -837,3 +838,11 @@ def test_a_folder_in_the_way_of_a_result_gets_one_sentence(tmp_path: Path) -> No
     with pytest.raises(OutputError, match=r"a\.png cannot be written: Is a directory"):
         write_atomically(tmp_path / "a.png", b"data")
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_png_files_of_pictures_are_smaller_than_at_level_4_and_exact() -> None:
+    pixels = natural_picture((256, 256))
+    data = encode_picture(Picture(pixels), file_format="png")
+    _, at_level_4 = cv2.imencode(".png", pixels[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 4])
+    assert len(data) < len(at_level_4)
+    np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1], pixels)

