@@ -351,7 +351,8 @@ class _Child:
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         )
         self._tries, self._rows = 0, set()
-        self._answers = answers = queue.SimpleQueue()
+        answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._answers = answers
         stdout = self._process.stdout
         assert stdout is not None
 
