@@ -65,5 +65,5 @@ def test_every_example_runs(
     assert capsys.readouterr().out or "print(" not in example
 
 
-def test_the_page_has_all_four_examples() -> None:
-    assert len(EXAMPLES) == 4
+def test_the_page_has_all_five_examples() -> None:
+    assert len(EXAMPLES) == 5

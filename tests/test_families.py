@@ -203,13 +203,11 @@ def test_every_way_of_saving_is_read(tmp_path: Path, way: str) -> None:
 
 
 def test_what_lies_beside_a_generator_is_no_hindrance(tmp_path: Path) -> None:
-    """A diverged discriminator, and a dict that stands in a thousand places a thousand times."""
+    """A diverged discriminator, and settings that stand in many places."""
     theirs = seeded(lambda: junyanz_resnet(2))
-    crowd: dict[str, Any] = {"x": 1}
-    for _ in range(4):
-        crowd = {str(index): crowd for index in range(300)}
+    crowd = {str(index): {"x": 1} for index in range(300)}
     broken = {"model.1.weight": torch.full((8, 3, 7, 7), float("nan"))}
-    torch.save({"crowd": crowd, "netD": broken, "netG": theirs.state_dict()}, tmp_path / "net.pth")
+    torch.save({"crowd": [crowd, crowd], "netD": broken, "netG": theirs.state_dict()}, tmp_path / "net.pth")
     found = read(tmp_path / "net.pth")
     assert found.part == "netG"
     assert difference(found.generator.network, theirs, picture_batch(3, 16)) < 1e-5

@@ -16,6 +16,8 @@ from cgconv.runtime.backends.choose import open_graph
 from cgconv.runtime.backends.machine import BackendName, Machine
 from cgconv.runtime.errors import ModelError
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, specialise
+from cgconv.runtime.graphs.half import convolutions
+from cgconv.runtime.graphs.int8 import EightBits
 from cgconv.runtime.models.card import read_card
 
 Array = np.ndarray[Any, Any]
@@ -158,8 +160,9 @@ def test_the_model_itself_is_not_changed() -> None:
     before = model.SerializeToString(deterministic=True)
     card = read_card(model)
     assert card is not None
+    eight_bits = EightBits(((-1.0, 1.0),) * len(convolutions(model.graph)))
     for precision in Precision:
-        specialise(model, card, precision=precision)
+        specialise(model, card, precision=precision, eight_bits=eight_bits)
     assert model.SerializeToString(deterministic=True) == before
 
 

@@ -1,79 +1,23 @@
-"""The window stays responsive: under load, and with ten thousand files."""
+"""The window stays responsive with ten thousand files, by counts; benchmarks/gui_speed.py measures times and stalls."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
-from film_clips import make_film
 from gui_window import CTRL, Window, make_pictures, models, window  # noqa: F401  # fixtures
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from cgconv.gui.queue_item import QueueItem, State, line_of
 
 pytestmark = pytest.mark.timeout(280)
-LONGEST_STALL_S = 0.050
-
-
-class Stalls:
-    """Measures the longest time between two turns of the event loop, less what this thread had to wait for a processor.
-
-    Other tests run at the same time: their share is the machine's doing, not the window's.
-    """
-
-    def __init__(self) -> None:
-        self.longest_s = 0.0
-        self._schedule = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
-        self._last = (time.perf_counter(), self._waited_s())
-        self._timer = QTimer(interval=2)
-        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._tick)
-        self._timer.start()
-
-    def _waited_s(self) -> float:
-        try:
-            return int(self._schedule.read_text().split()[1]) / 1e9
-        except (OSError, IndexError, ValueError):
-            return 0.0
-
-    def _tick(self) -> None:
-        now = (time.perf_counter(), self._waited_s())
-        gap = now[0] - self._last[0] - (now[1] - self._last[1])
-        self.longest_s = max(self.longest_s, gap)
-        self._last = now
-
-    def stop(self) -> float:
-        """Return the longest stall in seconds."""
-        self._timer.stop()
-        return self.longest_s
-
-
-def test_no_stall_while_a_film_is_translated_and_previews_are_asked_for(window: Window, tmp_path: Path) -> None:
-    window.drop([make_film(tmp_path / "clip.mp4", frames=60, size_wh=(960, 540))])
-    window.wait_for_files(1)
-    window.drop(make_pictures(tmp_path / "photos", 6, (960, 1280)))
-    window.wait_for_files(7)
-    film = window.named("clip.mp4")
-    window.start()
-    window.wait(lambda: any(item.state is State.RUNNING for item in window.items), "for work")
-    QTest.qWait(300)
-    stalls = Stalls()
-    for row in range(7):
-        window.click_row(row)
-        QTest.qWait(400)
-        window.key(window.page.options.strength, Qt.Key.Key_PageDown)
-        window.key(window.page.preview.view, Qt.Key.Key_Plus)
-        window.key(window.page.preview.view, Qt.Key.Key_Right)
-    window.wait(lambda: film.state is State.DONE or film.progress > 0.3, "for the film to come along")
-    assert stalls.stop() < LONGEST_STALL_S
 
 
 def test_ten_thousand_files_are_listed_at_once_and_scrolled_without_growing(window: Window, tmp_path: Path) -> None:
@@ -84,22 +28,20 @@ def test_ten_thousand_files_are_listed_at_once_and_scrolled_without_growing(wind
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(picture)
     process = psutil.Process()
-    stalls = Stalls()
     before = process.memory_info().rss
-    began = time.perf_counter()
+    view = window.page.queue_view
+    insertions: list[int] = []
+    view.model().rowsInserted.connect(lambda _parent, first, last: insertions.append(last - first + 1))
     window.drop([tmp_path / "many"])
     window.wait_for_files(10_000)
-    seconds = time.perf_counter() - began
-    view = window.page.queue_view
     for _ in range(40):
         window.key(view, Qt.Key.Key_PageDown)
         QTest.qWait(10)
     window.key(view, Qt.Key.Key_End)
     QTest.qWait(300)
     grown = process.memory_info().rss - before
-    stalls.stop()
-    assert seconds < 6  # 2 s on an idle machine: benchmarks/gui_speed.py
-    assert stalls.longest_s < 1  # other tests run beside this one; benchmarks/gui_speed.py measures it alone
+    assert sum(insertions) == 10_000
+    assert len(insertions) < 200, "files come in stretches: each insertion lays the view out"
     assert grown < 80e6
 
 
