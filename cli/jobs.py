@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cgconv.runtime.errors import UsageError
+
 from .options import PathType, debug_option, json_option
 from .progress import printable
 
@@ -26,11 +28,18 @@ def jobs(folders: tuple[Path, ...], remove: bool, as_json: bool) -> int:
     """
     from cgconv.runtime.films.parts import leftovers, sweep
 
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"{folder}: no such folder")
+    found = 0
     for folder in folders or (Path(),):
         for leftover in leftovers(folder):
             if remove and not leftover.is_running:
                 sweep(leftover.result, all_work=True)
             _show(leftover, as_json, removed=remove and not leftover.path.exists())
+            found += 1
+    if not found and not as_json:
+        click.echo("no unfinished films here")
     return 0
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 FILM_LINE_EVERY_S = 5.0
-PICTURE_LINE_EVERY_S = 0.5
+EIGHT_BITS_SIZE = "8 bits"  # what an event says in place of a size
 LONGEST_LIST = 50  # failures listed at the end; --report has them all
 
 
@@ -224,8 +224,7 @@ class PlainShow:
             case JobWarned():
                 self._write(f"warning: {summary.names.get(event.index, '')}: {event.message}")
             case JobFinished():
-                if summary.is_film or summary.through == summary.to_do or self._is_time(PICTURE_LINE_EVERY_S):
-                    self._write(f"[{summary.through}/{summary.to_do}] {event.input} → {event.output}")
+                self._write(f"[{summary.through}/{summary.to_do}] {event.input} → {event.output}")
             case JobFailed():
                 self._write(f"[{summary.through}/{summary.to_do}] failed: {failure_text(event)}")
             case BatchFinished():
@@ -358,6 +357,12 @@ def backend_line(event: BackendOpened) -> str:
 
 def engine_line(event: EngineBuilding | EngineBuilt) -> str:
     """Return how far an engine is, or that it is there."""
+    if event.size == EIGHT_BITS_SIZE:
+        what = f"{event.model} in 8 bits"
+        if isinstance(event, EngineBuilt):
+            return f"{what}: measured in {duration(event.seconds)}, {event.decibels:.0f} dB from float32"
+        steps = f"{event.step}/{event.steps}, {duration(event.seconds)}"
+        return f"measuring {what}: {event.phase} {steps} (kept for next time)"
     what = f"engine of {event.model} for {event.size}"
     if isinstance(event, EngineBuilt):
         return f"{what}: built in {duration(event.seconds)}, {event.decibels:.0f} dB from the ONNX model"

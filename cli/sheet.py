@@ -35,28 +35,31 @@ def sheet(pictures: tuple[str, ...], models: str | None, out: Path, size: int, o
     from cgconv.runtime.backends.machine import checked_device
     from cgconv.runtime.find import Kind, find_files
     from cgconv.runtime.models.store import known_names
-    from cgconv.runtime.sheet import make_sheet, sheet_format, write_sheet
+    from cgconv.runtime.sheet import LeftOut, make_sheet, sheet_format, write_sheet
 
     from .batch import cancel_on_interrupt
 
     checked_device(device)
     sheet_format(out)  # a name that no sheet can have is said before the work
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out}: exists already; name another --out, or add --overwrite")
     found = find_files(pictures, Kind.PICTURE, model_names=known_names(), leave_out=None)
     if found.refused:
         path, reason = found.refused[0]
         raise UsageError(f"{path}: {reason}")
     if not found.files:
         raise UsageError("no pictures found for the sheet")
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out}: exists already; name another --out, or add --overwrite")
     named = [name.strip() for name in models.split(",") if name.strip()] if models is not None else []
     if models is not None and not named:
         raise UsageError("--models names no model")
+    left_out = LeftOut([], [])
     with cancel_on_interrupt() as cancel:
         image = make_sheet(
-            [file.path for file in found.files], named, edge_px=size, device=device, cancel=cancel,
+            [file.path for file in found.files], named, edge_px=size, device=device, cancel=cancel, left_out=left_out,
             report=lambda step, _: click.echo(printable(f"{step} …"), err=True),
         )  # fmt: skip
     write_sheet(out, image)
     click.echo(printable(str(out)))
-    return 0
+    for reason in (*left_out.pictures, *left_out.models):
+        click.echo(printable(f"left out: {reason}"), err=True)
+    return 1 if left_out.pictures else 0

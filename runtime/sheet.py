@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import Cancelled, ModelError, UsageError
+from .errors import Cancelled, ModelError, PictureError, UsageError
 from .images import REQUESTABLE, FileFormat, Picture, encode_picture, format_of_suffix, write_atomically
 from .models.store import list_models, resolve_model
 from .opencv import cv2
@@ -25,6 +25,13 @@ SMALLEST_TEXT_PX = 11
 SMALLEST_CELL_PX = 160  # wide: a label is to be readable over a tiny picture, too
 
 
+class LeftOut(NamedTuple):
+    """Why pictures and models are not on a sheet, a sentence each."""
+
+    pictures: list[str]
+    models: list[str]
+
+
 def make_sheet(
     pictures: Sequence[Path],
     models: Sequence[str] = (),
@@ -33,12 +40,14 @@ def make_sheet(
     device: str = "auto",
     report: Callable[[str, float], None] = lambda step, fraction: None,
     cancel: threading.Event | None = None,
+    left_out: LeftOut | None = None,
 ) -> Image:
     """Return one image: each picture as it is, and what each model makes of it at that size, under their names.
 
     `models` are names or files; without any it is all that have a name, and what cannot be opened is left out. Pictures
     larger than `edge_px` are shrunk to it before they are translated, so strokes are as wide as in a picture of that
-    size. One picture fills a grid, several a row each. `report` hears what is done now, and the fraction done.
+    size. One picture fills a grid, several a row each. `report` hears what is done now, and the fraction done;
+    `left_out` gets why pictures and models are not on the sheet: without it, a picture that cannot be read is an error.
 
     Raises:
         UsageError: no picture, no such model, or none that can be used. PictureError, ModelError: of those named.
@@ -46,18 +55,32 @@ def make_sheet(
     """
     if not pictures:
         raise UsageError("no picture given for the sheet")
-    paths = [resolve_model(model) for model in models] or [
-        stored.path for stored in list_models() if stored.problem is None
-    ]
-    originals = [shrunk(picture_for_preview(path, short_side=None).as_seen(), edge_px) for path in pictures]
-    rows = [[(path.name, original)] for path, original in zip(pictures, originals, strict=True)]
+    told = LeftOut([], []) if left_out is None else left_out
+    paths = [resolve_model(model) for model in models]
+    for stored in list_models() if not models else ():
+        if stored.problem is None:
+            paths.append(stored.path)
+        else:
+            told.models.append(stored.problem)
+    rows: list[list[tuple[str, Image]]] = []
+    for picture in pictures:
+        try:
+            original = shrunk(picture_for_preview(picture, short_side=None).as_seen(), edge_px)
+        except PictureError as error:
+            if left_out is None or (picture == pictures[-1] and not rows):
+                raise
+            told.pictures.append(str(error))
+        else:
+            rows.append([(picture.name, original)])
+    originals = [row[0][1] for row in rows]
     for number, path in enumerate(paths):
         report(path.stem, number / len(paths))
         try:
             results = _results(path, originals, device, cancel)
-        except ModelError:
+        except ModelError as error:
             if models:
                 raise
+            told.models.append(str(error))
             continue
         for row, result in zip(rows, results, strict=True):
             row.append((path.stem, result))

@@ -127,6 +127,18 @@ def test_a_model_with_a_card_keeps_it_on_import(tmp_path: Path) -> None:
         import_onnx(target, "again", Said((0.0, 255.0), (0.0, 255.0)))
 
 
+def test_a_model_with_a_card_that_gives_no_numbers_is_not_imported(tmp_path: Path) -> None:
+    net = GraphBuilder()
+    broken = with_card(
+        net.model(net.node("Log", net.node("Mul", "input", net.constant([0.0], np.float32)))), name="none"
+    )
+    negative = net.node("Sub", "input", net.constant([5.0], np.float32))
+    nothing = with_card(net.model(net.node("Log", negative)), name="nan")
+    for model, name in ((broken, "none"), (nothing, "nan")):
+        with pytest.raises(ModelError, match="one colour of every picture, or no numbers at all"):
+            import_onnx(saved(model, tmp_path), name)
+
+
 def strided(net: GraphBuilder) -> onnx.ModelProto:
     """Return a model that takes multiples of 2 only."""
     return net.model(net.upsample(net.conv("input", 3, 3, 3, stride=2, padding=1)))

@@ -67,6 +67,10 @@ def test_jobs_shows_what_is_unfinished_and_removes_it_when_asked(
     said = json.loads(capfd.readouterr().out)
     assert (said["result"], said["frames"], said["removed"]) == (str(tmp_path / "b.mp4"), 9, True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4"]
+    assert main(["jobs", str(tmp_path)]) == 0
+    assert "no unfinished films" in capfd.readouterr().out
+    assert main(["jobs", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere: no such folder" in capfd.readouterr().err
 
 
 def test_a_film_taken_from_the_queue_leaves_nothing(tmp_path: Path) -> None:

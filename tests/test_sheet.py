@@ -101,3 +101,20 @@ def test_the_command_writes_a_sheet_and_replaces_none(
     assert "name it .jpg or .png" in capsys.readouterr().err
     assert main(["sheet", "nothing-here.png", "--out", "c.png"]) == 2
     assert "nothing-here.png" in capsys.readouterr().err
+
+
+def test_a_broken_picture_and_a_broken_model_are_named_and_left_out(
+    models: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    good, bad, out = photo(tmp_path / "a.png"), tmp_path / "b.png", tmp_path / "sheet.png"
+    bad.write_bytes(good.read_bytes()[:60])
+    (models / "junk.onnx").write_bytes(b"junk")
+    assert main(["sheet", str(good), str(bad), "--out", str(out)]) == 1
+    said = capfd.readouterr().err
+    assert "left out: " in said
+    assert "b.png" in said
+    assert "junk.onnx" in said
+    assert count(np.asarray(Image.open(out)), (55, 135, 215)) == 90 * 60
+    assert main(["sheet", str(bad), "--out", str(tmp_path / "none.png")]) == 1
+    assert not (tmp_path / "none.png").exists()
+    assert main(["sheet", str(tmp_path / "nowhere.png"), "--out", str(out)]) == 2, "not that the sheet exists"

@@ -27,7 +27,8 @@ def check_card(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
     read_card has compared what the graph says of itself; this finds out about scale, layout_out and the sizes.
 
     Raises:
-        ModelError: it cannot be opened or computed, or makes something else than the card says; names `path`.
+        ModelError: it cannot be opened or computed, makes something else than the card says, or one colour of
+            everything; names `path`.
         ResourceError: memory ran out.
     """
     try:
@@ -35,7 +36,7 @@ def check_card(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     with closing(backend):
-        for count, size_hw in _tried(model, card):
+        for nth, (count, size_hw) in enumerate(_tried(model, card)):
             images = np.stack([mirrored_picture(size_hw, seed) for seed in range(1, count + 1)])
             try:
                 translated = backend.run({IMAGES: images})[TRANSLATED]
@@ -45,6 +46,8 @@ def check_card(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
                     f"({_size_rule(card)}): {error}"
                 ) from error
             _compare(translated, (count, *size_hw), card, path)
+            if nth == 0 and translated.min() == translated.max():  # also what NaN becomes
+                raise ModelError(f"{path}: it makes one colour of every picture, or no numbers at all; it is of no use")
 
 
 def _tried(model: onnx.ModelProto, card: ModelCard) -> list[tuple[int, tuple[int, int]]]:
