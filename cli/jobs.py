@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Try: cgconv jobs films --remove", short_help="Show films that were begun and not finished.")
 @click.argument("folders", nargs=-1, type=PathType, metavar="[FOLDER]...")
-@click.option("--remove", is_flag=True, help="Throw that work away, but for films that are being made now.")
+@click.option("--remove", is_flag=True, help="Throw that work away, except of films that are being made now.")
 @json_option
 @debug_option
 def jobs(folders: tuple[Path, ...], remove: bool, as_json: bool) -> int:

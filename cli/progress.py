@@ -16,6 +16,7 @@ import click
 
 from cgconv.runtime.errors import CgconvError
 from cgconv.runtime.events import (
+    EIGHT_BITS,
     BackendOpened,
     BatchFinished,
     BatchPlanned,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 FILM_LINE_EVERY_S = 5.0
-EIGHT_BITS_SIZE = "8 bits"  # what an event says in place of a size
 LONGEST_LIST = 50  # failures listed at the end; --report has them all
 
 
@@ -357,7 +357,7 @@ def backend_line(event: BackendOpened) -> str:
 
 def engine_line(event: EngineBuilding | EngineBuilt) -> str:
     """Return how far an engine is, or that it is there."""
-    if event.size == EIGHT_BITS_SIZE:
+    if event.size == EIGHT_BITS:
         what = f"{event.model} in 8 bits"
         if isinstance(event, EngineBuilt):
             return f"{what}: measured in {duration(event.seconds)}, {event.decibels:.0f} dB from float32"

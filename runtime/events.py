@@ -41,12 +41,15 @@ class BackendOpened:
     why: str
 
 
+EIGHT_BITS = "8 bits"  # in place of a size, where a model is measured in them
+
+
 @dataclass(frozen=True)
 class EngineBuilding:
     """A model is being compiled for a size, or measured in 8 bits, for a minute or so. `phase`: what is being done."""
 
     model: str
-    size: str  # e.g. 1280×720, batch 1–8; or 8 bits
+    size: str  # e.g. 1280×720, batch 1–8; or EIGHT_BITS
     phase: str
     step: int
     steps: int  # of this phase; 0 where it has none

@@ -185,7 +185,7 @@ def _in_order(x: Tensor) -> Tensor:
     On a processor torch 2.13 takes what comes for a single picture with its channels last, as from a frozen network,
     for one with its rows last: the gradients of the norm, and of all before it, are then wrong.
     """
-    if x.requires_grad and not torch.compiler.is_compiling():
+    if len(x) == 1 and x.requires_grad and not torch.compiler.is_compiling():
         x.register_hook(torch.Tensor.contiguous)  # type: ignore[no-untyped-call]  # torch's
     return x
 

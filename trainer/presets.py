@@ -73,11 +73,11 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
     "quick": Preset(
-        "pictures worth having from 100 and 100, one direction: about 45 minutes on two cores",
+        "pictures worth having from 100 and 100, one direction, made for 45 minutes on two cores",
         replace(_PAINT, optimizer=replace(_PAINT.optimizer, images=9_600)),
     ),
     "paint": Preset(
-        "photographs → paintings, as the bundled painters were trained: one direction, edges painted anew",
+        "photographs → paintings, as the bundled painters but for longer: one direction, edges painted anew",
         _PAINT,
     ),
     "photo": Preset(

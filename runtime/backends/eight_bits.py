@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cgconv.runtime.errors import Cancelled, OutputError
-from cgconv.runtime.events import EngineBuilding, EngineBuilt
+from cgconv.runtime.events import EIGHT_BITS, EngineBuilding, EngineBuilt
 from cgconv.runtime.files import write_atomically
 from cgconv.runtime.folders import cache_folder
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Precision, specialise
@@ -106,13 +106,13 @@ def check_int8(
         def progressed(phase: str, step: int, steps: int) -> None:
             if is_cancelled():
                 raise Cancelled("stopped while the model was measured in 8 bits")
-            report(EngineBuilding(card.name, "8 bits", phase, step, steps, round(clock() - began, 1)))
+            report(EngineBuilding(card.name, EIGHT_BITS, phase, step, steps, round(clock() - began, 1)))
 
         found = _Measuring(model, card, machine, opened, progressed).check(clock)
         with contextlib.suppress(OutputError):  # a cache that cannot be written only costs the time to measure again
             facts = _facts(model, machine)
             write_atomically(_file(facts), json.dumps({"key": facts, "check": asdict(found)}, indent=1).encode())
-        report(EngineBuilt(card.name, "8 bits", round(clock() - began, 1), 0, found.median_db))
+        report(EngineBuilt(card.name, EIGHT_BITS, round(clock() - began, 1), 0, found.median_db))
     return found
 
 
