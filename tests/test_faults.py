@@ -62,7 +62,8 @@ def _changed(word: bytes) -> Row:
         return [*idle, *needed, *idle] if word == b"RAIS" else needed
 
     name = word.decode()
-    return Mutations(name=name, tries=1, make=one_file, attempt=read, change=change, limit_s=1.0)
+    limit_s = 300.0 if word == b"GROW" else 1.0  # memory is to end it, however slowly a busy machine hands it out
+    return Mutations(name=name, tries=1, make=one_file, attempt=read, change=change, limit_s=limit_s)
 
 
 def rows() -> list[Row]:
