@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 import pytest
+from places import ROOT
 
 from cgconv.cli.main import cgconv
 
-ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 

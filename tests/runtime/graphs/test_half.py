@@ -16,6 +16,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
+from places import ROOT
 from small_models import GraphBuilder, card_for, decibels, identity_model, photo, small_resnet, with_card
 
 from cgconv.cli.main import main
@@ -28,7 +29,7 @@ from cgconv.runtime.translator import open_translator
 
 Array = np.ndarray[Any, Any]
 FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
-FORMATS = (Path(__file__).parent.parent / "docs" / "formats.md").read_text(encoding="utf-8")
+FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
 
 
 # --- networks

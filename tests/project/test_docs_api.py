@@ -8,13 +8,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from places import ROOT
 
 from cgconv.runtime.models.card import ModelCard, write_card
 from cgconv.runtime.models.model_file import write_model
 
-EXAMPLES = re.findall(
-    r"```python\n(.*?)```", (Path(__file__).parent.parent / "docs/api.md").read_text(encoding="utf-8"), re.DOTALL
-)
+EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs/api.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
 def inverting_model() -> onnx.ModelProto:

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from places import ROOT
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "judge_sheet.py"
+SCRIPT = ROOT / "benchmarks" / "judge_sheet.py"
 RED, GREEN, BLUE = (200, 30, 30), (30, 160, 30), (40, 40, 220)
 
 

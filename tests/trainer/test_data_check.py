@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from test_download import Site, serve
+from web_site import Site, serve
 
 from cgconv.cli.main import main
 from cgconv.runtime.downloads import catalogue

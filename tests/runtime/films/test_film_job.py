@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from film_clips import FakeTranslator, look_at, make_film, picture, run_film
+from places import TESTS
 
 from cgconv.runtime.errors import Cancelled, FilmError, OutputError, ResourceError
 from cgconv.runtime.films import job as film_job
@@ -87,7 +88,7 @@ def test_a_killed_process_loses_only_its_last_segment(tmp_path: Path) -> None:
     script = textwrap.dedent(f"""
         import sys, time
         from pathlib import Path
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        sys.path.insert(0, {str(TESTS)!r})
         from cgconv.runtime.films import job as film_job
         from film_clips import FakeTranslator, run_film
         film_job.SEGMENT_FRAMES = 10
@@ -377,7 +378,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
     script = textwrap.dedent(f"""
         import resource, signal, sys
         from pathlib import Path
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        sys.path.insert(0, {str(TESTS)!r})
         from cgconv.runtime.errors import OutputError
         from film_clips import run_film
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -13,6 +13,7 @@ from random import Random
 
 import pytest
 from film_clips import FakeTranslator, make_film, run_film
+from places import ROOT
 
 from cgconv.cli.batch import cancel_on_interrupt
 from cgconv.cli.main import main
@@ -22,7 +23,7 @@ from cgconv.runtime.errors import Cancelled
 from cgconv.runtime.files import partial_path, sweep_partials
 from cgconv.runtime.requests import ForgetFilms
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+sys.path.insert(0, str(ROOT / "scripts"))
 
 import fault_films
 

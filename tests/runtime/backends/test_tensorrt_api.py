@@ -17,14 +17,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from api_use import Api, Function, Use, find_use, read_stub, signatures_of, type_of_property
 from fake_nvidia import FakeGpu, cuda_module
 from fake_tensorrt import tensorrt_module
+from places import ROOT
 
-ROOT = Path(__file__).parent.parent
 SOURCES = [
     ROOT / "runtime" / "backends" / "engines" / f"{name}.py"
     for name in ("cuda_runtime", "log", "build", "runner", "backend")

@@ -13,16 +13,14 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from small_models import small_resnet
+from web_site import Answer, Site, Visit, serve
 
 from cgconv.cli.main import main
 from cgconv.runtime.downloads import catalogue
@@ -37,57 +35,6 @@ OTHER = np.random.default_rng(8).bytes(700_000)
 HASH, OTHER_HASH = hashlib.sha256(BODY).hexdigest(), hashlib.sha256(OTHER).hexdigest()
 QUICK = Limits(max_bytes=2_000_000, timeout_s=2.0, tries=3, first_wait_s=0.01, longest_wait_s=0.05)
 
-Answer = Callable[["Visit"], None]
-
-
-@dataclass
-class Visit:
-    """One request, and the means to answer it as no library would."""
-
-    handler: BaseHTTPRequestHandler
-    number: int  # of requests so far, from 1
-
-    @property
-    def range_begin(self) -> int:
-        return int(self.handler.headers.get("Range", "bytes=0-")[6:-1])
-
-    def head(self, status: int, **headers: object) -> None:
-        self.handler.send_response_only(status)
-        for name, value in headers.items():
-            self.handler.send_header(name.replace("_", "-"), str(value))
-        self.handler.end_headers()
-
-    def body(self, data: bytes) -> None:
-        self.handler.wfile.write(data)
-        self.handler.wfile.flush()
-
-    def file(self, data: bytes, *, etag: str = '"one"', ranges: bool = True, cut_at: int | None = None) -> None:
-        """Answer as a good server does; `cut_at` ends the connection before that byte of the file."""
-        begin = self.range_begin
-        condition = self.handler.headers.get("If-Range")
-        if ranges and begin >= len(data):
-            self.head(416, Content_Range=f"bytes */{len(data)}", Content_Length=0)
-        elif ranges and begin and condition in (None, etag):
-            span = f"bytes {begin}-{len(data) - 1}/{len(data)}"
-            self.head(206, Content_Length=len(data) - begin, Content_Range=span, ETag=etag)
-            self.body(data[begin:cut_at])
-        else:
-            self.head(200, Content_Length=len(data), ETag=etag)
-            self.body(data[:cut_at])
-
-
-@dataclass
-class Site:
-    """A web server of the test's own: `pages` says how each path is answered, `asked` what was asked for."""
-
-    url: str
-    pages: dict[str, Answer] = field(default_factory=dict)
-    asked: list[tuple[str, str]] = field(default_factory=list)  # path, Range
-
-    def serves(self, path: str, answer: Answer | bytes) -> str:
-        self.pages[path] = answer if callable(answer) else lambda visit: visit.file(answer)
-        return self.url + path
-
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,32 +47,6 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def site() -> Iterator[Site]:
     yield from serve()
-
-
-def serve(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            site.asked.append((self.path, self.headers.get("Range", "")))
-            answer = site.pages.get(self.path.split("?")[0], lambda visit: visit.head(404, Content_Length=0))
-            with suppress(OSError):  # the client has gone, as it should with some of these
-                answer(Visit(self, len(site.asked)))
-
-        def log_message(self, format: str, *values: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    site = Site(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield site
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def get(url: str, target: Path, *, limits: Limits = QUICK, sha256: str | None = None) -> list[object]:

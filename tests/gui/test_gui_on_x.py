@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from gui_window import make_pictures, models  # noqa: F401  # a fixture
+from places import TESTS
 
 pytestmark = [
     pytest.mark.timeout(240),
@@ -69,7 +70,7 @@ def test_files_dragged_from_another_program_are_put_in_order_and_come_out_transl
         xdotool("mouseup", 1)
 
     log = (tmp_path / "log").open("w")
-    source = [sys.executable, str(Path(__file__).with_name("drag_source.py")), *map(str, pictures)]
+    source = [sys.executable, str(TESTS / "drag_source.py"), *map(str, pictures)]
     programs = [
         subprocess.Popen([sys.executable, "-m", "cgconv.cli", "gui"], env=environment, stderr=log),
         subprocess.Popen(source, env=environment, stderr=log),

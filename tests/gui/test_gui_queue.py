@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from film_clips import make_film
 from gui_window import CTRL, Opened, Window, make_pictures, models, opened, window  # noqa: F401  # fixtures
+from places import TESTS
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
@@ -251,7 +252,7 @@ def test_the_queue_comes_back_after_the_window_was_killed(qapp: QApplication, mo
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     arguments = [str(tmp_path / "home"), str(tmp_path / "photos")]
-    ran = subprocess.run([sys.executable, "-c", code, *arguments], cwd=Path(__file__).parent, check=False)
+    ran = subprocess.run([sys.executable, "-c", code, *arguments], cwd=TESTS, check=False)
     assert ran.returncode == -9
     second = Window(tmp_path / "home")
     try:

@@ -9,6 +9,7 @@ import cv2
 import pytest
 import torch
 import torch.nn.functional as F
+from places import ROOT
 from torch import Tensor, nn
 
 from cgconv.runtime.errors import MissingError
@@ -24,7 +25,7 @@ from cgconv.trainer.efficientnet import (
     read_weights,
 )
 
-CAT = Path(__file__).parent.parent / "gui" / "images" / "sample.jpg"
+CAT = ROOT / "gui" / "images" / "sample.jpg"
 CATS = {281, 282, 285}  # ImageNet's tabby, tiger cat and Egyptian cat
 
 

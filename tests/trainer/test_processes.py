@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from places import TESTS
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
@@ -34,7 +35,7 @@ def test_two_processes_have_equal_weights_and_the_losses_and_gradients_of_one_wi
     data: Path, tmp_path: Path
 ) -> None:
     """With other pictures the gradients miss by 0.15 to 1.6 of their length, and a step's weights by 2e-4."""
-    script = Path(__file__).with_name("two_processes.py")
+    script = TESTS / "two_processes.py"
     done = subprocess.run([*TORCHRUN, str(script), str(data), str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     for recipe in CASES:

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 from gui_window import Window, make_pictures, models  # noqa: F401  # a fixture
+from places import ROOT
 from PySide6.QtCore import QCoreApplication, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from cgconv.gui.appearance import TRANSLATIONS, install_language
 from cgconv.gui.reasons import REASONS
-
-ROOT = Path(__file__).parent.parent
 
 
 def texts(path: Path) -> dict[tuple[str, str], list[str]]:

@@ -12,14 +12,13 @@ from pathlib import Path
 import cv2
 import pytest
 from fake_nvidia import FakeGpu
+from places import ROOT, TESTS
 from small_models import identity_model, photo, with_card
 
 from cgconv.cli.main import main
 from cgconv.runtime.backends.engines.cache import EngineCache
 from cgconv.runtime.models.model_file import write_model
 from cgconv.runtime.translator import open_translator
-
-ROOT = Path(__file__).parent.parent
 
 pytestmark = pytest.mark.usefixtures("own_engines")
 
@@ -177,7 +176,7 @@ with installed(FakeGpu(step_s=0.1, steps=300)):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGINT") or os.name == "nt", reason="Ctrl-C cannot be sent to a child here")
 def test_ctrl_c_stops_a_build_with_exit_code_130(model: Path) -> None:
-    command = [sys.executable, "-c", CHILD, str(Path(__file__).parent), "export", str(model), "--engine"]
+    command = [sys.executable, "-c", CHILD, str(TESTS), "export", str(model), "--engine"]
     child = subprocess.Popen([*command, "--sizes", "24x24"], stderr=subprocess.PIPE, text=True)
     assert child.stderr is not None
     for line in child.stderr:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import pytest
+from places import ROOT
 
 from cgconv.cli.main import COMMANDS, cgconv
 from cgconv.runtime import events
 
-DOCS = (Path(__file__).parent.parent / "docs" / "cli.md").read_text(encoding="utf-8")
+DOCS = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 SHARED_WITH_IMAGES = "Inputs, results and all options of `images` but `--quality`"
 
 

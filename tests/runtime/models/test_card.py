@@ -8,6 +8,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from places import ROOT
 from small_models import card_for, identity_model
 
 from cgconv.runtime import events
@@ -17,7 +18,7 @@ from cgconv.runtime.models.model_file import load_model, write_model
 from cgconv.runtime.translate.foreign import import_onnx
 from cgconv.runtime.translator import open_translator
 
-FORMATS = Path(__file__).parent.parent / "docs" / "formats.md"
+FORMATS = ROOT / "docs" / "formats.md"
 
 
 def a_card() -> ModelCard:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from film_clips import make_film
+from places import ROOT
 from small_models import small_resnet
 
 from cgconv.cli.bench import described
@@ -18,7 +19,7 @@ from cgconv.runtime import bench as module
 from cgconv.runtime.bench import Bench, bench
 from cgconv.runtime.models.model_file import write_model
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = ROOT / "benchmarks"
 WAYS = (("openvino", "cpu", "fp32"), ("onnxruntime", "cpu", "fp32"), ("openvino", "cpu", "fp16"))
 # Products of the small ResNet of width 8, from its layers: both ends of 7×7, two strides, four in blocks, two upwards.
 PER_PIXEL = 2 * 49 * 3 * 8 + 9 * (8 * 16 / 4 + 16 * 32 / 16 + 4 * 32 * 32 / 16 + 32 * 16 / 4 + 16 * 8)

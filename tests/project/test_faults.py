@@ -12,8 +12,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from places import ROOT
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+sys.path.insert(0, str(ROOT / "scripts"))
 
 from fault_frame import Edit, Lost, Mutations, Row, Trials, Wrong, applied, byte_edits, run_rows, table
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_nvidia import FakeGpu, installed
+from places import TESTS
 from small_models import decibels, identity_model, photo, with_card
 
 from cgconv.runtime.backends.engines.cache import EngineCache
@@ -572,7 +573,7 @@ with installed(FakeGpu(step_s=0.4, steps=4)), open_translator(sys.argv[1], backe
 
 def test_two_processes_that_want_one_engine_build_it_once(model: Path, tmp_path: Path) -> None:
     log = tmp_path / "builds"
-    command = [sys.executable, "-c", CHILD, str(model), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", CHILD, str(model), str(TESTS)]
     children = [
         subprocess.Popen(
             command,

@@ -13,10 +13,10 @@ import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
+from test_images import SRGB, exif_block, noise, png_chunk, png_file, save, smooth, still, tiff_file
 
 from cgconv.runtime.errors import PictureError
 from cgconv.runtime.images import Picture, encode_picture, losses, picture_size_hw, read_picture, read_thumbnail
-from tests.test_images import SRGB, exif_block, noise, png_chunk, png_file, save, smooth, still, tiff_file
 
 P3_RED = (0.5151, 0.2412, -0.0011)  # XYZ under D50, as Apple's own profile has it
 P3 = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)

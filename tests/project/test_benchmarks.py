@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from places import ROOT
 from small_models import identity_model, with_card
 
 from cgconv.runtime.models.model_file import write_model
@@ -24,7 +25,7 @@ from cgconv.trainer.config import TrainConfig  # noqa: E402
 from cgconv.trainer.data import open_pairs  # noqa: E402
 from cgconv.trainer.features import kid, see  # noqa: E402
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = ROOT / "benchmarks"
 
 
 def benchmark(name: str) -> ModuleType:
