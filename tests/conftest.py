@@ -18,9 +18,7 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Point the model folder and every cache into a folder that goes away; child processes inherit it."""
     home = tmp_path_factory.mktemp("home")
     os.environ["CGCONV_MODELS"] = str(home / "models")
-    os.environ["CGCONV_TRIAL"] = (
-        "no"  # these models are the tests' own; tests/runtime/translate/test_trial.py tries some
-    )
+    os.environ["CGCONV_TRIAL"] = "no"  # these models are the tests' own; test_trial.py tries some
     for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
         os.environ[name] = str(home / name.lower())
 
