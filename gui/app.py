@@ -39,6 +39,7 @@ from .settings_page import SettingsPage
 from .sheet_actions import SheetActions
 from .train_page import TrainPage
 from .training_actions import TrainingActions
+from .wheel import leave_values_alone
 from .worker_process import LAST_WORDS_S, WorkerProcess
 
 keep_singletons_alive()
@@ -85,6 +86,7 @@ class App(QObject):
         self.preview_actions = PreviewActions(self.convert, self.looks, self)
         self.preset_actions = PresetActions(self.window, self.convert, self.memory, self)
         self.training_actions = TrainingActions(self.train, self.training, self)
+        leave_values_alone(self.window)
         self._save = QTimer(self, singleShot=True, interval=SAVE_AFTER_MS)
         self._connect_queue()
         self._connect_preview()

@@ -27,6 +27,7 @@ from cgconv.runtime.events import ModelInfo
 from cgconv.runtime.requests import ConvertOptions, ImportModel
 
 from .options_panel import OptionsPanel
+from .wheel import leave_values_alone
 
 
 class ItemDialog(QDialog):
@@ -60,6 +61,7 @@ class ItemDialog(QDialog):
         layout.addLayout(form)
         layout.addWidget(scroll, 1)
         layout.addWidget(self.buttons)
+        leave_values_alone(self)
         self.resize(460, 560)
 
 
