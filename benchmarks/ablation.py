@@ -32,8 +32,8 @@ from cgconv.trainer.config import (
     TrainConfig,
 )
 from cgconv.trainer.data import Image, open_pairs, read_image, resized
-from cgconv.trainer.evaluate import Evaluation, find_test_domains, spread
-from cgconv.trainer.folders import find_domains, pictures_in
+from cgconv.trainer.evaluate import Evaluation, spread
+from cgconv.trainer.folders import find_domains, find_test_domains, pictures_in
 from cgconv.trainer.judge import squares_of, translators_of
 from cgconv.trainer.networks import Generators
 from cgconv.trainer.train import train

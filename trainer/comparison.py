@@ -12,7 +12,6 @@ from cgconv.runtime.errors import DataError, UsageError
 from .choices import Direction, RecipeName
 from .data import Image, Source, read_image
 from .evaluate import (
-    FEWEST,
     SMALLEST_SIDE_PX,
     Evaluation,
     Translate,
@@ -23,6 +22,7 @@ from .evaluate import (
 )
 from .features import Features
 from .folders import pictures_in
+from .held_out import FEWEST
 from .judge import judged_side_px, squares_of
 from .trained_run import find_test_sources, load_run, read_source
 

@@ -19,8 +19,8 @@ from cgconv.runtime.images import DEFAULT_MAX_PIXELS, Animation, read_picture
 
 from .choices import Preprocess, RecipeName
 from .config import DataConfig, TrainConfig
-from .evaluate import hold_out
 from .folders import pairs_by_name, pictures_in
+from .held_out import hold_out
 from .networks import size_multiple
 from .readers import open_readers
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from cgconv.runtime.images import write_atomically
 from cgconv.runtime.protocol import read_json
 
 from .features import DEFAULT, Features, Maps, Values, content, fid, judging_network, kid, see, subset_of
+from .held_out import FEWEST
 from .metrics import (
     Images,
     color_agreement,
@@ -31,8 +31,6 @@ from .metrics import (
 
 Translate = Callable[[Images], Images]  # uint8 N×H×W×3 RGB, the same shape out
 
-HELD_OUT_SHARE = 10  # one picture in so many, at most
-FEWEST = 4  # pictures of a kind that an evaluation needs
 SMALLEST_SIDE_PX = 64  # 2×2 features at the end of EfficientNet
 BEST = "best.json"
 BEST_RULE = (  # what `score` says, for readers of best.json
@@ -47,20 +45,6 @@ class Translators(NamedTuple):
 
     ab: Translate | None = None
     ba: Translate | None = None
-
-
-def hold_out(names: Sequence[str], count: int) -> list[int]:
-    """Return which of a folder's pictures are never trained on, as sorted indices: `count`, or a tenth if that is less.
-
-    Those whose name without its ending has the smallest SHA-256: the same ones in every run, whatever the order, and
-    the same of both folders where pairs share a name. None where those would be fewer than an evaluation needs: of
-    folders of less than 40 pictures.
-    """
-    held = min(count, len(names) // HELD_OUT_SHARE)
-    if held < FEWEST:
-        return []
-    by_digest = sorted(range(len(names)), key=lambda index: _digest(names[index]))
-    return sorted(by_digest[:held])
 
 
 def middle_squares(images: Iterable[NDArray[np.uint8]], side_px: int) -> Images:
@@ -290,19 +274,6 @@ def table(rows: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def find_test_domains(data: Path) -> tuple[Path, Path]:
-    """Return the folders of the test pictures of a and b below `data`: testA and testB, or test/A and test/B.
-
-    Raises UsageError where there are none.
-    """
-    for pair in ((data / "testA", data / "testB"), (data / "test" / "A", data / "test" / "B")):
-        if all(folder.is_dir() for folder in pair):
-            return pair
-    if not data.is_dir():
-        raise UsageError(f"{data}: no such folder")
-    raise UsageError(f"{data}: found neither testA and testB nor test/A and test/B in it")
-
-
 def spread(count: int, wanted: int | None) -> list[int]:
     """Return `wanted` evenly spread indices of `count`; all of them where `wanted` is None or as large.
 
@@ -323,12 +294,6 @@ def _middle(image: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
     top, left = (image.shape[0] - side_px) // 2, (image.shape[1] - side_px) // 2
     return image[top : top + side_px, left : left + side_px]
-
-
-def _digest(name: str) -> bytes:
-    """Return the SHA-256 of a name without its ending; names that are no text have one, too."""
-    stem = name[: -len(suffix)] if (suffix := Path(name).suffix) else name
-    return hashlib.sha256(stem.encode("utf-8", "surrogateescape")).digest()
 
 
 def _by_score(one: dict[str, Any]) -> tuple[float, int]:  # Any: JSON values

@@ -40,6 +40,19 @@ def find_domains(a: Path, b: Path | None, *, paired: bool = False) -> tuple[Path
     )
 
 
+def find_test_domains(data: Path) -> tuple[Path, Path]:
+    """Return the folders of the test pictures of a and b below `data`: testA and testB, or test/A and test/B.
+
+    Raises UsageError where there are none.
+    """
+    for pair in ((data / "testA", data / "testB"), (data / "test" / "A", data / "test" / "B")):
+        if all(folder.is_dir() for folder in pair):
+            return pair
+    if not data.is_dir():
+        raise UsageError(f"{data}: no such folder")
+    raise UsageError(f"{data}: found neither testA and testB nor test/A and test/B in it")
+
+
 def refuse_nested(out: Path, a: Path, b: Path, *, paired: bool) -> None:
     """Refuse folders within each other: a run would learn from its own samples, or each kind from the other.
 

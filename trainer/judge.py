@@ -20,8 +20,6 @@ from .choices import DiscriminatorKind, GanLoss
 from .config import TrainConfig
 from .data import Image, Pairs, images_to_tensor, tensor_to_images
 from .evaluate import (
-    FEWEST,
-    HELD_OUT_SHARE,
     SMALLEST_SIDE_PX,
     BestStates,
     Evaluation,
@@ -30,11 +28,11 @@ from .evaluate import (
     middle_squares,
 )
 from .features import open_features
+from .held_out import FEWEST, HELD_OUT_SHARE
 from .metrics import Images
-from .networks import Generators, size_multiple, smallest_size
+from .networks import Generators, averaged, size_multiple, smallest_size
 from .projected import SCORES
 from .run import Run
-from .samples import averaged
 from .watch import Watch
 
 # What a discriminator pays that cannot tell real from fake (see losses.py); that of WGAN has no such level.

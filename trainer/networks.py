@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
-from torch import nn
+from torch import Tensor, nn
 
 from .choices import Direction, DiscriminatorKind, Downsampling, Focus, GeneratorKind, Upsampling
 from .compact import CompactGenerator
@@ -22,6 +24,7 @@ __all__ = [
     "Generators",
     "ResNetGenerator",
     "UNetGenerator",
+    "averaged",
     "build_discriminator",
     "build_generator",
     "generator_config",
@@ -49,6 +52,19 @@ class Generators(nn.Module):
         generator = self.ab if direction is Direction.A2B else self.ba
         assert generator is not None, f"this run does not learn {direction}"
         return generator
+
+
+@contextmanager
+def averaged(generators: nn.Module, average_of: dict[str, Tensor]) -> Iterator[None]:
+    """Give the generators their averaged weights, in eval mode, until the end of the block."""
+    current = {name: p.detach().clone() for name, p in generators.named_parameters()}
+    generators.load_state_dict(average_of, strict=False)
+    generators.eval()
+    try:
+        yield
+    finally:
+        generators.load_state_dict(current, strict=False)
+        generators.train()
 
 
 def generator_config(config: GeneratorConfig, direction: Direction) -> GeneratorConfig:

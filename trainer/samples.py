@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cgconv.runtime.images import write_atomically
 
 from .choices import Direction
 from .data import Image, Pairs, images_to_tensor, scaled, tensor_to_images
-from .networks import Generators
+from .networks import Generators, averaged
 
 ROWS = 4
 
@@ -52,19 +50,6 @@ def write_samples(generators: Generators, average_of: dict[str, Tensor], pairs: 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, cv2.imencode(".jpg", grid, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
     return path
-
-
-@contextmanager
-def averaged(generators: nn.Module, average_of: dict[str, Tensor]) -> Iterator[None]:
-    """Give the generators their averaged weights, in eval mode, until the end of the block."""
-    current = {name: p.detach().clone() for name, p in generators.named_parameters()}
-    generators.load_state_dict(average_of, strict=False)
-    generators.eval()
-    try:
-        yield
-    finally:
-        generators.load_state_dict(current, strict=False)
-        generators.train()
 
 
 def middle_square(image: Image, side_px: int) -> Image:

@@ -12,8 +12,8 @@ from .checkpoint import checkpoint_config, load_checkpoint
 from .choices import Preprocess
 from .config import TrainConfig
 from .data import Image, Source, read_image, scaled
-from .evaluate import SMALLEST_SIDE_PX, Translators, find_test_domains
-from .folders import is_picture, pairs_by_name, pictures_in
+from .evaluate import SMALLEST_SIDE_PX, Translators
+from .folders import find_test_domains, is_picture, pairs_by_name, pictures_in
 from .judge import translators_of
 from .networks import Generators
 

@@ -18,8 +18,9 @@ from cgconv.runtime.images import write_atomically
 
 from .choices import RecipeName
 from .data import Image, Source, scaled
-from .evaluate import FEWEST, MEASURES, SMALLEST_SIDE_PX, Evaluation, middle_squares, spread, table
+from .evaluate import MEASURES, SMALLEST_SIDE_PX, Evaluation, middle_squares, spread, table
 from .features import Features
+from .held_out import FEWEST
 from .judge import squares_of
 from .metrics import Images, mean_change
 from .trained_run import LoadedRun, find_test_sources, load_run, read_source

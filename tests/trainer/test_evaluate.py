@@ -17,14 +17,14 @@ from cgconv.trainer.evaluate import (
     BestStates,
     Evaluation,
     Translators,
-    find_test_domains,
-    hold_out,
     middle_squares,
     score,
     spread,
     table,
 )
 from cgconv.trainer.features import Features, content, fid, judging_network, kid, open_features, see
+from cgconv.trainer.folders import find_test_domains
+from cgconv.trainer.held_out import hold_out
 from cgconv.trainer.metrics import mean_change
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")

@@ -31,7 +31,8 @@ from cgconv.trainer.config import (  # noqa: E402
     TrainConfig,
 )
 from cgconv.trainer.data import Pairs  # noqa: E402
-from cgconv.trainer.evaluate import BestStates, hold_out  # noqa: E402
+from cgconv.trainer.evaluate import BestStates  # noqa: E402
+from cgconv.trainer.held_out import hold_out  # noqa: E402
 
 
 def paint(folder: Path, count: int, *, prefix: str = "") -> None:
