@@ -31,11 +31,11 @@ from cgconv.trainer.config import (
     RunConfig,
     TrainConfig,
 )
-from cgconv.trainer.data import Image, open_pairs, read_image, resized
-from cgconv.trainer.evaluate import Evaluation, spread
-from cgconv.trainer.folders import find_domains, find_test_domains, pictures_in
-from cgconv.trainer.judge import squares_of, translators_of
-from cgconv.trainer.networks import Generators
+from cgconv.trainer.data.folders import find_domains, find_test_domains, pictures_in
+from cgconv.trainer.data.pairs import Image, open_pairs, read_image, resized
+from cgconv.trainer.judging.evaluation import Evaluation, spread
+from cgconv.trainer.judging.judge import squares_of, translators_of
+from cgconv.trainer.networks.build import Generators
 from cgconv.trainer.train import train
 
 ROWS = {  # forward: a → b → a

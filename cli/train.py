@@ -112,7 +112,7 @@ def _list_presets(*, as_json: bool) -> int:
 def _new_config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
     """Return the preset's config with what was given."""
     from cgconv.trainer.choices import RecipeName
-    from cgconv.trainer.folders import refuse_nested
+    from cgconv.trainer.data.folders import refuse_nested
     from cgconv.trainer.presets import PRESETS, PUBLISHED
 
     name = given["preset"] or PUBLISHED[RecipeName(given["recipe"] or "cyclegan")]

@@ -275,7 +275,7 @@ def refuse_idle(config: TrainConfig, given: dict[str, Any]) -> None:  # Any: opt
 def with_folders(config: TrainConfig, a: Path | None, b: Path | None) -> TrainConfig:
     """Return a config with the folders that hold its pictures. Raises UsageError where they are not there."""
     from cgconv.trainer.choices import RecipeName
-    from cgconv.trainer.folders import find_domains
+    from cgconv.trainer.data.folders import find_domains
 
     if a is None:
         return config

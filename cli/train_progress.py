@@ -105,7 +105,7 @@ def train_line(event: TrainProgressed) -> str:
 
 def evaluated_line(event: Evaluated) -> str:
     """Return an evaluation's score, and what it came from."""
-    from cgconv.trainer.chart import number
+    from cgconv.trainer.reports.chart import number
 
     weights = "average" if any(name.startswith("average.") for name in event.metrics) else "raw"
     parts = [f"evaluated after {event.images_seen:,} images: score {number(event.metrics['score'])}"]

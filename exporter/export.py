@@ -16,7 +16,7 @@ from cgconv.trainer.checkpoint import NAME, checkpoint_config, load_checkpoint
 from cgconv.trainer.choices import Direction as Direction
 from cgconv.trainer.choices import GeneratorKind, Norm, Upsampling
 from cgconv.trainer.config import GeneratorConfig, TrainConfig, config_as_dict
-from cgconv.trainer.networks import Generators, generator_config, receptive_field_px, size_multiple, smallest_size
+from cgconv.trainer.networks.build import Generators, generator_config, receptive_field_px, size_multiple, smallest_size
 
 from .onnx_graph import INPUT_NAME, OUTPUT_NAME, Verification, generator_to_onnx, refuse_different, verify
 from .pictures import pictures_one_by_one, sample_pictures

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cgconv.runtime.errors import CgconvError
 from cgconv.runtime.images import read_first_picture
-from cgconv.trainer.folders import pictures_in
+from cgconv.trainer.data.folders import pictures_in
 
 LARGEST_PIXELS = 50_000_000
 

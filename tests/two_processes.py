@@ -19,7 +19,7 @@ from cgconv.trainer.config import (
     OptimizerConfig,
     TrainConfig,
 )
-from cgconv.trainer.data import open_pairs
+from cgconv.trainer.data.pairs import open_pairs
 from cgconv.trainer.run import Run
 
 Gradients = dict[str, torch.Tensor]  # of each network

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from cgconv.runtime.errors import ModelError, OutputError, UsageError
+from cgconv.trainer.networks.build import Generators
 
 from .config import TrainConfig, config_from_dict
-from .networks import Generators
 from .untrusted import Unreadable, read_untrusted
 
 FORMAT = 2  # raised when an older program could no longer read the file

@@ -10,19 +10,19 @@ import torch
 from torch import Tensor
 
 from cgconv.runtime.errors import MissingError
+from cgconv.trainer.data.pairs import Pairs
+from cgconv.trainer.networks.compact import CompactGenerator
+from cgconv.trainer.networks.discriminators import Discriminator
+from cgconv.trainer.networks.generators import ResNetGenerator, UNetGenerator
+from cgconv.trainer.recipes.cut import Cut
+from cgconv.trainer.recipes.cyclegan import CycleGan
+from cgconv.trainer.recipes.frozen_cut import FrozenCut
+from cgconv.trainer.recipes.pix2pix import Pix2Pix
+from cgconv.trainer.recipes.recipe import Moment, Recipe
 
 from .arithmetic import Arithmetic
 from .choices import ContrastNetwork, RecipeName, Schedule
-from .compact import CompactGenerator
 from .config import TrainConfig, config_as_dict
-from .cut import Cut
-from .cyclegan import CycleGan
-from .data import Pairs
-from .discriminators import Discriminator
-from .frozen_cut import FrozenCut
-from .generators import ResNetGenerator, UNetGenerator
-from .pix2pix import Pix2Pix
-from .recipe import Moment, Recipe
 from .schedule import Plateau, rate_factor
 
 

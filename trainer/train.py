@@ -27,19 +27,19 @@ from cgconv.runtime.events import (
     TrainStarted,
     TrainWarned,
 )
+from cgconv.trainer.data.folders import refuse_nested
+from cgconv.trainer.data.pairs import Pairs, open_pairs
+from cgconv.trainer.judging.evaluation import BEST
+from cgconv.trainer.judging.judge import Judge
+from cgconv.trainer.networks.build import size_multiple
+from cgconv.trainer.reports.run_log import RunLog, alone_in, open_run_log
+from cgconv.trainer.reports.samples import write_samples
 
 from .arithmetic import open_arithmetic
 from .checkpoint import NAME, checkpoint_config, load_checkpoint, refuse_incomplete, save_checkpoint
 from .choices import Precision, RecipeName
 from .config import WHOLE, TrainConfig, with_absolute_paths
-from .data import Pairs, open_pairs
-from .evaluate import BEST
-from .folders import refuse_nested
-from .judge import Judge
-from .networks import size_multiple
 from .run import Run
-from .run_log import RunLog, alone_in, open_run_log
-from .samples import write_samples
 
 LoggedEvent = TrainProgressed | Evaluated | TrainWarned | SamplesSaved
 TrainEvent = TrainStarted | LoggedEvent | CheckpointSaved | TrainFinished

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cgconv.runtime.errors import ModelError, UsageError
+from cgconv.trainer.data.folders import find_test_domains, is_picture, pairs_by_name, pictures_in
+from cgconv.trainer.data.pairs import Image, Source, read_image, scaled
+from cgconv.trainer.judging.evaluation import SMALLEST_SIDE_PX, Translators
+from cgconv.trainer.judging.judge import translators_of
+from cgconv.trainer.networks.build import Generators
 
 from .arithmetic import find_device
 from .checkpoint import checkpoint_config, load_checkpoint
 from .choices import Preprocess
 from .config import TrainConfig
-from .data import Image, Source, read_image, scaled
-from .evaluate import SMALLEST_SIDE_PX, Translators
-from .folders import find_test_domains, is_picture, pairs_by_name, pictures_in
-from .judge import translators_of
-from .networks import Generators
 
 LARGEST_SHORT_SIDE_PX = 512  # of pictures that the run saw in their own size
 

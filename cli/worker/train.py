@@ -27,7 +27,7 @@ def list_presets(task: Task, say: Say) -> None:
 def check_data(task: Task, say: Say) -> None:
     """Look at the pictures of two folders and say what should be known before a training."""
     with needs_extra("train", "the check of a data set"):
-        from cgconv.trainer.data_check import check_data as look
+        from cgconv.trainer.data.check import check_data as look
 
     request = task.request
     assert isinstance(request, CheckData)

@@ -27,7 +27,7 @@ from cgconv.trainer.config import (
     RunConfig,
     TrainConfig,
 )
-from cgconv.trainer.networks import Generators
+from cgconv.trainer.networks.build import Generators
 from cgconv.trainer.train import train
 
 

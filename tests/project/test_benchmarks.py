@@ -22,8 +22,8 @@ from cgconv.runtime.models.model_file import write_model
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from cgconv.trainer.config import TrainConfig  # noqa: E402
-from cgconv.trainer.data import open_pairs  # noqa: E402
-from cgconv.trainer.features import kid, see  # noqa: E402
+from cgconv.trainer.data.pairs import open_pairs  # noqa: E402
+from cgconv.trainer.judging.features import kid, see  # noqa: E402
 
 BENCHMARKS = ROOT / "benchmarks"
 

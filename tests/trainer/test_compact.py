@@ -21,7 +21,6 @@ from cgconv.runtime.models.model_file import load_model  # noqa: E402
 from cgconv.runtime.translator import open_translator  # noqa: E402
 from cgconv.trainer.checkpoint import checkpoint_config, load_checkpoint, save_checkpoint  # noqa: E402
 from cgconv.trainer.choices import GeneratorKind, Norm, Padding, Precision, RecipeName  # noqa: E402
-from cgconv.trainer.compact import CompactGenerator, _clamped  # noqa: E402
 from cgconv.trainer.config import (  # noqa: E402
     DataConfig,
     DiscriminatorConfig,
@@ -31,8 +30,9 @@ from cgconv.trainer.config import (  # noqa: E402
     RunConfig,
     TrainConfig,
 )
-from cgconv.trainer.layers import initialize  # noqa: E402
-from cgconv.trainer.networks import Generators, build_generator, size_multiple, smallest_size  # noqa: E402
+from cgconv.trainer.networks.build import Generators, build_generator, size_multiple, smallest_size  # noqa: E402
+from cgconv.trainer.networks.compact import CompactGenerator, _clamped  # noqa: E402
+from cgconv.trainer.networks.layers import initialize  # noqa: E402
 from cgconv.trainer.train import train  # noqa: E402
 
 BINOMIAL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256

@@ -22,7 +22,7 @@ from cgconv.runtime.downloads import catalogue
 from cgconv.runtime.errors import UsageError
 from cgconv.runtime.events import DataSetChecked, FilesProgressed
 from cgconv.runtime.images import read_thumbnail
-from cgconv.trainer.data_check import DataFacts, check_data, choose_preset
+from cgconv.trainer.data.check import DataFacts, check_data, choose_preset
 from cgconv.trainer.presets import PRESETS
 
 Image = NDArray[np.uint8]

@@ -13,7 +13,7 @@ from places import ROOT
 from torch import Tensor, nn
 
 from cgconv.runtime.errors import MissingError
-from cgconv.trainer.efficientnet import (
+from cgconv.trainer.networks.efficientnet import (
     BLOCKS,
     CHANNELS,
     CLASSES,

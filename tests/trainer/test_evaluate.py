@@ -13,7 +13,9 @@ from onnx import TensorProto, helper
 
 from cgconv.runtime.errors import DataError, MissingError, ModelError, UsageError
 from cgconv.trainer.choices import FeatureRange
-from cgconv.trainer.evaluate import (
+from cgconv.trainer.data.folders import find_test_domains
+from cgconv.trainer.data.held_out import hold_out
+from cgconv.trainer.judging.evaluation import (
     BestStates,
     Evaluation,
     Translators,
@@ -22,10 +24,8 @@ from cgconv.trainer.evaluate import (
     spread,
     table,
 )
-from cgconv.trainer.features import Features, content, fid, judging_network, kid, open_features, see
-from cgconv.trainer.folders import find_test_domains
-from cgconv.trainer.held_out import hold_out
-from cgconv.trainer.metrics import mean_change
+from cgconv.trainer.judging.features import Features, content, fid, judging_network, kid, open_features, see
+from cgconv.trainer.judging.metrics import mean_change
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
@@ -112,7 +112,7 @@ def test_real_pictures_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         seen.append(len(images))
         return see(images)
 
-    monkeypatch.setattr("cgconv.trainer.evaluate.see", counted)
+    monkeypatch.setattr("cgconv.trainer.judging.evaluation.see", counted)
     evaluation = Evaluation(RED, BLUE)
     for _ in range(2):
         evaluation.protocol()
@@ -122,7 +122,7 @@ def test_real_pictures_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_what_is_seen_does_not_depend_on_how_many_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
     together = see(RED)
-    monkeypatch.setattr("cgconv.trainer.features.SEEN_PIXELS", 64 * 64)
+    monkeypatch.setattr("cgconv.trainer.judging.features.SEEN_PIXELS", 64 * 64)
     for one, other in zip(see(RED), together, strict=True):
         assert one == pytest.approx(other, abs=1e-4)
     network, images = judging_network(), torch.from_numpy(RED[:2].copy()).permute(0, 3, 1, 2) / 127.5 - 1

@@ -31,8 +31,8 @@ from cgconv.trainer.config import (  # noqa: E402
     RunConfig,
     TrainConfig,
 )
-from cgconv.trainer.evaluate import BestStates  # noqa: E402
-from cgconv.trainer.features import open_features  # noqa: E402
+from cgconv.trainer.judging.evaluation import BestStates  # noqa: E402
+from cgconv.trainer.judging.features import open_features  # noqa: E402
 from cgconv.trainer.train import train  # noqa: E402
 from cgconv.trainer.trained_run import load_run  # noqa: E402
 

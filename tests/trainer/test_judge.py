@@ -27,7 +27,6 @@ from test_evaluate import mean_of_picture  # noqa: E402
 
 from cgconv.trainer.checkpoint import checkpoint_config, load_checkpoint  # noqa: E402
 from cgconv.trainer.choices import FeatureRange  # noqa: E402
-from cgconv.trainer.comparison import compare_model, compare_run  # noqa: E402
 from cgconv.trainer.config import (  # noqa: E402
     DataConfig,
     DiscriminatorConfig,
@@ -40,11 +39,12 @@ from cgconv.trainer.config import (  # noqa: E402
     RunConfig,
     TrainConfig,
 )
-from cgconv.trainer.data import Source, open_pairs  # noqa: E402
-from cgconv.trainer.features import content, kid, see  # noqa: E402
-from cgconv.trainer.judge import Judge  # noqa: E402
-from cgconv.trainer.networks import Generators  # noqa: E402
-from cgconv.trainer.report import read_metrics  # noqa: E402
+from cgconv.trainer.data.pairs import Source, open_pairs  # noqa: E402
+from cgconv.trainer.judging.features import content, kid, see  # noqa: E402
+from cgconv.trainer.judging.judge import Judge  # noqa: E402
+from cgconv.trainer.networks.build import Generators  # noqa: E402
+from cgconv.trainer.reports.comparison import compare_model, compare_run  # noqa: E402
+from cgconv.trainer.reports.run_report import read_metrics  # noqa: E402
 from cgconv.trainer.train import train  # noqa: E402
 from cgconv.trainer.trained_run import load_run  # noqa: E402
 

@@ -11,9 +11,9 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 from cgconv.trainer.choices import GanLoss  # noqa: E402
 from cgconv.trainer.config import LossConfig  # noqa: E402
-from cgconv.trainer.discriminators import shifted  # noqa: E402
-from cgconv.trainer.history import History  # noqa: E402
-from cgconv.trainer.losses import (  # noqa: E402
+from cgconv.trainer.networks.discriminators import shifted  # noqa: E402
+from cgconv.trainer.recipes.history import History  # noqa: E402
+from cgconv.trainer.recipes.losses import (  # noqa: E402
     cycle_loss,
     discriminator_loss,
     generator_loss,

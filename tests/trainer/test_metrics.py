@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cgconv.trainer.metrics import (
+from cgconv.trainer.judging.metrics import (
     color_agreement,
     diversity,
     mean_change,

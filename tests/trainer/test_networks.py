@@ -27,8 +27,7 @@ from cgconv.trainer.choices import (  # noqa: E402
     Upsampling,
 )
 from cgconv.trainer.config import DiscriminatorConfig, GeneratorConfig, TrainConfig  # noqa: E402
-from cgconv.trainer.layers import BlurDown, Grain, Pad, Reflect, ResizeConv, initialize, norm  # noqa: E402
-from cgconv.trainer.networks import (  # noqa: E402
+from cgconv.trainer.networks.build import (  # noqa: E402
     Discriminator,
     Generators,
     build_generator,
@@ -37,6 +36,7 @@ from cgconv.trainer.networks import (  # noqa: E402
     size_multiple,
     smallest_size,
 )
+from cgconv.trainer.networks.layers import BlurDown, Grain, Pad, Reflect, ResizeConv, initialize, norm  # noqa: E402
 
 RESNET, MOBILE, UNET = GeneratorKind.RESNET, GeneratorKind.MOBILE, GeneratorKind.UNET_128
 PUBLISHED = [kind for kind in DiscriminatorKind if kind is not DiscriminatorKind.PROJECTED]

@@ -33,10 +33,10 @@ from cgconv.trainer.config import (  # noqa: E402
     OptimizerConfig,
     TrainConfig,
 )
-from cgconv.trainer.content import broad_color_losses, frozen_contrast_loss  # noqa: E402
-from cgconv.trainer.efficientnet import CHANNELS, EfficientNetLite, Lite, open_efficientnet  # noqa: E402
-from cgconv.trainer.projected import Mixing, ProjectedDiscriminator  # noqa: E402
-from cgconv.trainer.recipe import Moment, Recipe  # noqa: E402
+from cgconv.trainer.networks.efficientnet import CHANNELS, EfficientNetLite, Lite, open_efficientnet  # noqa: E402
+from cgconv.trainer.networks.projected import Mixing, ProjectedDiscriminator  # noqa: E402
+from cgconv.trainer.recipes.content import broad_color_losses, frozen_contrast_loss  # noqa: E402
+from cgconv.trainer.recipes.recipe import Moment, Recipe  # noqa: E402
 
 
 @pytest.fixture(scope="module")

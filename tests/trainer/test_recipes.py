@@ -22,7 +22,7 @@ from cgconv.trainer.config import (  # noqa: E402
     OptimizerConfig,
     TrainConfig,
 )
-from cgconv.trainer.recipe import Moment, Recipe  # noqa: E402
+from cgconv.trainer.recipes.recipe import Moment, Recipe  # noqa: E402
 from cgconv.trainer.run import build_recipe  # noqa: E402
 
 CLOSE = {"abs": 1e-5, "rel": 1e-5}

@@ -16,8 +16,8 @@ from cgconv.runtime.errors import UsageError
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from cgconv.trainer.chart import Curve, Look, chart  # noqa: E402
-from cgconv.trainer.report import MOST_SAMPLES, read_metrics, write_environment, write_report  # noqa: E402
+from cgconv.trainer.reports.chart import Curve, Look, chart  # noqa: E402
+from cgconv.trainer.reports.run_report import MOST_SAMPLES, read_metrics, write_environment, write_report  # noqa: E402
 
 
 def progress(images_seen: int, total: int = 1000, **losses: float) -> dict[str, object]:

@@ -30,9 +30,9 @@ from cgconv.trainer.config import (  # noqa: E402
     RunConfig,
     TrainConfig,
 )
-from cgconv.trainer.data import Pairs  # noqa: E402
-from cgconv.trainer.evaluate import BestStates  # noqa: E402
-from cgconv.trainer.held_out import hold_out  # noqa: E402
+from cgconv.trainer.data.held_out import hold_out  # noqa: E402
+from cgconv.trainer.data.pairs import Pairs  # noqa: E402
+from cgconv.trainer.judging.evaluation import BestStates  # noqa: E402
 
 
 def paint(folder: Path, count: int, *, prefix: str = "") -> None:

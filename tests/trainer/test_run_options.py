@@ -17,7 +17,6 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 from cgconv.runtime.events import TrainProgressed, TrainStarted  # noqa: E402
 from cgconv.trainer import arithmetic as arithmetic_module  # noqa: E402
-from cgconv.trainer import data as data_module  # noqa: E402
 from cgconv.trainer import train as train_module  # noqa: E402
 from cgconv.trainer.arithmetic import open_arithmetic  # noqa: E402
 from cgconv.trainer.checkpoint import load_checkpoint  # noqa: E402
@@ -32,9 +31,10 @@ from cgconv.trainer.config import (  # noqa: E402
     RunConfig,
     TrainConfig,
 )
-from cgconv.trainer.cyclegan import CycleGan  # noqa: E402
-from cgconv.trainer.data import Pairs, open_pairs, tensor_to_images  # noqa: E402
-from cgconv.trainer.judge import Judge  # noqa: E402
+from cgconv.trainer.data import pairs as data_module  # noqa: E402
+from cgconv.trainer.data.pairs import Pairs, open_pairs, tensor_to_images  # noqa: E402
+from cgconv.trainer.judging.judge import Judge  # noqa: E402
+from cgconv.trainer.recipes.cyclegan import CycleGan  # noqa: E402
 from cgconv.trainer.run import Run  # noqa: E402
 from cgconv.trainer.train import train  # noqa: E402
 

@@ -26,9 +26,9 @@ from cgconv.trainer.config import (  # noqa: E402
     OptimizerConfig,
     TrainConfig,
 )
-from cgconv.trainer.data import Pairs, images_to_tensor, open_pairs, resized, tensor_to_images  # noqa: E402
-from cgconv.trainer.folders import find_domains  # noqa: E402
-from cgconv.trainer.networks import build_generator  # noqa: E402
+from cgconv.trainer.data.folders import find_domains  # noqa: E402
+from cgconv.trainer.data.pairs import Pairs, images_to_tensor, open_pairs, resized, tensor_to_images  # noqa: E402
+from cgconv.trainer.networks.build import build_generator  # noqa: E402
 
 
 def paint(path: Path, value: int, *, height: int = 40, width: int = 48) -> None:

@@ -61,8 +61,8 @@ from cgconv.trainer.config import (  # noqa: E402
     config_as_dict,
     config_from_dict,
 )
-from cgconv.trainer.data import images_to_tensor, open_pairs, tensor_to_images  # noqa: E402
-from cgconv.trainer.networks import Generators  # noqa: E402
+from cgconv.trainer.data.pairs import images_to_tensor, open_pairs, tensor_to_images  # noqa: E402
+from cgconv.trainer.networks.build import Generators  # noqa: E402
 from cgconv.trainer.run import Run  # noqa: E402
 from cgconv.trainer.schedule import Plateau, rate_factor  # noqa: E402
 from cgconv.trainer.train import train  # noqa: E402
@@ -315,7 +315,7 @@ def test_metrics_that_do_not_fit_on_the_disk_are_a_sentence_too(
     def full(log: object, event: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(config.run.out / "metrics.jsonl"))
 
-    monkeypatch.setattr("cgconv.trainer.run_log.RunLog.add", full)
+    monkeypatch.setattr("cgconv.trainer.reports.run_log.RunLog.add", full)
     longer = replace(config, optimizer=replace(config.optimizer, epochs=2.0))
     with pytest.raises(OutputError, match=r"metrics.jsonl: .*No space left on device.*last good state"):
         list(train(longer, threading.Event(), resume=True))

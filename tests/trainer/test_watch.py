@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 
 from cgconv.runtime.events import TrainWarned
-from cgconv.trainer.watch import LOOKS, REPORTS, Watch
+from cgconv.trainer.judging.watch import LOOKS, REPORTS, Watch
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from cgconv.trainer import judge  # noqa: E402
 from cgconv.trainer.choices import DiscriminatorKind  # noqa: E402
 from cgconv.trainer.config import (  # noqa: E402
     DataConfig,
@@ -37,8 +36,9 @@ from cgconv.trainer.config import (  # noqa: E402
     TrainConfig,
     Upsampling,
 )
-from cgconv.trainer.losses import discriminator_loss  # noqa: E402
-from cgconv.trainer.networks import build_discriminator  # noqa: E402
+from cgconv.trainer.judging import judge  # noqa: E402
+from cgconv.trainer.networks.build import build_discriminator  # noqa: E402
+from cgconv.trainer.recipes.losses import discriminator_loss  # noqa: E402
 from cgconv.trainer.train import train  # noqa: E402
 
 SOUND = {

@@ -9,8 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .choices import Downsampling, GeneratorKind, Norm, Padding, Upsampling
-from .config import GeneratorConfig
+from cgconv.trainer.choices import Downsampling, GeneratorKind, Norm, Padding, Upsampling
+from cgconv.trainer.config import GeneratorConfig
+
 from .layers import BlurDown, Grain, Pad, ResizeConv, Separable, Tone, double, norm
 
 RELU_MEAN = 0.4  # of what a norm and a ReLU leave; without it a step of the head moves detail, not a whole picture

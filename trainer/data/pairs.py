@@ -16,12 +16,12 @@ from torch import Tensor
 
 from cgconv.runtime.errors import CgconvError, DataError, UsageError
 from cgconv.runtime.images import DEFAULT_MAX_PIXELS, Animation, read_picture
+from cgconv.trainer.choices import Preprocess, RecipeName
+from cgconv.trainer.config import DataConfig, TrainConfig
+from cgconv.trainer.networks.build import size_multiple
 
-from .choices import Preprocess, RecipeName
-from .config import DataConfig, TrainConfig
 from .folders import pairs_by_name, pictures_in
 from .held_out import hold_out
-from .networks import size_multiple
 from .readers import open_readers
 
 log = logging.getLogger(__name__)

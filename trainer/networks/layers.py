@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .choices import Init, Norm, Padding, Upsampling
+from cgconv.trainer.choices import Init, Norm, Padding, Upsampling
 
 
 class Pad(nn.Module):

@@ -10,14 +10,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .arithmetic import Arithmetic
-from .choices import Direction, GanLoss
-from .config import TrainConfig
-from .discriminators import shifted
+from cgconv.trainer.arithmetic import Arithmetic
+from cgconv.trainer.choices import Direction, GanLoss
+from cgconv.trainer.config import TrainConfig
+from cgconv.trainer.networks.build import Generators, build_discriminator
+from cgconv.trainer.networks.discriminators import shifted
+from cgconv.trainer.networks.layers import initialize
+
 from .history import History
-from .layers import initialize
 from .losses import discriminator_loss, generator_loss, gradient_penalty, patch_nce_loss, r1_penalty, weighted_sum
-from .networks import Generators, build_discriminator
 from .recipe import Memory, Moment, adam
 
 

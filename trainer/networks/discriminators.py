@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from .choices import DiscriminatorKind, DiscriminatorNorm, Downsampling, Norm, Padding
-from .config import DiscriminatorConfig
+from cgconv.trainer.choices import DiscriminatorKind, DiscriminatorNorm, Downsampling, Norm, Padding
+from cgconv.trainer.config import DiscriminatorConfig
+
 from .layers import BlurDown, Pad, norm
 
 

@@ -8,12 +8,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from .compact import CompactGenerator
-from .config import OptimizerConfig
-from .discriminators import Discriminator
-from .generators import ResNetGenerator, UNetGenerator
-from .networks import Generators
-from .projected import ProjectedDiscriminator
+from cgconv.trainer.config import OptimizerConfig
+from cgconv.trainer.networks.build import Generators
+from cgconv.trainer.networks.compact import CompactGenerator
+from cgconv.trainer.networks.discriminators import Discriminator
+from cgconv.trainer.networks.generators import ResNetGenerator, UNetGenerator
+from cgconv.trainer.networks.projected import ProjectedDiscriminator
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from cgconv.runtime.images import write_atomically
-
-from .choices import Direction
-from .data import Image, Pairs, images_to_tensor, scaled, tensor_to_images
-from .networks import Generators, averaged
+from cgconv.trainer.choices import Direction
+from cgconv.trainer.data.pairs import Image, Pairs, images_to_tensor, scaled, tensor_to_images
+from cgconv.trainer.networks.build import Generators, averaged
 
 ROWS = 4
 

@@ -15,15 +15,14 @@ import numpy as np
 
 from cgconv.runtime.errors import OutputError, UsageError
 from cgconv.runtime.images import write_atomically
-
-from .choices import RecipeName
-from .data import Image, Source, scaled
-from .evaluate import MEASURES, SMALLEST_SIDE_PX, Evaluation, middle_squares, spread, table
-from .features import Features
-from .held_out import FEWEST
-from .judge import squares_of
-from .metrics import Images, mean_change
-from .trained_run import LoadedRun, find_test_sources, load_run, read_source
+from cgconv.trainer.choices import RecipeName
+from cgconv.trainer.data.held_out import FEWEST
+from cgconv.trainer.data.pairs import Image, Source, scaled
+from cgconv.trainer.judging.evaluation import MEASURES, SMALLEST_SIDE_PX, Evaluation, middle_squares, spread, table
+from cgconv.trainer.judging.features import Features
+from cgconv.trainer.judging.judge import squares_of
+from cgconv.trainer.judging.metrics import Images, mean_change
+from cgconv.trainer.trained_run import LoadedRun, find_test_sources, load_run, read_source
 
 PAGE, IMAGES, METRICS = "index.html", "images", "metrics.json"
 MOST_JUDGED = 100  # pictures of a kind that the measures are taken of, evenly spread

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
-from .choices import Direction, DiscriminatorKind, Downsampling, Focus, GeneratorKind, Upsampling
+from cgconv.trainer.choices import Direction, DiscriminatorKind, Downsampling, Focus, GeneratorKind, Upsampling
+from cgconv.trainer.config import DiscriminatorConfig, GeneratorConfig, TrainConfig
+
 from .compact import CompactGenerator
-from .config import DiscriminatorConfig, GeneratorConfig, TrainConfig
 from .discriminators import Discriminator
 from .efficientnet import Lite, open_efficientnet
 from .generators import DEPTH, ResNetGenerator, UNetGenerator

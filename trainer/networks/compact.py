@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .choices import Padding
-from .config import GeneratorConfig
+from cgconv.trainer.choices import Padding
+from cgconv.trainer.config import GeneratorConfig
+
 from .layers import Pad, ResizeConv, norm
 
 LAST_DEVIATION = 1e-3  # of the last convolution's first weights: the generator begins as the picture, nearly

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cgconv.runtime.errors import DataError, UsageError
-
-from .choices import Direction, RecipeName
-from .data import Image, Source, read_image
-from .evaluate import (
+from cgconv.trainer.choices import Direction, RecipeName
+from cgconv.trainer.data.folders import pictures_in
+from cgconv.trainer.data.held_out import FEWEST
+from cgconv.trainer.data.pairs import Image, Source, read_image
+from cgconv.trainer.judging.evaluation import (
     SMALLEST_SIDE_PX,
     Evaluation,
     Translate,
@@ -20,11 +21,9 @@ from .evaluate import (
     spread,
     table,
 )
-from .features import Features
-from .folders import pictures_in
-from .held_out import FEWEST
-from .judge import judged_side_px, squares_of
-from .trained_run import find_test_sources, load_run, read_source
+from cgconv.trainer.judging.features import Features
+from cgconv.trainer.judging.judge import judged_side_px, squares_of
+from cgconv.trainer.trained_run import find_test_sources, load_run, read_source
 
 LARGEST_SIDE_PX = 512
 SIDES = {"ab": "a → b", "ba": "b → a"}

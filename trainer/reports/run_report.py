@@ -24,9 +24,9 @@ import torch
 from cgconv.runtime.errors import UsageError
 from cgconv.runtime.images import write_atomically
 from cgconv.runtime.protocol import read_json
+from cgconv.trainer.choices import Direction, RecipeName
 
 from .chart import Curve, Look, chart, number
-from .choices import Direction, RecipeName
 
 METRICS, CONFIG, ENVIRONMENT, SAMPLES, REPORT = (
     "metrics.jsonl", "config.json", "environment.json", "samples", "report.html",

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from cgconv.runtime.errors import MissingError, ModelError, UsageError
 from cgconv.runtime.models.model_file import load_model
+from cgconv.trainer.choices import FeatureRange
+from cgconv.trainer.networks.efficientnet import STRIDES, EfficientNetLite, Lite, open_efficientnet
 
-from .choices import FeatureRange
-from .efficientnet import STRIDES, EfficientNetLite, Lite, open_efficientnet
 from .metrics import Images
 
 Values = NDArray[np.float32]  # N×D: a row of features for each picture

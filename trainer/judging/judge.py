@@ -15,11 +15,15 @@ from torch import Tensor, nn
 
 from cgconv.runtime.errors import DataError
 from cgconv.runtime.events import Evaluated, TrainWarned
+from cgconv.trainer.choices import DiscriminatorKind, GanLoss
+from cgconv.trainer.config import TrainConfig
+from cgconv.trainer.data.held_out import FEWEST, HELD_OUT_SHARE
+from cgconv.trainer.data.pairs import Image, Pairs, images_to_tensor, tensor_to_images
+from cgconv.trainer.networks.build import Generators, averaged, size_multiple, smallest_size
+from cgconv.trainer.networks.projected import SCORES
+from cgconv.trainer.run import Run
 
-from .choices import DiscriminatorKind, GanLoss
-from .config import TrainConfig
-from .data import Image, Pairs, images_to_tensor, tensor_to_images
-from .evaluate import (
+from .evaluation import (
     SMALLEST_SIDE_PX,
     BestStates,
     Evaluation,
@@ -28,11 +32,7 @@ from .evaluate import (
     middle_squares,
 )
 from .features import open_features
-from .held_out import FEWEST, HELD_OUT_SHARE
 from .metrics import Images
-from .networks import Generators, averaged, size_multiple, smallest_size
-from .projected import SCORES
-from .run import Run
 from .watch import Watch
 
 # What a discriminator pays that cannot tell real from fake (see losses.py); that of WGAN has no such level.

@@ -5,17 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .arithmetic import Arithmetic
-from .choices import Direction
-from .config import TrainConfig
+from cgconv.trainer.arithmetic import Arithmetic
+from cgconv.trainer.choices import Direction
+from cgconv.trainer.config import TrainConfig
+from cgconv.trainer.networks.build import Generators
+from cgconv.trainer.networks.discriminators import cut_out, draw_shift
+from cgconv.trainer.networks.efficientnet import Lite, open_efficientnet
+from cgconv.trainer.networks.layers import initialize
+from cgconv.trainer.networks.projected import ProjectedDiscriminator, Seen
+
 from .content import SCALES, broad_color_losses, frozen_contrast_loss
-from .discriminators import cut_out, draw_shift
-from .efficientnet import Lite, open_efficientnet
 from .history import History
-from .layers import initialize
 from .losses import discriminator_loss, generator_loss, identity_loss, weighted_sum
-from .networks import Generators
-from .projected import ProjectedDiscriminator, Seen
 from .recipe import Memory, Moment, adam
 
 

@@ -17,11 +17,11 @@ from cgconv.runtime.files import keep_aside, set_aside
 from cgconv.runtime.images import write_atomically
 from cgconv.runtime.lock import Lock
 from cgconv.runtime.protocol import read_json
+from cgconv.trainer.config import TrainConfig, config_as_dict
+from cgconv.trainer.judging.evaluation import BEST, is_best_state
 
 from .board import Board, open_board
-from .config import TrainConfig, config_as_dict
-from .evaluate import BEST, is_best_state
-from .report import CONFIG, ENVIRONMENT, METRICS, SAMPLES, read_line, write_environment, write_report
+from .run_report import CONFIG, ENVIRONMENT, METRICS, SAMPLES, read_line, write_environment, write_report
 
 log = logging.getLogger(__name__)
 

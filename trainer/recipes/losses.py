@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .choices import GanLoss
+from cgconv.trainer.choices import GanLoss
 
 Scores = Tensor | Sequence[Tensor]  # a score map, or one a scale: then a loss is the sum over the scales
 

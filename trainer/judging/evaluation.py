@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from cgconv.runtime.errors import DataError, UsageError
 from cgconv.runtime.images import write_atomically
 from cgconv.runtime.protocol import read_json
+from cgconv.trainer.data.held_out import FEWEST
 
 from .features import DEFAULT, Features, Maps, Values, content, fid, judging_network, kid, see, subset_of
-from .held_out import FEWEST
 from .metrics import (
     Images,
     color_agreement,
