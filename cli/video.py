@@ -31,6 +31,15 @@ Try:
 @click.option(
     "--audio", type=click.Choice(["copy", "none"]), default="copy", show_default=True, help="What to do with sound."
 )
+@click.option(
+    "--deinterlace",
+    type=click.Choice(["auto", "off", "bwdif"]),
+    default="auto",
+    show_default=True,
+    help="Make whole frames of interlaced and telecined ones; auto: where a film is found to be so.",
+)
+@click.option("--field-rate", type=click.Choice(["half", "full"]), default="half", show_default=True,
+              help="One frame for two fields, or one for each: twice as many, and smoother.")  # fmt: skip
 @click.option("--allow-hdr", is_flag=True, help="Take HDR films (PQ, HLG) too; their colours come out dull.")
 @click.option(
     "--max-pixels",
@@ -49,6 +58,7 @@ def video(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options abo
     subtitles and chapters are copied. A film that was stopped goes on where it was with the same command.
     """
     from cgconv.runtime.films.encoding import VideoCodec
+    from cgconv.runtime.films.fields import Deinterlace, FieldRate
     from cgconv.runtime.films.job import FilmOptions
     from cgconv.runtime.find import Kind
     from cgconv.runtime.jobs import BatchOptions, Exists
@@ -69,6 +79,8 @@ def video(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options abo
         batch=given["batch"],
         threads=given["threads"],
         allow_hdr=given["allow_hdr"],
+        deinterlace=Deinterlace(given["deinterlace"]),
+        field_rate=FieldRate(given["field_rate"]),
         fresh=given["fresh"],
         **({"max_pixels": given["max_pixels"]} if given["max_pixels"] else {}),
     )

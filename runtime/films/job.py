@@ -28,6 +28,7 @@ from cgconv.runtime.translate.shared_translator import StartsEarly
 
 from .colors import RGB, Image
 from .encoding import VideoCodec, check_crf, choose_encoding
+from .fields import Deinterlace, FieldRate
 from .gif import join_gif
 from .join import DamagedSegment, NotJoined, StreamReport, check_film, join_film, rehearse
 from .parts import LOCK, PartFolder, ends_hash, hidden_path, settle_folder
@@ -58,6 +59,7 @@ class FilmOptions:
     `brush` 1 to 8 translates at so much less than the size, None as the model's card says; `detail` 0 to 1 is how much
     of the translation's own texture is kept then (brush.py);
     `start_s` and `end_s` cut; `crf` None is the codec's usual quality; `threads` None leaves it to the libraries.
+    `deinterlace` and `field_rate`: what becomes of interlaced frames (fields.py).
     `fresh` throws away what an earlier run of it, which was stopped, has done. Frames of more than `max_pixels` are
     refused.
     """
@@ -75,6 +77,8 @@ class FilmOptions:
     batch: int = 1
     threads: int | None = None
     allow_hdr: bool = False
+    deinterlace: Deinterlace = Deinterlace.AUTO
+    field_rate: FieldRate = FieldRate.HALF
     fresh: bool = False
     max_pixels: int = DEFAULT_MAX_PIXELS
 
@@ -124,6 +128,8 @@ def translate_film(
         allow_hdr=options.allow_hdr,
         threads=options.threads or 0,
         max_pixels=options.max_pixels,
+        deinterlace=options.deinterlace,
+        field_rate=options.field_rate,
     )
     with reader, _alone(target):
         job = _FilmJob(reader, target, translator, options, cancel, index)
@@ -569,6 +575,8 @@ class _FilmJob:
 
     def _notes(self) -> list[str]:
         notes = [*self.encoding.notes, *self.plan.said, *self.parts.notes]
+        if (fields := self.reader.fields.said(self.options.field_rate)) is not None:
+            notes.append(fields)
         notes += [f"left out: {dropped}" for dropped in self.plan.dropped]
         if self.resumed_frames:
             notes.append(f"going on after {self.resumed_frames} frames that an earlier run finished")

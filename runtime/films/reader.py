@@ -22,13 +22,16 @@ from cgconv.runtime.errors import FilmError
 from cgconv.runtime.opencv import cv2
 
 from .colors import HLG, Colors, FrameToRgb, Image, colors_of
+from .fields import Deinterlace, FieldRate, Fields, Scan, WholeFrames, find_fields
 from .timeline import Timeline, read_timeline
 
 PICTURE_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".hif"))  # MP4's relatives that hold one picture
+NEVER_INTERLACED = frozenset(("vp8", "vp9", "av1", "gif", "apng", "webp"))
 MISSING_END_S = 1.0  # headers are often wrong by less
 DEFAULT_MAX_PIXELS = 250_000_000  # as for pictures
 TEXT_FORMATS = frozenset(("tty", "ass", "srt", "webvtt", "lrc", "hls", "concat", "sdp", "ffmetadata"))
 AV_TIME_BASE = Fraction(1, 1_000_000)
+FASTEST = Fraction(240)  # frames a second, for encoders
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,7 @@ class FilmReader:
 
     `short_side` resizes so that the shorter displayed side has that many pixels; `start_s` and `end_s` cut (seconds
     on the film's own clock, the end is not included). `broken_at_s` is set where something could not be decoded.
+    `deinterlace` makes whole frames of interlaced ones; but for OFF, opening decodes some seconds.
 
     Raises:
         FilmError: no such file, no film in it (a picture, sound only), damaged from the start, HDR not asked for.
@@ -132,6 +136,8 @@ class FilmReader:
         allow_hdr: bool = False,
         threads: int = 0,
         max_pixels: int = DEFAULT_MAX_PIXELS,
+        deinterlace: Deinterlace = Deinterlace.OFF,
+        field_rate: FieldRate = FieldRate.HALF,
     ) -> None:
         self.path = path
         self.warnings: list[str] = []
@@ -141,9 +147,12 @@ class FilmReader:
         self._last_s = 0.0  # of the last packet
         self._number: int | None = None  # of the last packet, counted from the film's start; None after a seek
         self._threads, self._max_pixels = threads, max_pixels
+        self.fields = Fields()
+        self._whole: WholeFrames | None = None  # what makes progressive frames, where that is needed
         self._container, self._stream = self._open()
         try:
             self.info = self._learn(start_s, end_s)
+            self._has_true_pts = "avi" not in self.info.container.split(",")
             if self.info.colors.is_hdr and not allow_hdr:
                 name = "HLG" if self.info.colors.transfer == HLG else "PQ"
                 raise FilmError(
@@ -151,12 +160,13 @@ class FilmReader:
                     "or take it as it is with --allow-hdr",
                     path=path,
                 )
+            if deinterlace is not Deinterlace.OFF:
+                self._look_for_fields(field_rate, forced=deinterlace is Deinterlace.BWDIF)
         except BaseException:
             self.close()
             raise
         self._place_cut()
         self.image_hw = _resized(self.info.displayed_hw, short_side)
-        self._has_true_pts = "avi" not in self.info.container.split(",")
 
     def read_timeline(self, *, check_cancel: Callable[[], None] = lambda: None) -> Timeline:
         """Read the times of all packets, so that `frames()` gives mended ones and `info` says how many there are."""
@@ -167,7 +177,7 @@ class FilmReader:
         self.info = replace(self.info, first_time_s=self.timeline.first_time_s)
         self._place_cut()
         if frames := self.timeline.frames(*self.cut_s):
-            self.info = replace(self.info, frames=frames)
+            self.info = replace(self.info, frames=self._made_of(frames))
         self.warnings += self.timeline.notes()
         return self.timeline
 
@@ -193,10 +203,9 @@ class FilmReader:
             threads=self._threads or 2,
         )
         last_pts: int | None = None
-        for frame, pts in self._timed(self._first_wanted(after_pts)):
+        for frame, pts, duration in self._whole_frames(after_pts):
             if last_pts is not None and pts <= last_pts:
                 pts = last_pts + 1
-                self._warn_once("some frames have no time of their own or the same as another; they follow each other")
             last_pts = pts
             if after_pts is not None and pts <= after_pts:
                 continue
@@ -204,10 +213,61 @@ class FilmReader:
                 continue
             if self._end_pts is not None and pts >= self._end_pts:
                 return
-            self._look_at(frame)
-            yield FilmFrame(info.orientation.upright(to_rgb(frame)), pts, max(0, frame.duration or 0))
+            yield FilmFrame(info.orientation.upright(to_rgb(frame)), pts, duration)
         if self._end_pts is None and self.broken_at_s is None and last_pts is not None:
             self._look_for_missing_end(float(last_pts * info.time_base))
+
+    def _whole_frames(self, after_pts: int | None) -> Iterator[tuple[av.VideoFrame, int, int]]:
+        """Yield progressive frames with their times and durations, beginning where it is enough."""
+        if self._whole is None:
+            for frame, pts in self._rising(self._first_wanted(after_pts)):
+                yield frame, pts, max(0, frame.duration or 0)
+            return
+        first = self._first_wanted(None if after_pts is None else after_pts // self._whole.finer)
+        if first is not None:
+            before = self._whole.first_needed
+            rate = self._stream.average_rate or self.info.rate
+            first = None if before is None else first - _ceil(before / (rate * self._raw_base))
+        yield from self._whole.of(self._rising(first))
+
+    def _rising(self, from_pts: int | None) -> Iterator[tuple[av.VideoFrame, int]]:
+        """Yield decoded frames, times strictly rising, beginning at or before `from_pts`."""
+        last_pts: int | None = None
+        for frame, pts in self._timed(from_pts):
+            if last_pts is not None and pts <= last_pts:
+                pts = last_pts + 1
+                self._warn_once("some frames have no time of their own or the same as another; they follow each other")
+            last_pts = pts
+            self._look_at(frame)
+            yield frame, pts
+
+    def _look_for_fields(self, rate: FieldRate, *, forced: bool) -> None:
+        """Find out whether the film is interlaced, and set up what makes whole frames of it."""
+        if self.info.codec in NEVER_INTERLACED and not forced:
+            return
+        self.fields = find_fields((frame for frame, _ in self._timed(None)), forced=forced)
+        self.broken_at_s = None  # `frames` comes here again
+        self.warnings.clear()
+        if self.fields.scan is Scan.PROGRESSIVE:
+            return
+        whole = WholeFrames(self.fields, rate, self._raw_base, threads=self._threads)
+        self._whole = whole
+        info = self.info
+        self.info = replace(
+            info,
+            time_base=self._raw_base / whole.finer,
+            rate=min(info.rate * whole.factor, FASTEST),
+            frames=self._made_of(info.frames),
+        )
+
+    def _made_of(self, frames: int | None) -> int | None:
+        """Return how many progressive frames are made of so many."""
+        return frames if frames is None or self._whole is None else round(frames * self._whole.factor)
+
+    @property
+    def _raw_base(self) -> Fraction:
+        """Seconds of one pts of the file's own."""
+        return self._stream.time_base or Fraction(1, 1000)
 
     def _place_cut(self) -> None:
         base, first = self.info.time_base, self.info.first_time_s
@@ -253,7 +313,7 @@ class FilmReader:
             raise FilmError(f"{name}: no frame of this film can be decoded")
         self._reopen()
         stream, context = self._stream, self._stream.codec_context
-        base = stream.time_base or Fraction(1, 1000)
+        base = self._raw_base
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         matrix = _display_matrix(frame)
         seconds = _seconds(self._container, stream)
@@ -270,7 +330,7 @@ class FilmReader:
             bits=max(component.bits for component in frame.format.components),
             coded_hw=(frame.height, frame.width),
             time_base=base,
-            rate=min(max(rate, Fraction(1)), Fraction(240)),
+            rate=min(max(rate, Fraction(1)), FASTEST),
             frames=frames,
             seconds=seconds,
             first_time_s=(self._container.start_time or 0) * AV_TIME_BASE,
@@ -299,10 +359,11 @@ class FilmReader:
         self._container, self._stream = self._open()
 
     def _first_wanted(self, after_pts: int | None) -> int | None:
-        """Return a time from which on decoding is enough, None: the start."""
+        """Return a time of the file from which on decoding is enough, None: the start."""
         if self.timeline is not None and self.timeline.jumps:
             return None  # a time means several places there
-        wanted = [pts for pts in (after_pts, self._start_pts) if pts is not None]
+        start_pts = None if self._start_pts is None else self._start_pts // (self._whole.finer if self._whole else 1)
+        wanted = [pts for pts in (after_pts, start_pts) if pts is not None]
         return max(wanted) if wanted and self._has_true_pts else None
 
     def _timed(self, from_pts: int | None) -> Iterator[tuple[av.VideoFrame, int]]:
@@ -398,9 +459,9 @@ class FilmReader:
     def _look_at(self, frame: av.VideoFrame) -> None:
         if "A53_CC" in _side_data(frame):
             self._warn_once("closed captions (CEA-608 or 708) lie in the pictures, and are not kept")
-        if frame.interlaced_frame:
+        if frame.interlaced_frame and self._whole is None:
             self._warn_once(
-                "the film is interlaced: each frame holds two moments, deinterlace it first for clean edges"
+                "some frames say that they are interlaced, and stay as they are; --deinterlace bwdif makes whole ones"
             )
         if (frame.height, frame.width) != self.info.coded_hw:
             self._warn_once("the film changes its size on the way; all frames are given the first one's")
