@@ -37,6 +37,7 @@ from .reasons import in_words
 from .sampler import Sampler
 from .settings_page import SettingsPage
 from .sheet_actions import SheetActions
+from .start_actions import StartActions
 from .train_page import TrainPage
 from .training_actions import TrainingActions
 from .wheel import leave_values_alone
@@ -82,6 +83,9 @@ class App(QObject):
         self.model_steps = ModelSteps(self.settings, self.looks, self)
         self.queue_actions = QueueActions(
             self.window, self.convert, self.queue, self.looks, self.memory, lambda: self.model_actions.models, self
+        )
+        self.start_actions = StartActions(
+            self.window, self.convert, self.queue, self.queue_actions, self.conversion, self
         )
         self.preview_actions = PreviewActions(self.convert, self.looks, self)
         self.preset_actions = PresetActions(self.window, self.convert, self.memory, self)
@@ -130,6 +134,7 @@ class App(QObject):
         view.removal_wanted.connect(actions.remove)
         view.move_wanted.connect(actions.move)
         view.retry_wanted.connect(actions.retry)
+        view.again_wanted.connect(actions.add_again)
         view.result_wanted.connect(actions.open_result)
         view.folder_wanted.connect(actions.show_in_folder)
         view.options_wanted.connect(actions.ask_options)
@@ -182,7 +187,7 @@ class App(QObject):
 
     def _connect_conversion(self) -> None:
         page, conversion = self.convert, self.conversion
-        page.start_wanted.connect(self._start)
+        page.start_wanted.connect(self.start_actions.start)
         page.pause_wanted.connect(conversion.pause)
         page.cancel_wanted.connect(conversion.cancel)
         self.jobs.answered.connect(conversion.show_answer)
@@ -251,9 +256,6 @@ class App(QObject):
         self.log.add(self.tr("The queue cannot be saved in {folder}.").format(folder=self.memory.folder))
 
     # Converting
-
-    def _start(self) -> None:
-        self.conversion.start(self.convert.gallery.chosen, self.convert.options.options())
 
     def _show_totals(self, totals: Totals) -> None:
         self.convert.show_totals(totals, self.conversion.phase)
@@ -349,7 +351,7 @@ class App(QObject):
         settings = self.memory.settings
         self.convert.options.show_options(self.memory.options())
         self.preset_actions.show_presets()
-        self.queue.add(self.memory.read_queue())
+        self.queue.restore(self.memory.read_queue())
         self._say_notes()
         self.queue.show_default_model(str(settings.value("convert/model", "")))
         if self.queue.items:

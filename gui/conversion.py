@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -75,7 +75,7 @@ class Conversion(QObject):
         super().__init__(parent)
         self._queue, self._worker = queue, worker
         self.phase = Phase.IDLE
-        self._model, self._options = "", ConvertOptions()
+        self._model, self._options, self._keeps_results = "", ConvertOptions(), False
         self._keys: set[int] = set()  # of this run's entries
         self._planning: list[QueueItem] = []
         self._plan_number = self._convert_number = 0
@@ -85,14 +85,17 @@ class Conversion(QObject):
         self._tell = QTimer(self, singleShot=True, interval=TELL_EVERY_MS)
         self._tell.timeout.connect(lambda: self.progressed.emit(self.totals()))
 
-    def start(self, model: str, options: ConvertOptions) -> None:
-        """Translate all waiting entries; those without a model or options of their own with these."""
+    def start(self, model: str, options: ConvertOptions, *, keeps_results: bool = False) -> None:
+        """Translate all waiting entries; those without a model or options of their own with these.
+
+        With `keeps_results` a file that has a result is not left alone: it gets another one beside it.
+        """
         if self.phase is Phase.PAUSED:
             self.resume()
             return
         if self.phase is not Phase.IDLE:
             return
-        self._model, self._options = model, options
+        self._model, self._options, self._keeps_results = model, options, keeps_results
         if not any(item.state is State.WAITING for item in self._queue.items):
             self.refused.emit(self.tr("There is nothing to translate: add pictures or films first."))
             return
@@ -201,7 +204,9 @@ class Conversion(QObject):
         self._planning = [item for item in self._queue.items if item.state is State.WAITING]
         for item in self._planning:
             item.settled_model = item.model or self._model
-            item.settled_options = item.options or self._options
+            options = item.options or self._options
+            keeps = self._keeps_results and options.exists == "skip"
+            item.settled_options = replace(options, exists="rename") if keeps else options
             item.reason, item.is_suspect = "", False
         self._keys |= {item.key for item in self._planning}
         self._enter(Phase.PLANNING)

@@ -69,7 +69,9 @@ class ModelActions(QObject):
     def show_models(self, models: Sequence[events.ModelInfo]) -> None:
         """Show the models there are, and have samples made of new ones."""
         self.models = list(models)
-        self._settings.show_models([model.name for model in models if not model.problem])
+        usable = [model for model in models if not model.problem]
+        self._page.queue_view.models = [(model.name, model.title or model.name) for model in usable]
+        self._settings.show_models([model.name for model in usable])
         chosen = self._page.gallery.chosen or str(self._memory.settings.value("convert/model", ""))
         self._page.gallery.show_models(models, chosen)
         for model in models:

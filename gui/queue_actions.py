@@ -39,7 +39,7 @@ class QueueActions(QObject):
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self._window, self._page, self._queue, self._looks, self._memory = window, page, queue, looks, memory
-        self._models = models
+        self.models = models
         self._already_there = 0
 
     def add_paths(self, paths: list[Path]) -> None:
@@ -114,6 +114,11 @@ class QueueActions(QObject):
             item.reset()
         self.show_items(ended)
 
+    def add_again(self, items: list[QueueItem], model: str) -> None:
+        """Put files into the queue once more, to be translated with this model, too."""
+        count = self._queue.add_copies(items, model)
+        self.said.emit(self.tr("%n file(s) added, for {model}", "", count).format(model=model))
+
     def ask_options(self, items: list[QueueItem]) -> None:
         """Ask for a model and options of these entries alone."""
         items = [item for item in items if item.state is not State.RUNNING]
@@ -121,7 +126,7 @@ class QueueActions(QObject):
             return
         first = items[0]
         dialog = ItemDialog(
-            self._models(), first.model or self._page.gallery.chosen,
+            self.models(), first.model or self._page.gallery.chosen,
             first.options or self._page.options.options(), len(items), self._window,
         )  # fmt: skip
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -175,7 +180,7 @@ class QueueActions(QObject):
 
     def open_result(self, item: QueueItem) -> None:
         """Open a result with the program that the desktop has for it."""
-        if item.state in (State.DONE, State.SKIPPED) and item.output is not None:
+        if item.output is not None and item.has_result:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(item.output)))
 
     def show_in_folder(self, item: QueueItem) -> None:

@@ -69,6 +69,18 @@ class QueueItem:
             return 1.0
         return max(1.0, self.seconds * _FRAMES_A_SECOND) if self.seconds else _UNKNOWN_FILM_FRAMES
 
+    @property
+    def has_result(self) -> bool:
+        """Whether there is something to open: of a film that failed in the middle, what is before that."""
+        if self.output is None or self.state not in (State.DONE, State.SKIPPED, State.FAILED):
+            return False
+        return self.state is not State.FAILED or self.output.exists()
+
+    def copy(self, model: str) -> QueueItem:
+        """Return a new entry of the same file, with the same options, for a model (empty: the page's)."""
+        return QueueItem(self.path, self.kind, self.file_key, self.folder, model, self.options, size_wh=self.size_wh,
+                         seconds=self.seconds, thumbnail=self.thumbnail, is_examined=self.is_examined)  # fmt: skip
+
     def reset(self) -> None:
         """Make it wait for Start again."""
         self.state, self.reason, self.output = State.WAITING, "", None
@@ -76,7 +88,8 @@ class QueueItem:
         self.warnings = []
 
 
-_KEPT = ("path", "kind", "file_key", "folder", "model", "state", "output", "reason", "size_wh", "seconds")
+_KEPT = ("path", "kind", "file_key", "folder", "model", "state", "output", "reason", "size_wh", "seconds",
+         "settled_model")  # fmt: skip
 
 
 def line_of(item: QueueItem) -> str:
@@ -101,6 +114,7 @@ def item_of(line: str) -> QueueItem:
     item.state = State(_text(values, "state") or State.WAITING)
     item.output = Path(output) if (output := _text(values, "output")) else None
     item.reason = _text(values, "reason")
+    item.settled_model = _text(values, "settled_model")
     item.size_wh = _size_of(values.get("size_wh"))
     seconds = values.get("seconds")
     if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds <= _LONGEST_S:

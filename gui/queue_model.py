@@ -60,7 +60,7 @@ class QueueModel(QAbstractTableModel):
         self.items: list[QueueItem] = []
         self._rows: dict[int, int] | None = {}  # key → row; None: to be counted again
         self._by_key: dict[int, QueueItem] = {}
-        self._by_file: dict[str, QueueItem] = {}
+        self._by_file: dict[str, list[QueueItem]] = {}
         self._last_key = 0
         self._pixmaps: OrderedDict[int, QPixmap] = OrderedDict()
         self._wanted: list[QueueItem] = []
@@ -131,29 +131,64 @@ class QueueModel(QAbstractTableModel):
         return True
 
     def add(self, items: Sequence[QueueItem]) -> int:
-        """Append entries, leaving out files that are there; one that has ended waits again. Return how many are new."""
+        """Append files that are to be translated; return how many are new.
+
+        One that waits, or is done with the model that it would get now, is left out; one that failed waits again.
+        """
         new, again = [], []
         for item in items:
-            there = self._by_file.get(item.file_key)
-            if there is None:
-                self._last_key += 1
-                item.key = self._last_key
-                self._by_file[item.file_key] = self._by_key[item.key] = item
+            there = self._by_file.get(item.file_key, [])
+            failed = [one for one in there if one.state in (State.FAILED, State.STOPPED)]
+            for one in failed:
+                one.reset()
+            again += failed
+            if not any(self.is_meant_for(one, item.model) for one in there):
+                self._enter(item)
                 new.append(item)
-            elif there.state in (State.FAILED, State.STOPPED):
-                there.reset()
-                again.append(there)
-        if new:
-            first = len(self.items)
-            self.beginInsertRows(QModelIndex(), first, first + len(new) - 1)
-            self.items.extend(new)
-            self._rows = None
-            self.endInsertRows()
+        self._append(new)
         for item in again:
             self.show_change(item)
-        if new or again:
+        if again:
             self.changed.emit()
         return len(new)
+
+    def restore(self, items: Sequence[QueueItem]) -> None:
+        """Take the entries of an earlier queue, all of them."""
+        for item in items:
+            self._enter(item)
+        self._append(items)
+
+    def add_copies(self, items: Sequence[QueueItem], model: str = "") -> int:
+        """Append files that are in the queue once more, for this model or the page's; return how many are new."""
+        new = []
+        for item in items:
+            if not any(self.is_meant_for(one, model) for one in self._by_file[item.file_key]):
+                new.append(item.copy(model))
+                self._enter(new[-1])
+        self._append(new)
+        return len(new)
+
+    def is_meant_for(self, item: QueueItem, model: str) -> bool:
+        """Say whether an entry is to be translated with a model (empty: the page's), or has been."""
+        wanted = model or self.default_model
+        if item.state in (State.DONE, State.SKIPPED):
+            return item.settled_model in (wanted, "")
+        return not model or (item.model or self.default_model) == wanted
+
+    def _enter(self, item: QueueItem) -> None:
+        self._last_key += 1
+        item.key = self._last_key
+        self._by_key[item.key] = item
+        self._by_file.setdefault(item.file_key, []).append(item)
+
+    def _append(self, items: Sequence[QueueItem]) -> None:
+        if items:
+            first = len(self.items)
+            self.beginInsertRows(QModelIndex(), first, first + len(items) - 1)
+            self.items.extend(items)
+            self._rows = None
+            self.endInsertRows()
+            self.changed.emit()
 
     def remove(self, items: Iterable[QueueItem]) -> None:
         """Take entries out; those being worked on stay."""
@@ -168,7 +203,7 @@ class QueueModel(QAbstractTableModel):
             self.beginRemoveRows(QModelIndex(), first, last)
             for item in self.items[first : last + 1]:
                 del self._by_key[item.key]
-                del self._by_file[item.file_key]
+                self._by_file[item.file_key].remove(item)
                 self._pixmaps.pop(item.key, None)
             del self.items[first : last + 1]
             self._rows = None
@@ -254,7 +289,8 @@ class QueueModel(QAbstractTableModel):
             case Column.SIZE:
                 return size_in_words(item.size_wh, item.seconds)
             case Column.MODEL:
-                return item.settled_model if item.state not in (State.WAITING,) else item.model or self.default_model
+                used = item.settled_model if item.state is not State.WAITING else ""
+                return used or item.model or self.default_model
             case Column.STATE:
                 return self.state_in_words(item)
             case Column.SPEED:

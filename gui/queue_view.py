@@ -92,6 +92,7 @@ class QueueView(QTableView):
         options_wanted(list): give these entries a model and options of their own.
         shared_options_wanted(list): these entries follow the page again.
         reason_wanted(QueueItem): copy why it failed.
+        again_wanted(list, str): put these files into the queue once more, for the model of this name.
     """
 
     item_chosen = Signal(object)
@@ -104,10 +105,12 @@ class QueueView(QTableView):
     options_wanted = Signal(list)
     shared_options_wanted = Signal(list)
     reason_wanted = Signal(object)
+    again_wanted = Signal(list, str)
 
     def __init__(self, queue: QueueModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.queue = queue
+        self.models: list[tuple[str, str]] = []  # name and title of those that can be used
         self.setModel(queue)
         self.setAccessibleName(self.tr("Queue"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -216,8 +219,7 @@ class QueueView(QTableView):
         self.retry_action.setEnabled(any(item.state in ENDED for item in items))
         self.options_action.setEnabled(any(item.state is not State.RUNNING for item in items))
         self.shared_action.setEnabled(any(item.model or item.options for item in items))
-        has_result = one is not None and one.output is not None and one.state in (State.DONE, State.SKIPPED)
-        self.result_action.setEnabled(has_result)
+        self.result_action.setEnabled(one is not None and one.has_result)
         self.folder_action.setEnabled(one is not None)
         self.reason_action.setEnabled(one is not None and bool(one.reason))
 
@@ -242,7 +244,19 @@ class QueueView(QTableView):
         ):
             menu.addActions(list(group))
             menu.addSeparator()
+            if self.options_action in group:
+                self._add_again(menu)
         menu.exec(event.globalPos())
+
+    def _add_again(self, menu: QMenu) -> None:
+        """Offer to translate what is selected with each of the models, too."""
+        items = self.selected()
+        again = menu.addMenu(self.tr("Again with"))
+        again.setEnabled(bool(items and self.models))
+        for name, title in self.models:
+            again.addAction(title).setData(name)
+        again.triggered.connect(lambda action: self.again_wanted.emit(items, action.data()))
+        menu.addSeparator()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)

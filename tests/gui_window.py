@@ -28,7 +28,7 @@ from PySide6.QtGui import (
     QImage,
 )
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMenu, QScrollArea, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMenu, QMessageBox, QScrollArea, QWidget
 
 from cgconv.gui.app import App
 from cgconv.gui.queue_item import QueueItem, State
@@ -155,6 +155,33 @@ class Window:
             QTest.mouseClick(menu, LEFT, NO_KEY, menu.actionGeometry(entry).center())
 
         return self.when(lambda: isinstance(QApplication.activePopupWidget(), QMenu), act)
+
+    def choose_in_submenu(self, row: int, words: str, entry: str) -> None:
+        """Open the menu of a row, and in it a menu of this name, and click an entry of that."""
+        self.click_row(row)
+        chosen: list[bool] = []
+
+        def act() -> None:
+            menu = QApplication.activePopupWidget()
+            assert isinstance(menu, QMenu)
+            opener = next(action for action in menu.actions() if action.text() == words)
+            while menu.activeAction() is not opener:
+                QTest.keyClick(menu, Qt.Key.Key_Down)
+            QTest.keyClick(menu, Qt.Key.Key_Right)
+            inner = QApplication.activePopupWidget()
+            assert isinstance(inner, QMenu)
+            assert inner is not menu
+            while inner.activeAction().text() != entry:
+                QTest.keyClick(inner, Qt.Key.Key_Down)
+            QTest.keyClick(inner, Qt.Key.Key_Return)
+            chosen.append(True)
+
+        self.when(lambda: isinstance(QApplication.activePopupWidget(), QMenu), act)
+        view = self.page.queue_view
+        at = view.visualRect(self.app.queue.index(row, 0)).center()
+        asked = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, view.viewport().mapToGlobal(at))
+        QApplication.sendEvent(view.viewport(), asked)
+        self.wait(lambda: chosen, "for the menu")
 
     def answer_file_dialog(self, answer: str) -> None:
         """Paste a file's or folder's name into the file dialog that opens next, and press Enter."""
@@ -283,3 +310,9 @@ def make_pictures(folder: Path, count: int, size_hw: tuple[int, int] = (48, 64))
         cv2.imwrite(str(path), photo(size_hw, number)[0][..., ::-1])
         paths.append(path)
     return paths
+
+
+def press(window: Window, words: str) -> None:
+    """Click the button of this text in the question that is asked."""
+    box = window.dialog(QMessageBox)
+    window.click(next(button for button in box.buttons() if button.text().replace("&", "") == words))

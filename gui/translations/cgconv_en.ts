@@ -31,6 +31,13 @@
                 <numerusform>%n other files left out</numerusform>
             </translation>
         </message>
+        <message numerus="yes">
+            <source>%n file(s) added, for {model}</source>
+            <translation>
+                <numerusform>%n file added, for {model}</numerusform>
+                <numerusform>%n files added, for {model}</numerusform>
+            </translation>
+        </message>
     </context>
     <context>
         <name>ConvertPage</name>
@@ -77,6 +84,16 @@
             <translation>
                 <numerusform>Model and options of %n file</numerusform>
                 <numerusform>Model and options of %n files</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>StartActions</name>
+        <message numerus="yes">
+            <source>Everything in the queue is done. Translate %n file(s) again with {model}?</source>
+            <translation>
+                <numerusform>Everything in the queue is done. Translate %n file again with {model}?</numerusform>
+                <numerusform>Everything in the queue is done. Translate %n files again with {model}?</numerusform>
             </translation>
         </message>
     </context>

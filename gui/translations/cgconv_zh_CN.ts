@@ -182,6 +182,12 @@
             <source>Folder with pictures and films</source>
             <translation>包含图片和影片的文件夹</translation>
         </message>
+        <message numerus="yes">
+            <source>%n file(s) added, for {model}</source>
+            <translation>
+                <numerusform>已添加 %n 个文件，使用 {model}</numerusform>
+            </translation>
+        </message>
     </context>
     <context>
         <name>TrainingActions</name>
@@ -967,6 +973,10 @@ or press Add files.</source>
             <translation>将照片、影片或文件夹拖到这里，
 或点击“添加文件”。</translation>
         </message>
+        <message>
+            <source>Again with</source>
+            <translation>再用其他模型转换</translation>
+        </message>
     </context>
     <context>
         <name>SampleView</name>
@@ -1354,6 +1364,23 @@ or press Add files.</source>
         <message>
             <source>{path}: cannot be written ({detail})</source>
             <translation>{path}：无法写入（{detail}）</translation>
+        </message>
+    </context>
+    <context>
+        <name>StartActions</name>
+        <message numerus="yes">
+            <source>Everything in the queue is done. Translate %n file(s) again with {model}?</source>
+            <translation>
+                <numerusform>队列中的文件都已完成。要用 {model} 再次转换 %n 个文件吗？</numerusform>
+            </translation>
+        </message>
+        <message>
+            <source>The results that are there are kept; new ones get a number.</source>
+            <translation>已有的结果会保留，新结果会加上编号。</translation>
+        </message>
+        <message>
+            <source>Translate again</source>
+            <translation>再次转换</translation>
         </message>
     </context>
 </TS>
