@@ -19,6 +19,7 @@ from cgconv.runtime import events, requests
 from cgconv.runtime.models.store import MODEL_SUFFIXES, models_folder
 
 from .appearance import show_appearance
+from .closing import Closing
 from .conversion import Conversion, Phase, Totals
 from .convert_page import ConvertPage
 from .lasting_singletons import keep_singletons_alive
@@ -37,6 +38,7 @@ from .reasons import in_words
 from .sampler import Sampler
 from .settings_page import SettingsPage
 from .sheet_actions import SheetActions
+from .speeds import read_speeds
 from .start_actions import StartActions
 from .train_page import TrainPage
 from .training_actions import TrainingActions
@@ -90,6 +92,7 @@ class App(QObject):
         self.preview_actions = PreviewActions(self.convert, self.looks, self)
         self.preset_actions = PresetActions(self.window, self.convert, self.memory, self)
         self.training_actions = TrainingActions(self.train, self.training, self)
+        self.closing = Closing(self.window, self.queue, self.conversion, self.train, self._at_work, self)
         leave_values_alone(self.window)
         self._save = QTimer(self, singleShot=True, interval=SAVE_AFTER_MS)
         self._connect_queue()
@@ -109,6 +112,14 @@ class App(QObject):
         self._say_notes()
         if paths:
             self.add_paths(list(paths))
+
+    def _at_work(self) -> list[str]:
+        """Say what would be lost with the window, beside translations and a training."""
+        return [*self.model_actions.at_work(), *self.model_steps.at_work(), *self.training_actions.at_work()]
+
+    def _close_window(self) -> None:
+        self.window.is_free = True
+        self.window.close()
 
     def close(self) -> None:
         """Keep everything and end the workers."""
@@ -227,6 +238,10 @@ class App(QObject):
         self.log.diagnosis_wanted.connect(lambda: self.ask_looks(requests.Diagnose()))
         self.window.navigation.currentRowChanged.connect(self._page_changed)
         self.window.palette_changed.connect(self.convert.show_icons)
+        self.window.close_asked.connect(self.closing.ask)
+        self.closing.pause_wanted.connect(self.training_actions.pause)
+        self.closing.ready.connect(self._close_window)
+        self.train.ended.connect(self.closing.go_on)
         self.window.closing.connect(self.close)
 
     # What is dropped, found and saved
@@ -264,6 +279,7 @@ class App(QObject):
 
     def _show_end(self, totals: Totals) -> None:
         self.convert.show_end(totals)
+        self.model_actions.keep_speeds(self.conversion.pace.measured())
         self.window.setWindowTitle("cgconv")
         if totals.count:
             self._notify(self.convert.summary.text())
@@ -303,7 +319,7 @@ class App(QObject):
                 self.model_actions.show_models(event.models)
                 self.sampler.show_models(event.models)
             case events.ModelSampled():
-                self.convert.gallery.gallery.show_sample(event.name, event.sample, event.megapixels_per_second)
+                self.model_actions.show_sample(event)
             case events.PresetsListed():
                 self.train.show_presets(event.presets)
             case events.Diagnosed():
@@ -351,6 +367,7 @@ class App(QObject):
         settings = self.memory.settings
         self.convert.options.show_options(self.memory.options())
         self.preset_actions.show_presets()
+        self.conversion.pace.known = read_speeds(settings)
         self.queue.restore(self.memory.read_queue())
         self._say_notes()
         self.queue.show_default_model(str(settings.value("convert/model", "")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from cgconv.runtime import events, requests
 from cgconv.runtime.requests import ConvertOptions
 
+from .pace import Kind, Pace
 from .queue_item import ENDED, FILM, PICTURE, QueueItem, State
 from .queue_model import QueueModel
 from .worker_process import WorkerProcess
@@ -19,6 +21,7 @@ from .worker_process import WorkerProcess
 PLANNED_AT_ONCE = 500
 TELL_EVERY_MS = 150
 FRUITLESS_STARTS = 3
+USUAL_MEGAPIXELS = {PICTURE: 6.0, FILM: 2.0}  # of a file that nobody has looked at yet
 PICTURES_AT_ONCE = 24  # sent together, so that reading and writing run beside the translation
 
 
@@ -34,7 +37,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class Totals:
-    """How far everything is. `fraction` 0 to 1 by work, not by count."""
+    """How far everything is. `fraction` 0 to 1 by work, not by count; what failed or was skipped is no work done."""
 
     done: int
     failed: int
@@ -71,7 +74,10 @@ class Conversion(QObject):
     finished = Signal(object)
     refused = Signal(str)
 
-    def __init__(self, queue: QueueModel, worker: WorkerProcess, parent: QObject | None = None) -> None:
+    def __init__(
+        self, queue: QueueModel, worker: WorkerProcess, parent: QObject | None = None,
+        *, clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
         super().__init__(parent)
         self._queue, self._worker = queue, worker
         self.phase = Phase.IDLE
@@ -80,7 +86,7 @@ class Conversion(QObject):
         self._planning: list[QueueItem] = []
         self._plan_number = self._convert_number = 0
         self._sent: list[QueueItem] = []
-        self._worked_s, self._since = 0.0, 0.0
+        self.pace = Pace(clock)
         self._fruitless = 0  # workers in a row that died without beginning a job
         self._tell = QTimer(self, singleShot=True, interval=TELL_EVERY_MS)
         self._tell.timeout.connect(lambda: self.progressed.emit(self.totals()))
@@ -103,22 +109,23 @@ class Conversion(QObject):
             self.refused.emit(self.tr("Pick a model first."))
             return
         self._keys.clear()
-        self._worked_s, self._since = 0.0, time.monotonic()
+        self.pace.start()
         self._plan()
 
     def pause(self) -> None:
         """Hold on after the frame being computed."""
         if self.phase is Phase.RUNNING:
             self._worker.ask(requests.Pause())
-            self._worked_s += time.monotonic() - self._since
+            self.pace.hold()
             self._enter(Phase.PAUSED)
 
     def resume(self) -> None:
         """Go on."""
         if self.phase is Phase.PAUSED:
             self._worker.ask(requests.Resume())
-            self._since = time.monotonic()
             self._enter(Phase.RUNNING)
+            if any(item.state is State.RUNNING for item in self._sent):
+                self.pace.begin(_kind_of(self._sent[0]))
 
     def cancel(self) -> None:
         """Stop after the frame being computed; films keep what is finished for the next start."""
@@ -170,7 +177,6 @@ class Conversion(QObject):
         self.warned.emit(self.tr("The worker stopped unexpectedly and was started again."))
         if self.phase is Phase.PAUSED:
             self._enter(Phase.RUNNING)
-            self._since = time.monotonic()
         self._next()
 
     def _give_up(self) -> None:
@@ -187,16 +193,24 @@ class Conversion(QObject):
         """Return how far everything is."""
         items = [item for item in self._queue.items if item.key in self._keys]
         states = [item.state for item in items]
-        work = sum(item.weight for item in items) or 1.0
-        through = sum(item.weight * (1.0 if item.state in ENDED else item.progress) for item in items)
-        fraction = min(1.0, through / work)
-        worked = self._worked_s + (time.monotonic() - self._since if self.phase is Phase.RUNNING else 0.0)
-        left = worked * (1 - fraction) / fraction if fraction > 0.01 and worked > 2 else None
+        done = 0.0
+        left: dict[Kind, float] = {}
+        for item in items:
+            if item.state is State.DONE:
+                done += item.work
+            elif item.state in (State.WAITING, State.PLANNED, State.RUNNING, State.STOPPED):
+                done += item.work * item.progress
+                kind = _kind_of(item)
+                left[kind] = left.get(kind, 0.0) + item.work * (1 - item.progress)
+        work = done + sum(left.values())
+        is_skipped = bool(items) and all(state is State.SKIPPED for state in states)
+        fraction = min(1.0, done / work) if work else float(is_skipped)
         running = [item for item in items if item.state is State.RUNNING]
         slow = next((item.slow_stage for item in running if item.slow_stage), "")
         return Totals(
             done=states.count(State.DONE), failed=states.count(State.FAILED), skipped=states.count(State.SKIPPED),
-            stopped=states.count(State.STOPPED), count=len(items), fraction=fraction, seconds_left=left,
+            stopped=states.count(State.STOPPED), count=len(items), fraction=fraction,
+            seconds_left=self.pace.seconds_left(left),
             slow_stage=slow,
         )  # fmt: skip
 
@@ -208,6 +222,7 @@ class Conversion(QObject):
             keeps = self._keeps_results and options.exists == "skip"
             item.settled_options = replace(options, exists="rename") if keeps else options
             item.reason, item.is_suspect = "", False
+        self._weigh()
         self._keys |= {item.key for item in self._planning}
         self._enter(Phase.PLANNING)
         self._send_plan(0)
@@ -251,7 +266,6 @@ class Conversion(QObject):
                 if self.phase is Phase.STOPPING:
                     self._end()
                     return
-                self._since = time.monotonic()
                 self._enter(Phase.RUNNING)
                 self._next()
 
@@ -290,6 +304,7 @@ class Conversion(QObject):
                 self.engine_progressed.emit(event)
             case events.RequestFinished():
                 self._convert_number = 0
+                self.pace.hold()
                 for item in self._sent:
                     if item.state is State.RUNNING or (item.state is State.PLANNED and self.phase is Phase.STOPPING):
                         item.state, item.frames_per_second, item.seconds_left = State.STOPPED, None, None
@@ -315,16 +330,19 @@ class Conversion(QObject):
         match event:
             case events.JobStarted():
                 item.state, item.progress = State.RUNNING, 0.0
+                if self.phase is Phase.RUNNING:
+                    self.pace.begin(_kind_of(item))
             case events.JobProgressed():
                 item.frames_per_second, item.seconds_left = event.frames_per_second, event.seconds_left
                 item.slow_stage = event.slow_stage
                 if event.frames:
-                    item.progress = min(1.0, event.frames_done / event.frames)
+                    self._advance(item, min(1.0, event.frames_done / event.frames))
             case events.JobWarned():
                 item.warnings.append(event.message)
                 self.warned.emit(_about(item.path, event.message))
             case events.JobFinished():
-                item.state, item.output, item.progress = State.DONE, event.output, 1.0
+                self._advance(item, 1.0)
+                item.state, item.output = State.DONE, event.output
                 item.slow_stage = max(event.stage_seconds, key=event.stage_seconds.__getitem__, default="")
                 item.seconds_left = item.frames_per_second = None
             case events.JobSkipped():
@@ -336,6 +354,22 @@ class Conversion(QObject):
         self.item_changed.emit(item)
         if not self._tell.isActive():  # adding up a long queue on every event would be felt
             self._tell.start()
+
+    def _advance(self, item: QueueItem, progress: float) -> None:
+        # A film that goes on where it was begins with what is finished: that says nothing of the pace.
+        before = item.progress if item.kind == PICTURE or item.progress else progress
+        self.pace.advance(item.work * max(0.0, progress - before))
+        item.progress = progress
+
+    def _weigh(self) -> None:
+        """Reckon how much work each entry is; films are looked at first, for their frames."""
+        self._queue.look_at([item for item in self._planning if item.kind == FILM and item.frames is None])
+        for kind in (PICTURE, FILM):
+            items = [item for item in self._planning if item.kind == kind]
+            known = [item.size_wh[0] * item.size_wh[1] / 1e6 for item in items if item.size_wh]
+            for item in items:
+                item.usual_megapixels = sum(known) / len(known) if known else USUAL_MEGAPIXELS[kind]
+                item.weigh()
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
@@ -351,6 +385,10 @@ class Conversion(QObject):
         self._convert_number = self._plan_number = 0
         self._enter(Phase.IDLE)
         self.finished.emit(totals)
+
+
+def _kind_of(item: QueueItem) -> Kind:
+    return Kind(item.kind, item.settled_model)
 
 
 def _go_together(one: QueueItem, other: QueueItem) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QAbstractListModel, QEvent, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
@@ -73,10 +74,15 @@ class GalleryModel(QAbstractListModel):
         self._pixmaps = {model.name: QPixmap(str(model.sample)) for model in models if model.sample is not None}
         self.endResetModel()
 
+    def show_speed(self, name: str, megapixels_per_second: float) -> None:
+        """Show how fast a model was."""
+        for row, model in enumerate(self.models):
+            if model.name == name:
+                self.models[row] = replace(model, megapixels_per_second=megapixels_per_second)
+                self.dataChanged.emit(self.index(row), self.index(row))
+
     def show_sample(self, name: str, sample: Path, megapixels_per_second: float) -> None:
         """Show what a model makes of the sample, and its speed."""
-        from dataclasses import replace
-
         for row, model in enumerate(self.models):
             if model.name == name:
                 self._pixmaps[name] = QPixmap(str(sample))

@@ -60,17 +60,20 @@ class MainWindow(QMainWindow):
 
     Signals:
         paths_dropped(list): files and folders (Path).
+        close_asked(): the window is to be closed; it stays until `is_free` is set.
         closing(): the window is about to close.
         palette_changed(): the desktop went dark or light.
     """
 
     paths_dropped = Signal(list)
+    close_asked = Signal()
     closing = Signal()
     palette_changed = Signal()
 
     def __init__(self, pages: list[tuple[str, str, QWidget]]) -> None:
         super().__init__()
         self.setWindowTitle("cgconv")
+        self.is_free = False  # to close
         self.setAcceptDrops(True)
         self.navigation = QListWidget()
         self.navigation.setFixedWidth(NAVIGATION_PX)
@@ -135,6 +138,11 @@ class MainWindow(QMainWindow):
             self.paths_dropped.emit(paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        if not self.is_free:
+            self.close_asked.emit()  # which may free it
+        if not self.is_free:
+            event.ignore()
+            return
         self.closing.emit()
         super().closeEvent(event)
 

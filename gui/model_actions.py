@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -15,10 +16,13 @@ from .convert_page import ConvertPage
 from .dialogs import ImportDialog, ModelDialog
 from .main_window import MainWindow
 from .memory import Memory
+from .pace import Kind
 from .places import last_folder
+from .queue_item import FILM, PICTURE
 from .queue_model import QueueModel
 from .reasons import in_words
 from .settings_page import SettingsPage
+from .speeds import keep_speeds, read_speeds
 from .worker_process import WorkerProcess
 
 MISUSE = 2  # the exit code where something has to be said that cannot be found out
@@ -58,6 +62,11 @@ class ModelActions(QObject):
             self._ask_import(path, in_words(event.reason))
         return True
 
+    def at_work(self) -> list[str]:
+        """Say which models are just being brought in."""
+        return [self.tr("{name} is still being imported, and will not be there.").format(name=path.name)
+                for path in self._imports.values() if path is not None]  # fmt: skip
+
     def recover(self, numbers: list[int]) -> None:
         """Go on after the worker has died."""
         if not self.models and numbers:
@@ -72,12 +81,30 @@ class ModelActions(QObject):
         usable = [model for model in models if not model.problem]
         self._page.queue_view.models = [(model.name, model.title or model.name) for model in usable]
         self._settings.show_models([model.name for model in usable])
+        real = read_speeds(self._memory.settings)
+        models = [replace(model, megapixels_per_second=self._speed_of(model.name, real) or model.megapixels_per_second)
+                  for model in models]  # fmt: skip
         chosen = self._page.gallery.chosen or str(self._memory.settings.value("convert/model", ""))
         self._page.gallery.show_models(models, chosen)
         for model in models:
             if model.sample is None and not model.problem and model.name not in self._sampled:
                 self._sampled.add(model.name)
                 self._looks.ask(requests.SampleModel(model.name, SAMPLE if SAMPLE.exists() else None))
+
+    def show_sample(self, event: events.ModelSampled) -> None:
+        """Show what a model makes of a sample; of its speed, what real runs had is nearer the truth."""
+        speed = self._speed_of(event.name, read_speeds(self._memory.settings)) or event.megapixels_per_second
+        self._page.gallery.gallery.show_sample(event.name, event.sample, speed)
+
+    def keep_speeds(self, speeds: dict[Kind, float]) -> None:
+        """Remember how fast models were, and show it."""
+        keep_speeds(self._memory.settings, speeds)
+        for model in self.models:
+            if speed := self._speed_of(model.name, speeds):
+                self._page.gallery.gallery.show_speed(model.name, speed)
+
+    def _speed_of(self, name: str, speeds: dict[Kind, float]) -> float | None:
+        return speeds.get(Kind(PICTURE, name)) or speeds.get(Kind(FILM, name))
 
     def pick_model(self, name: str) -> None:
         """Take a model for all entries that have none of their own."""

@@ -45,6 +45,10 @@ class ModelSteps(QObject):
         self._show_step(event)
         return True
 
+    def at_work(self) -> list[str]:
+        """Say that a model is being worked on."""
+        return [self.tr("A model is being written or compiled; that begins anew.")] if self._step_number else []
+
     def recover(self, numbers: list[int]) -> None:
         """Say that the worker has died."""
         if self._step_number in numbers:

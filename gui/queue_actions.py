@@ -154,8 +154,7 @@ class QueueActions(QObject):
 
     def show_examined(self, event: events.FileExamined) -> None:
         """Show what a file is."""
-        size_wh = (event.width, event.height) if event.width and event.height else None
-        self._queue.show_look(event.path, event.thumbnail, size_wh, event.seconds, event.problem)
+        self._queue.show_look(event)
         current = self._page.queue_view.current()
         if current is not None and current.path == event.path:
             self._page.preview.show_length(current)

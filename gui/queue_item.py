@@ -51,6 +51,7 @@ class QueueItem:
     warnings: list[str] = field(default_factory=list)
     size_wh: tuple[int, int] | None = None
     seconds: float | None = None  # a film's length
+    frames: int | None = None  # of a film
     thumbnail: Path | None = None
     key: int = 0  # given by the queue
     settled_model: str = ""
@@ -61,13 +62,24 @@ class QueueItem:
     slow_stage: str = ""
     is_suspect: bool = False  # it was being worked on, among others, when a worker died
     is_examined: bool = False
+    work: float = 0.0  # megapixels to translate
+    usual_megapixels: float = 1.0  # where its size is not known
 
-    @property
-    def weight(self) -> float:
-        """How much work it is, about: a picture is 1, a film as many as it has frames."""
-        if self.kind == PICTURE:
-            return 1.0
-        return max(1.0, self.seconds * _FRAMES_A_SECOND) if self.seconds else _UNKNOWN_FILM_FRAMES
+    def weigh(self) -> None:
+        """Reckon how much work it is, in megapixels: of all frames of a film, in the size they are translated in."""
+        width, height = self.size_wh or (0, 0)
+        megapixels = width * height / 1e6 or self.usual_megapixels
+        if (short_side := self.settled_options.short_side) and width and height:
+            megapixels *= (short_side / min(width, height)) ** 2
+        self.work = megapixels * (1.0 if self.kind == PICTURE else self._frames_wanted())
+
+    def _frames_wanted(self) -> float:
+        if not self.seconds:
+            return float(self.frames or _UNKNOWN_FILM_FRAMES)
+        frames = self.frames or self.seconds * _FRAMES_A_SECOND
+        options = self.settled_options
+        kept_s = min(options.end_s or self.seconds, self.seconds) - options.start_s
+        return max(1.0, frames * kept_s / self.seconds)
 
     @property
     def has_result(self) -> bool:
@@ -79,7 +91,8 @@ class QueueItem:
     def copy(self, model: str) -> QueueItem:
         """Return a new entry of the same file, with the same options, for a model (empty: the page's)."""
         return QueueItem(self.path, self.kind, self.file_key, self.folder, model, self.options, size_wh=self.size_wh,
-                         seconds=self.seconds, thumbnail=self.thumbnail, is_examined=self.is_examined)  # fmt: skip
+                         seconds=self.seconds, frames=self.frames, thumbnail=self.thumbnail,
+                         is_examined=self.is_examined)  # fmt: skip
 
     def reset(self) -> None:
         """Make it wait for Start again."""

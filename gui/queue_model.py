@@ -19,6 +19,8 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QPixmap
 
+from cgconv.runtime.events import FileExamined
+
 from .queue_item import FILM, QueueItem, State
 from .reasons import in_words
 from .texts import duration, size_in_words
@@ -271,11 +273,14 @@ class QueueModel(QAbstractTableModel):
         if self.items:
             self.dataChanged.emit(self.index(0, Column.MODEL), self.index(len(self.items) - 1, Column.MODEL))
 
-    def show_look(self, path: Path, thumbnail: Path | None, size_wh: tuple[int, int] | None, seconds: float | None,
-                  problem: str) -> None:  # fmt: skip
+    def show_look(self, event: FileExamined) -> None:
         """Take note of what a file looks like."""
-        for item in self._looked_for.pop(path, []):
-            item.thumbnail, item.size_wh, item.seconds = thumbnail, size_wh, seconds
+        size_wh = (event.width, event.height) if event.width and event.height else None
+        problem = event.problem
+        for item in self._looked_for.pop(event.path, []):
+            item.thumbnail, item.size_wh = event.thumbnail, size_wh
+            item.seconds, item.frames = event.seconds, event.frames
+            item.weigh()
             if problem and item.state is State.WAITING and not item.reason:
                 item.reason = problem
             self.show_change(item, keep=False)
@@ -346,6 +351,11 @@ class QueueModel(QAbstractTableModel):
         """Ask for what was painted last, first: who scrolls past a thousand rows waits for none of them."""
         wanted = [item for item in reversed(self._wanted) if not item.is_examined][:LOOKS_AT_ONCE]
         self._wanted.clear()
+        self.look_at(wanted)
+
+    def look_at(self, items: Sequence[QueueItem]) -> None:
+        """Have a look taken at entries that nobody has looked at yet."""
+        wanted = [item for item in items if not item.is_examined]
         for item in wanted:
             item.is_examined = True
             self._looked_for.setdefault(item.path, []).append(item)

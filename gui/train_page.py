@@ -177,12 +177,14 @@ class TrainPage(QWidget):
         start_wanted(Training): begin, or go on with a run.
         pause_wanted(): save a checkpoint and stop.
         model_wanted(Path, str, str): make a model of this run's direction under this name.
+        ended(): the training has, however.
     """
 
     check_wanted = Signal(object, object)
     start_wanted = Signal(object)
     pause_wanted = Signal()
     model_wanted = Signal(object, str, str)
+    ended = Signal()
 
     def __init__(self, runs: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -349,6 +351,7 @@ class TrainPage(QWidget):
         self.is_running = False
         self.status.setText(sentence)
         self._refresh()
+        self.ended.emit()
 
     def show_through(self, sentence: str) -> None:
         """Say that nothing is left to learn; the next start is another run."""

@@ -31,6 +31,7 @@ class TrainingActions(QObject):
         super().__init__(parent)
         self._page, self._worker = page, worker
         self._train_number = self._check_number = 0
+        self._exports: set[int] = set()
 
     def pause(self) -> None:
         """Stop the training once its checkpoint is saved."""
@@ -50,10 +51,16 @@ class TrainingActions(QObject):
     def export_run(self, run: Path, direction: str, name: str) -> None:
         """Make a model of a run."""
         self._page.show_note(self.tr("Making a model of it, and checking it against torch …"))
-        self._worker.ask(requests.ExportRun(run, direction, name, title=name))
+        self._exports.add(self._worker.ask(requests.ExportRun(run, direction, name, title=name)))
+
+    def at_work(self) -> list[str]:
+        """Say that a model is being made of a run."""
+        return [self.tr("A model is being made of the run; that begins anew.")] if self._exports else []
 
     def show_answer(self, number: int, event: object) -> None:
         """Show what the worker says."""
+        if isinstance(event, events.RequestFinished | events.CommandFailed):
+            self._exports.discard(number)
         match event:
             case events.DataSetChecked() if number == self._check_number:
                 self._page.show_check(event)
@@ -86,6 +93,7 @@ class TrainingActions(QObject):
 
     def recover(self, numbers: list[int]) -> None:
         """Say that the worker has died."""
+        self._exports.clear()
         if self._train_number in numbers:
             self._train_number = 0
             sentence = (

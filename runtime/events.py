@@ -362,6 +362,7 @@ class FileExamined:
     width: int | None = None
     height: int | None = None
     seconds: float | None = None  # of a film
+    frames: int | None = None  # of a film
     problem: str = ""
 
 

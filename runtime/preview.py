@@ -33,10 +33,11 @@ _DRAFT_JPEG_PIXELS = 40_000_000  # pictures up to this size are decoded for a th
 
 @dataclass(frozen=True)
 class Examined:
-    """What a file is: displayed size in pixels, a film's length."""
+    """What a file is: displayed size in pixels, a film's length and frames."""
 
     size_hw: tuple[int, int]
     seconds: float | None
+    frames: int | None
     thumbnail: Path
 
 
@@ -50,14 +51,14 @@ def examine(path: Path, kind: Kind, *, edge_px: int) -> Examined:
     named = f"{path.absolute()}|{stat.st_size}|{stat.st_mtime_ns}|{edge_px}"
     thumbnail = cache_folder() / "thumbnails" / f"{hashlib.sha256(os.fsencode(named)).hexdigest()[:32]}.jpg"
     if kind is Kind.PICTURE:
-        size_hw, seconds = picture_size_hw(path), None
+        size_hw = picture_size_hw(path)
         if not thumbnail.exists():
             write_image(thumbnail, shrunk(_small_picture(path, edge_px), edge_px))
-        return Examined(size_hw, seconds, thumbnail)
+        return Examined(size_hw, None, None, thumbnail)
     with FilmReader(path, allow_hdr=True) as reader:
         if not thumbnail.exists():
             write_image(thumbnail, shrunk(_frame_at(reader, 0.1 * (reader.info.seconds or 0)), edge_px))
-        return Examined(reader.info.displayed_hw, reader.info.seconds, thumbnail)
+        return Examined(reader.info.displayed_hw, reader.info.seconds, reader.info.frames, thumbnail)
 
 
 def picture_for_preview(path: Path, *, short_side: int | None) -> Picture:

@@ -89,7 +89,7 @@ def open_queue(file: Path, results: Path) -> None:
     if paths[:1] != [FIRST] or paths[-1:] != [LAST]:
         raise Lost("one bad line takes others along")
     for item in items:
-        assert item.weight > 0
+        assert item.work > 0
     memory.write_queue(items)
     if [str(item.path) for item in Memory(file.parent).read_queue()] != paths:
         raise Wrong("the queue is another one when it is read again")

@@ -251,8 +251,11 @@ class Window:
         self.click(self.page.start)
 
     def close(self) -> None:
-        """Close the window as its frame's button does."""
+        """Close the window as its frame's button does, whatever is being done."""
         self.app.window.close()
+        if self.app.window.isVisible():
+            press(self, "Stop and close")
+            self.wait(lambda: not self.app.window.isVisible(), "for the window to close")
 
 
 @pytest.fixture

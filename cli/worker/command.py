@@ -23,7 +23,8 @@ from cgconv.runtime.protocol import read_request, reserved_stdout, write_line
 from .task import Answer, Task
 
 NICENESS = 5  # the window and the rest of the desktop go first
-LAST_WORDS_S = 8.0  # what a job may take to stop once the window has gone
+LAST_WORDS_S = 8.0  # what a job may take to stop once the window has gone …
+SAVING_S = 900.0  # … and a training, which saves after the step that it is at
 
 
 @click.command(hidden=True, epilog="Try: cgconv gui")
@@ -83,7 +84,7 @@ def serve(lines: Iterable[str], stream: TextIO) -> None:
     for lane in lanes.values():
         lane.cancel(None)
     for lane in lanes.values():
-        lane.wait_until_free(LAST_WORDS_S)
+        lane.wait_until_free(SAVING_S if lane.is_training() else LAST_WORDS_S)
     if "cgconv.cli.worker.looks" in sys.modules:
         from .looks import clean_up
 
@@ -124,6 +125,11 @@ class Lane:
         """Say whether a task of this number waits or is being done."""
         with self._lock:
             return number in self._tasks
+
+    def is_training(self) -> bool:
+        """Say whether a training is being done."""
+        with self._lock:
+            return any(isinstance(task.request, requests.Train) for task in self._tasks.values())
 
     def cancel(self, number: int | None) -> None:
         """Stop the task of this number, or all."""

@@ -64,7 +64,7 @@ def examine(task: Task, say: Say) -> None:
         say(FileExamined(request.path, problem=reason))
         return
     height, width = found.size_hw
-    say(FileExamined(request.path, found.thumbnail, width, height, found.seconds))
+    say(FileExamined(request.path, found.thumbnail, width, height, found.seconds, found.frames))
 
 
 def preview(task: Task, say: Say) -> None:

@@ -97,4 +97,14 @@
             </translation>
         </message>
     </context>
+    <context>
+        <name>Closing</name>
+        <message numerus="yes">
+            <source>%n file(s) still to translate: they stay in the queue for the next start.</source>
+            <translation>
+                <numerusform>%n file still to translate: it stays in the queue for the next start.</numerusform>
+                <numerusform>%n files still to translate: they stay in the queue for the next start.</numerusform>
+            </translation>
+        </message>
+    </context>
 </TS>

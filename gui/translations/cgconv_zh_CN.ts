@@ -85,6 +85,10 @@
             <source>The worker stopped unexpectedly; the log says more.</source>
             <translation>工作进程意外停止，详情见日志。</translation>
         </message>
+        <message>
+            <source>{name} is still being imported, and will not be there.</source>
+            <translation>{name} 仍在导入，关闭后将不会出现。</translation>
+        </message>
     </context>
     <context>
         <name>ModelSteps</name>
@@ -111,6 +115,10 @@
         <message>
             <source>Getting ready …</source>
             <translation>正在准备…</translation>
+        </message>
+        <message>
+            <source>A model is being written or compiled; that begins anew.</source>
+            <translation>正在写入或编译模型，之后需要重新开始。</translation>
         </message>
     </context>
     <context>
@@ -222,6 +230,10 @@
         <message>
             <source>The training stopped unexpectedly before its first checkpoint; the log says more.</source>
             <translation>训练在保存第一个检查点之前意外停止；详情见日志。</translation>
+        </message>
+        <message>
+            <source>A model is being made of the run; that begins anew.</source>
+            <translation>正在由训练生成模型，之后需要重新开始。</translation>
         </message>
     </context>
     <context>
@@ -1381,6 +1393,51 @@ or press Add files.</source>
         <message>
             <source>Translate again</source>
             <translation>再次转换</translation>
+        </message>
+    </context>
+    <context>
+        <name>Closing</name>
+        <message>
+            <source>Work is going on. Stop it and close?</source>
+            <translation>还有工作在进行。停止并关闭吗？</translation>
+        </message>
+        <message>
+            <source>Stop and close</source>
+            <translation>停止并关闭</translation>
+        </message>
+        <message>
+            <source>Keep working</source>
+            <translation>继续工作</translation>
+        </message>
+        <message numerus="yes">
+            <source>%n file(s) still to translate: they stay in the queue for the next start.</source>
+            <translation>
+                <numerusform>还有 %n 个文件未转换，会留在队列中，下次继续。</numerusform>
+            </translation>
+        </message>
+        <message>
+            <source>{name} is {share} done: what is finished of it is kept, and it goes on there.</source>
+            <translation>{name} 已完成 {share}：已完成的部分会保留，下次从那里继续。</translation>
+        </message>
+        <message>
+            <source>The training saves its state first; “Continue a run …” goes on from there.</source>
+            <translation>训练会先保存状态，之后可用“继续以前的训练…”接着进行。</translation>
+        </message>
+        <message>
+            <source>The training is saving its state …</source>
+            <translation>训练正在保存状态…</translation>
+        </message>
+        <message>
+            <source>It ends the step that it is at first. The window closes by itself.</source>
+            <translation>它会先完成当前这一步，窗口随后自动关闭。</translation>
+        </message>
+        <message>
+            <source>Close without saving</source>
+            <translation>不保存直接关闭</translation>
+        </message>
+        <message>
+            <source>Keep the window open</source>
+            <translation>不关闭窗口</translation>
         </message>
     </context>
 </TS>
