@@ -89,6 +89,7 @@ def open_queue(file: Path, results: Path) -> None:
     if paths[:1] != [FIRST] or paths[-1:] != [LAST]:
         raise Lost("one bad line takes others along")
     for item in items:
+        item.weigh()
         assert item.work > 0
     memory.write_queue(items)
     if [str(item.path) for item in Memory(file.parent).read_queue()] != paths:
