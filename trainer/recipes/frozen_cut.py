@@ -3,55 +3,37 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from cgconv.trainer.arithmetic import Arithmetic
 from cgconv.trainer.choices import Direction
-from cgconv.trainer.config import TrainConfig
-from cgconv.trainer.networks.build import Generators
 from cgconv.trainer.networks.discriminators import cut_out, draw_shift
 from cgconv.trainer.networks.efficientnet import Lite, open_efficientnet
-from cgconv.trainer.networks.layers import initialize
 from cgconv.trainer.networks.projected import ProjectedDiscriminator, Seen
 
 from .content import SCALES, broad_color_losses, frozen_contrast_loss
-from .history import History
-from .losses import discriminator_loss, generator_loss, identity_loss, weighted_sum
-from .recipe import Memory, Moment, adam
+from .losses import discriminator_loss, generator_loss, identity_loss
+from .one_sided import OneSided
+from .recipe import Moment
 
 
-class FrozenCut:
+class FrozenCut(OneSided):
     """One generator and one projected discriminator, whose frozen network holds the content, too.
 
     A step looks at its fakes once: discriminator, generator and contrast all use what was seen. A term of weight 0
     costs no pass.
     """
 
-    def __init__(self, config: TrainConfig, arithmetic: Arithmetic) -> None:
-        self.config = config
-        self.arithmetic = arithmetic
-        options = config.optimizer
-        self.generators = Generators(config)
-        self.generator = self.generators.of(config.direction)
-        self.discriminator = ProjectedDiscriminator(open_efficientnet(Lite.LITE0), (config.generator.channels_in,))
-        self.networks: dict[str, nn.Module] = {"generators": self.generators, "discriminator": self.discriminator}
-        for network in self.networks.values():
-            initialize(network, options.init, options.init_gain)
-            network.to(arithmetic.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.generator_optimizer = adam(self.generators, options.learning_rate, options)
-        self.discriminator_optimizer = adam(self.discriminator, options.discriminator_learning_rate, options)
-        self.optimizers: list[torch.optim.Optimizer] = [self.generator_optimizer, self.discriminator_optimizer]
-        self.random = torch.Generator()
-        self.history = History(config.loss.history)
-        self.memories: dict[str, Memory] = {"history": self.history}
+    memory_format = torch.channels_last
+    discriminator: ProjectedDiscriminator
+
+    def make_discriminator(self) -> ProjectedDiscriminator:
+        return ProjectedDiscriminator(open_efficientnet(Lite.LITE0), (self.config.generator.channels_in,))
 
     def step(self, real_a: Tensor, real_b: Tensor, moment: Moment) -> dict[str, Tensor]:
         config, loss = self.config, self.config.loss
-        forth = config.direction is Direction.A2B
-        source, target = (real_a, real_b) if forth else (real_b, real_a)
+        source, target, adversarial, weight = self.ends(real_a, real_b)
         source = source.contiguous(memory_format=torch.channels_last)  # a fifth faster on a processor
-        adversarial, weight = ("gan_ab", loss.gan_ab) if forth else ("gan_ba", loss.gan_ba)
-        identity = loss.identity_weights(moment.progress)[1 if forth else 0]
+        identity = loss.identity_weights(moment.progress)[1 if config.direction is Direction.A2B else 0]
         if moment.step % loss.identity_every:
             identity = 0.0
 
@@ -61,10 +43,9 @@ class FrozenCut:
             place = draw_shift(loss.jitter, self.random)
             shown = cut_out(fake, place, loss.jitter)
             seen = self.discriminator.look(shown) if weight or config.contrast.weight else None
-        terms = self._step_discriminator(target, fake, seen, place) if weight and seen is not None else {}
+        judged = self._step_discriminator(target, fake, seen, place) if weight and seen is not None else {}
 
-        for parameter in self.discriminator.parameters():
-            parameter.requires_grad_(False)
+        self.learn(discriminator=False)
         wanted: dict[str, Tensor] = {}
         if weight and seen is not None:
             with self.arithmetic.autocast():
@@ -86,18 +67,14 @@ class FrozenCut:
             wanted |= {name: term for name, term in broad if weights[name]}
         if same is not None:
             wanted["identity"] = identity_loss(same, target)
-        if wanted:
-            objective = weighted_sum(wanted, weights)
-            self.arithmetic.update([self.generator_optimizer], objective)
-            wanted["objective"] = objective
-        return {name: term.detach() for name, term in (wanted | terms).items()}
+        terms = self.update_generator(wanted, weights) | judged
+        return {name: term.detach() for name, term in terms.items()}
 
     def _step_discriminator(
         self, target: Tensor, fake: Tensor, seen: Seen, place: tuple[int, int]
     ) -> dict[str, Tensor]:
         jitter = self.config.loss.jitter
-        for parameter in self.discriminator.parameters():
-            parameter.requires_grad_(True)
+        self.learn(discriminator=True)
         with self.arithmetic.autocast():
             with torch.no_grad():
                 old = self.history.exchange(fake.detach(), self.random)
