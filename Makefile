@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 INSTALL = $(BIN)/python -m pip install -q -c constraints.txt
 EDITABLE = $(INSTALL) setuptools && $(INSTALL) --no-build-isolation -e
 
-.PHONY: help demo test lint types bench faults screenshots clean
+.PHONY: help demo test lint types bench faults screenshots dist clean
 
 help:
 	@echo 'make demo    translate sample photographs and a film with the bundled model, into demo/index.html (no torch)'
@@ -20,6 +20,7 @@ help:
 	@echo 'make types   mypy --strict on an installed copy     make bench   time and measure on this machine'
 	@echo 'make faults  damaged and hostile files, kills: what is lost or goes wrong (under 20 minutes on 2 cores; SEED=…)'
 	@echo 'make screenshots   pictures of the window into docs/images'
+	@echo 'make dist    wheel and source distribution into dist, each tried in an empty environment elsewhere'
 	@echo 'make clean   remove .venv, build, .data and demo'
 	@echo 'Variables: PYTHON=python3.12   MODEL=path/or/name (demo, bench)   WORKERS=2 (test)'
 
@@ -51,6 +52,9 @@ test: .venv/dev
 screenshots: .venv/dev
 	@$(PYTHON) scripts/desktop_packages.py --screenshots
 	$(BIN)/python scripts/screenshots.py docs/images
+
+dist: .venv/dev
+	$(BIN)/python scripts/dist.py
 
 lint: .venv/dev
 	$(BIN)/ruff check .
