@@ -18,8 +18,8 @@ from cgconv.runtime.errors import CgconvError
 # Each is a module of this folder that holds a command of the same name, and is imported when it is asked for;
 # the worker has a room of its own.
 COMMANDS = (
-    "images", "video", "sheet", "jobs", "models", "doctor", "bench", "data", "train", "evaluate", "test", "export",
-    "engines", "gui", "worker", "completion",
+    "images", "video", "pipe", "sheet", "jobs", "models", "doctor", "bench", "data", "train", "evaluate", "test",
+    "export", "engines", "gui", "worker", "completion",
 )  # fmt: skip
 # Those read many files of others, about which decoders print lines that help nobody.
 READING = frozenset({"images", "video", "sheet", "data", "evaluate", "test"})

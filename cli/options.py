@@ -77,6 +77,20 @@ class BrushType(click.ParamType[float]):
         return brush
 
 
+class SizeType(click.ParamType[tuple[int, int]]):
+    """A width and a height: 1280x720."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        width, cross, height = str(value).lower().partition("x")
+        if not (cross and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+            self.fail(f"{value!r} is no size: expected WxH, as in 1280x720", param, ctx)
+        return int(width), int(height)
+
+
 debug_option = click.option(
     "--debug", is_flag=True, expose_value=False, callback=_start_debugging, help="Show tracebacks and a log."
 )
@@ -95,9 +109,7 @@ output_options = _together(
                  show_default=True, help="What to do where a result is there already."),
 )  # fmt: skip
 
-look_options = _together(
-    click.option("--resize", type=click.IntRange(min=1), metavar="SHORT_SIDE",
-                 help="Bring the shorter side to this many pixels first; default: keep the size."),
+paint_options = _together(
     click.option("--brush", type=BrushType(), default="auto", show_default=True, metavar="auto|1..8",
                  help="Translate at 1/N of the size and bring the change back to the full one: broader strokes, "
                  "sharp edges, less time; auto: as the model's card says."),
@@ -107,6 +119,12 @@ look_options = _together(
                  help="Mix with the original: 0 is the original, 1 the translation."),
     click.option("--keep-colors", is_flag=True,
                  help="Take brightness from the translation and colour from the original."),
+)  # fmt: skip
+
+look_options = _together(
+    click.option("--resize", type=click.IntRange(min=1), metavar="SHORT_SIDE",
+                 help="Bring the shorter side to this many pixels first; default: keep the size."),
+    paint_options,
 )  # fmt: skip
 
 machine_options = _together(

@@ -153,11 +153,11 @@ def _without_siting(frame: av.VideoFrame) -> av.VideoFrame:
     bare = av.VideoFrame(frame.width, frame.height, frame.format.name)
     for source, target in zip(frame.planes, bare.planes, strict=True):
         width = min(source.line_size, target.line_size)
-        _lines(target)[:, :width] = _lines(source)[:, :width]
+        plane_lines(target)[:, :width] = plane_lines(source)[:, :width]
     return bare
 
 
-def _lines(plane: av.video.plane.VideoPlane) -> NDArray[np.uint8]:
+def plane_lines(plane: av.video.plane.VideoPlane) -> NDArray[np.uint8]:
     """Return a view of a plane's bytes, one row a line."""
     data = np.frombuffer(memoryview(plane), np.uint8)
     return data[: plane.height * plane.line_size].reshape(plane.height, plane.line_size)
@@ -196,9 +196,9 @@ class RgbToFrame:
         frame = av.VideoFrame(width, height, self._pix_fmt)
         for plane, values in zip(frame.planes, (luma[..., 0], chroma[..., 1], chroma[..., 2]), strict=True):
             if self._bits == 8:
-                _lines(plane)[:, : plane.width] = values if values.dtype == np.uint8 else _rounded(values, 255)
+                plane_lines(plane)[:, : plane.width] = values if values.dtype == np.uint8 else _rounded(values, 255)
             else:
-                _lines(plane).view(np.uint16)[:, : plane.width] = _rounded(values, 2**self._bits - 1)
+                plane_lines(plane).view(np.uint16)[:, : plane.width] = _rounded(values, 2**self._bits - 1)
         return frame
 
     def _by_swscale(self, image: Image) -> av.VideoFrame:

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
-from cgconv.runtime.brush import bring_back, check_brush, shrink, working_hw
+from cgconv.runtime.brush import check_brush, shrink, working_hw
 from cgconv.runtime.errors import Cancelled, FilmError, OutputError, PartialFilmError, UsageError
 from cgconv.runtime.events import JobProgressed, JobWarned
 from cgconv.runtime.lock import Lock
-from cgconv.runtime.look import keep_colors, mix
-from cgconv.runtime.models.familiar import trust, unfamiliar
+from cgconv.runtime.models.familiar import unfamiliar
 from cgconv.runtime.translate.memory import available_bytes
 from cgconv.runtime.translate.shared_translator import StartsEarly
 
@@ -31,6 +30,7 @@ from .encoding import VideoCodec, check_crf, choose_encoding
 from .fields import Deinterlace, FieldRate
 from .gif import join_gif
 from .join import DamagedSegment, NotJoined, StreamReport, check_film, join_film, rehearse
+from .painted import painted
 from .parts import LOCK, PartFolder, ends_hash, hidden_path, settle_folder
 from .reader import DEFAULT_MAX_PIXELS, FilmFrame, FilmReader, film_stream, open_container
 from .sides import Cut, SidePlan, lost_sound, plan_sides
@@ -532,14 +532,13 @@ class _FilmJob:
 
     def _look(self, frame: FilmFrame, image: Image) -> Image:
         """Bring to full size, mix with the original, keep its colours; leave frames without contrast as they are."""
-        original = frame.image
-        if frame.small is not None:
-            image = bring_back(original, frame.small, image, detail=self.options.detail)
-        share = trust(original, self.translator.card)
+        options = self.options
+        image, share = painted(
+            frame.image, frame.to_translate, image, self.translator.card,
+            strength=options.strength, colors=options.keep_colors, detail=options.detail,
+        )  # fmt: skip
         self.frames_faded += share < 1
-        if self.options.keep_colors:
-            image = keep_colors(original, image)
-        return mix(original, image, share * self.options.strength)
+        return image
 
     def _compare(self, image: Image, at_s: float) -> None:
         """Remember whether a frame is like what the model learned from."""

@@ -64,7 +64,7 @@ DOORS = {
         "backends.engines": "backend cache shapes",
         "translate": "translator shared_translator any_model foreign memory trial",
         "pictures": "job formats",
-        "films": "job encoding fields reader parts",
+        "films": "job encoding fields reader parts pipe",
         "downloads": "catalogue download unzip",
     },
     "trainer": {
