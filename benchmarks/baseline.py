@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -75,10 +74,9 @@ def lines(table: dict[str, list[float]], pictures: int) -> list[str]:
 
 
 def about_the_machine() -> str:
-    from cgconv.runtime.backends.processor import processor_features, processor_name
+    from cgconv.runtime.backends.processor import processor_features, processor_name, usable_cores
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{processor_name()}, {cores} cores ({', '.join(processor_features())})"
+    return f"{processor_name()}, {usable_cores()} cores ({', '.join(processor_features())})"
 
 
 def cut(source: Path, target: Path, count: int, size_wh: tuple[int, ...]) -> None:

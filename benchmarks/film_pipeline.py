@@ -9,7 +9,6 @@ translating and encoding. The last line is how much of the smaller of the two is
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import av
 import cv2
 import numpy as np
 
+from cgconv.runtime.backends.processor import usable_cores
 from cgconv.runtime.events import BackendOpened
 from cgconv.runtime.films.encoding import choose_encoding
 from cgconv.runtime.films.job import FilmOptions, translate_film
@@ -79,7 +79,7 @@ def main() -> None:
 
 def measure(film: Path, translator: Translates, options: argparse.Namespace) -> None:
     """Time the stages one by one and then all together, in turns, and print the medians."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     images = decode(film, keep=60)
     batches = [np.stack(images[at : at + options.batch]) for at in range(0, len(images), options.batch)]
     for batch in batches[:3]:

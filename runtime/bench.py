@@ -109,7 +109,7 @@ def bench(
     Raises:
         ModelError: the file is no model. FilmError: `film` is none.
     """
-    from .backends.processor import processor_features, processor_name
+    from .backends.processor import processor_features, processor_name, usable_cores
 
     say("what this machine does at most")
     ceilings = Ceilings(_products(clock), _bytes_per_second(clock) / 1e9)
@@ -123,8 +123,9 @@ def bench(
     if film is not None:
         say("the stages of a film")
         stages.append(_film_stages(model, film))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Bench(model.stem, processor_name(), processor_features(), cores, ceilings, tuple(timings), tuple(stages))
+    return Bench(
+        model.stem, processor_name(), processor_features(), usable_cores(), ceilings, tuple(timings), tuple(stages)
+    )
 
 
 class _Tried:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import time
@@ -110,7 +109,7 @@ class Examination:
 def examine() -> Examination:
     """Look at everything. Takes a few seconds, because each backend really opens and runs a tiny model."""
     from .backends.machine import cuda_devices
-    from .backends.processor import processor_features, processor_name
+    from .backends.processor import processor_features, processor_name, usable_cores
     from .models.store import list_models, models_folder
 
     stored = list_models()
@@ -119,7 +118,7 @@ def examine() -> Examination:
         python=f"{platform.python_version()} ({sys.executable})",
         system=platform.platform(),
         processor=processor_name(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=usable_cores(),
         processor_features=processor_features(),
         gpus=cuda_devices(),
         packages={name: found for name in PACKAGES if (found := _version(name)) is not None},

@@ -66,16 +66,14 @@ def open_backend(
         MissingError: what was asked for by name is not on this machine.
         ModelError: no backend can compute this model.
     """
-    from cgconv.runtime.graphs.graph import Doors, specialise
+    from cgconv.runtime.graphs.graph import Doors
 
     machine = choose_machine(model, card, backend=backend, device=device, precision=precision, threads=threads)
     doors = doors or Doors.UINT8
     while True:
         of_doors = machine_for_doors(machine, doors, precision)
-        graph = specialise(
-            model, card, doors=doors, precision=graph_precision(of_doors), eight_bits=of_doors.eight_bits
-        )
         try:
+            graph = graph_for(model, card, of_doors, doors)
             return open_graph(graph, of_doors, building_for(model, card, doors))
         except ModelError as error:
             machine = fall_back(machine, error)
@@ -205,6 +203,20 @@ def machine_for_doors(machine: Machine, doors: Doors, precision: str = "auto") -
     if doors is Doors.FLOAT32 and precision == "auto":
         return replace(machine, precision=PrecisionChoice.FP32)
     return machine
+
+
+def graph_for(model: onnx.ModelProto, card: ModelCard, machine: Machine, doors: Doors) -> onnx.ModelProto:
+    """Return a model's graph as this machine computes it best."""
+    from cgconv.runtime.graphs.graph import specialise
+
+    return specialise(
+        model,
+        card,
+        doors=doors,
+        precision=graph_precision(machine),
+        eight_bits=machine.eight_bits,
+        in_phases=machine.backend is BackendName.OPENVINO and machine.device == "cpu",
+    )
 
 
 def graph_precision(machine: Machine) -> Any:  # Any: graph.Precision, imported late

@@ -6,13 +6,15 @@ import functools
 import math
 import sys
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cgconv.runtime.errors import CgconvError, MissingError, ModelError, ResourceError
 from cgconv.runtime.events import BackendOpened
 
 from .machine import Array, Machine, PrecisionChoice
+from .processor import usable_cores
 
 if TYPE_CHECKING:
     import onnx
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 # Each holds its working memory: about 0.6 GB for a megapixel.
 _KEPT_SHAPES = 4
 _KEPT_VALUES = 6_000_000
+# So many batches are computed side by side where they are started early, each by its share of the threads. Those of one
+# batch wait for each other after every layer, and there longest for one whose core decodes or encodes a film meanwhile.
+_STREAMS = 2
 _HINTS = {
     PrecisionChoice.FP32: "f32",
     PrecisionChoice.BF16: "bf16",
@@ -35,6 +40,9 @@ _OUT_OF_MEMORY = (
     "out_of_resources",
     "cannot allocate",
 )
+
+
+_Shapes = tuple[tuple[int, ...], ...]  # of the inputs
 
 
 class OpenvinoBackend:
@@ -58,16 +66,41 @@ class OpenvinoBackend:
             raise _translated(error, "OpenVINO cannot read this model") from error
         self._inputs = [port.get_any_name() for port in self._model.inputs]
         self._outputs = [port.get_any_name() for port in self._model.outputs]
-        self._requests: OrderedDict[tuple[tuple[int, ...], ...], Any] = OrderedDict()  # Any: an InferRequest
+        # Streams and shapes → a compiled model, and its requests that are not in use.
+        self._requests: OrderedDict[tuple[int, _Shapes], tuple[Any, list[Any]]] = OrderedDict()  # Any: its own types
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        shapes = tuple(feeds[name].shape for name in self._inputs)
-        try:
-            request = self._request_for(shapes)
+        with _said():
+            compiled, requests = self._compiled_for(1, self._shapes_of(feeds))
+            request = requests[0] if requests else compiled.create_infer_request()
+            requests[:] = [request]
             request.infer({name: feeds[name] for name in self._inputs}, share_inputs=True)
-            return {name: request.get_output_tensor(index).data.copy() for index, name in enumerate(self._outputs)}
-        except Exception as error:  # as above
-            raise _translated(error, "OpenVINO cannot compute this model on a picture of this size") from error
+            return self._made(request)
+
+    def start(self, feeds: Mapping[str, Array]) -> Callable[[], dict[str, Array]]:
+        """See machine.Overlapping. On one thread there is nothing to share out: all is done here."""
+        if self._device != "CPU" or (self._machine.threads or usable_cores()) < _STREAMS:
+            made = self.run(feeds)
+            return lambda: made
+        with _said():
+            compiled, free = self._compiled_for(_STREAMS, self._shapes_of(feeds))
+            request = free.pop() if free else compiled.create_infer_request()
+            request.start_async({name: feeds[name] for name in self._inputs}, share_inputs=True)
+
+        def fetch() -> dict[str, Array]:
+            with _said():
+                request.wait()
+                made = self._made(request)
+                free.append(request)
+                return made
+
+        return fetch
+
+    def _shapes_of(self, feeds: Mapping[str, Array]) -> _Shapes:
+        return tuple(feeds[name].shape for name in self._inputs)
+
+    def _made(self, request: Any) -> dict[str, Array]:  # Any: an InferRequest
+        return {name: request.get_output_tensor(index).data.copy() for index, name in enumerate(self._outputs)}
 
     def describe(self) -> BackendOpened:
         machine = self._machine
@@ -77,21 +110,22 @@ class OpenvinoBackend:
         self._requests.clear()
         del self._model
 
-    def _request_for(self, shapes: tuple[tuple[int, ...], ...]) -> Any:  # Any: an InferRequest
-        """Return a request compiled for exactly these input shapes: fixed shapes are computed faster than open ones."""
-        if shapes not in self._requests:
-            self._make_room_for(shapes)
+    def _compiled_for(self, streams: int, shapes: _Shapes) -> tuple[Any, list[Any]]:  # Any: its own types
+        """Return the model compiled for exactly these input shapes: fixed ones are computed faster than open ones."""
+        key = streams, shapes
+        if key not in self._requests:
+            self._make_room_for(key)
             model = self._model.clone()
             model.reshape({name: list(shape) for name, shape in zip(self._inputs, shapes, strict=True)})
-            self._requests[shapes] = self._core.compile_model(
-                model, self._device, self._settings
-            ).create_infer_request()
-        self._requests.move_to_end(shapes)
-        return self._requests[shapes]
+            several = {"NUM_STREAMS": streams} if streams > 1 else {}
+            self._requests[key] = self._core.compile_model(model, self._device, self._settings | several), []
+        self._requests.move_to_end(key)
+        return self._requests[key]
 
-    def _make_room_for(self, shapes: tuple[tuple[int, ...], ...]) -> None:
+    def _make_room_for(self, key: tuple[int, _Shapes]) -> None:
         while self._requests:
-            values = sum(math.prod(shape) for kept in [*self._requests, shapes] for shape in kept)
+            kept = [*self._requests, key]
+            values = sum(streams * math.prod(shape) for streams, shapes in kept for shape in shapes)
             if len(self._requests) < _KEPT_SHAPES and values <= _KEPT_VALUES:
                 return
             self._requests.popitem(last=False)
@@ -136,6 +170,15 @@ def _openvino() -> Any:  # Any: the module openvino
     import openvino
 
     return openvino
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Turn what goes wrong while a picture is computed into one sentence."""
+    try:
+        yield
+    except Exception as error:  # OpenVINO raises bare RuntimeErrors
+        raise _translated(error, "OpenVINO cannot compute this model on a picture of this size") from error
 
 
 def _device_name(device: str) -> str:

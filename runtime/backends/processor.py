@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import platform
 from pathlib import Path
 
@@ -25,6 +26,11 @@ def processor_features() -> tuple[str, ...]:
     """Return what speeds models up; empty where the system does not say."""
     present = set((_cpuinfo("flags") or _cpuinfo("Features")).split())
     return tuple(feature for feature in FEATURES if feature in present)
+
+
+def usable_cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def sums_8_bits_exactly() -> bool:

@@ -22,6 +22,7 @@ from cgconv.runtime.models.card import ChannelOrder, Layout, ModelCard
 from .graph_edit import add_initializer, drop_unused, keep, replace_all
 from .half import convert_to_half, widen
 from .int8 import EightBits, convert_to_int8
+from .phases import SQUARE, cut_into_phases
 
 OPSET = 20  # newer convolutions fall to the CPU on DirectML
 IR_VERSION = 10  # onnx stamps newer ones, which ONNX Runtime refuses
@@ -55,11 +56,12 @@ def specialise(
     doors: Doors = Doors.UINT8,
     precision: Precision = Precision.FP32,
     eight_bits: EightBits | None = None,
+    in_phases: bool = False,
 ) -> onnx.ModelProto:
     """Return a new graph with the input `images` and the output `translated`, both N×H×W×3 RGB as `doors` says.
 
     Output height and width are `card.scale` times the input's. uint8 results are clamped and rounded to nearest.
-    `eight_bits` says how a graph in int8 is rounded.
+    `eight_bits` says how a graph in int8 is rounded; `in_phases` cuts the last convolutions for a CPU (phases.py).
 
     Raises:
         ModelError: the graph does not have the input and output that its card names, its opset cannot be raised, or
@@ -70,6 +72,8 @@ def specialise(
     _check_ends(graph, card)
     if precision is not Precision.FILE:
         widen(graph_model)  # a file in pure halves too, whose statistics would overflow
+    if in_phases and all(edge % SQUARE == 0 for edge in (card.size_multiple * card.scale, *(card.fixed_size_hw or ()))):
+        cut_into_phases(graph)
     if precision is Precision.FP16:
         convert_to_half(graph_model)
     if precision is Precision.INT8:

@@ -18,6 +18,7 @@ from cgconv.runtime.backends.choose import (
     building_for,
     choose_machine,
     fall_back,
+    graph_for,
     graph_precision,
     machine_for_doors,
     open_graph,
@@ -71,7 +72,7 @@ class Translator:
         self.report, self.cancel = report, cancel or threading.Event()
         self._max_tile_pixels = max_tile_pixels
         self._has_said_parts = False
-        self._graphs: dict[tuple[Doors, Precision], onnx.ModelProto] = {}
+        self._graphs: dict[tuple[Doors, Precision, BackendName], onnx.ModelProto] = {}
         self._backends: dict[Doors, Backend] = {}
         self._plans: dict[Doors, Plan | None] = {}
         self._lock = threading.Lock()
@@ -107,12 +108,13 @@ class Translator:
     def start(self, batch: Array) -> Callable[[], Array]:
         """Begin to translate a batch and return what waits for the result; both promise and raise what translate does.
 
-        Where the backend does not overlap batches, or the batch has to be computed in parts, all is done here.
+        Where the backend does not overlap batches, or the memory may not hold two of them, all is done here.
         """
         doors = Doors.UINT8 if batch.dtype == np.uint8 else Doors.FLOAT32
         fits = batch.ndim == 4 and (len(batch) == 1 or self._takes_batches)
         pixels = batch.shape[1] * batch.shape[2] if fits else 0
-        if not fits or (self._max_tile_pixels is not None and pixels > self._max_tile_pixels):
+        most = None if self._machine.device != "cpu" else _ALWAYS_FITS_PIXELS // (2 * max(len(batch), 1))
+        if not fits or any(limit is not None and pixels > limit for limit in (self._max_tile_pixels, most)):
             return _known(self.translate(batch))
         with self._lock:
             backend = self._backend(doors)
@@ -199,12 +201,10 @@ class Translator:
         return self._graph_for(doors, self._machine_for(doors))
 
     def _graph_for(self, doors: Doors, machine: Machine) -> onnx.ModelProto:
-        precision = graph_precision(machine)
-        if (doors, precision) not in self._graphs:
-            self._graphs[doors, precision] = specialise(
-                self._model, self.card, doors=doors, precision=precision, eight_bits=machine.eight_bits
-            )
-        return self._graphs[doors, precision]
+        key = doors, graph_precision(machine), machine.backend
+        if key not in self._graphs:
+            self._graphs[key] = graph_for(self._model, self.card, machine, doors)
+        return self._graphs[key]
 
     def _machine_for(self, doors: Doors) -> Machine:
         return machine_for_doors(self._machine, doors, self._precision)

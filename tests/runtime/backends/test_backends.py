@@ -16,12 +16,15 @@ from small_models import GraphBuilder, card_for, decibels, identity_model, photo
 from cgconv.runtime.backends import choose as backends
 from cgconv.runtime.backends import onnxruntime_backend, openvino_backend, precision_check
 from cgconv.runtime.backends.choose import open_backend, open_graph
-from cgconv.runtime.backends.machine import BackendName, Machine, PrecisionChoice
+from cgconv.runtime.backends.machine import BackendName, Machine, Overlapping, PrecisionChoice
 from cgconv.runtime.backends.precision_check import check_bf16
 from cgconv.runtime.backends.probe import natural_picture
 from cgconv.runtime.errors import MissingError, ModelError, UsageError
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, specialise
 from cgconv.runtime.models.card import ModelCard, read_card
+from cgconv.runtime.models.model_file import write_model
+from cgconv.runtime.translate import translator
+from cgconv.runtime.translate.translator import open_translator
 
 BOTH = ["onnxruntime", "openvino"]
 HAS_BF16 = openvino_backend.why_not("CPU") is None and "BF16" in openvino_backend.capabilities("CPU")
@@ -271,3 +274,40 @@ def test_an_identity_is_exact_with_everything_on_auto() -> None:
     opened = open_backend(model, card_for(model))
     np.testing.assert_array_equal(opened.run({IMAGES: image})[TRANSLATED], image)
     assert specialise(model, card_for(model)).graph.input[0].name == IMAGES
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_openvino_computes_batches_side_by_side_and_gives_each_its_own_result(threads: int) -> None:
+    opened = open_backend(*resnet(), backend="openvino", precision="fp32", threads=threads)
+    pictures = [photo((32, 40), seed) for seed in range(5)]
+    try:
+        exact = [opened.run({IMAGES: picture})[TRANSLATED] for picture in pictures]
+        assert isinstance(opened, Overlapping)
+        for _ in range(2):  # the requests of the first round serve the second
+            waiting = [opened.start({IMAGES: picture}) for picture in pictures]  # more than are computed at once
+            for fetch, wanted in zip(reversed(waiting), reversed(exact), strict=True):
+                assert np.abs(fetch()[TRANSLATED].astype(int) - wanted).max() <= 1
+        with pytest.raises(ModelError):
+            opened.start({IMAGES: photo((32, 40))[..., :2]})()
+    finally:
+        opened.close()
+
+
+def test_on_a_cpu_only_batches_that_surely_fit_are_computed_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "resnet.onnx"
+    write_model(resnet()[0], path)
+    monkeypatch.setattr(translator, "_ALWAYS_FITS_PIXELS", 2 * 32 * 32)
+    begun = []
+    start = openvino_backend.OpenvinoBackend.start
+    monkeypatch.setattr(
+        openvino_backend.OpenvinoBackend,
+        "start",
+        lambda self, feeds: begun.append(feeds[IMAGES].shape) or start(self, feeds),
+    )
+    with open_translator(path, backend="openvino", precision="fp32") as opened:
+        assert opened.overlaps
+        for batch in (photo((31, 31)), photo((32, 36)), np.concatenate([photo((32, 32))] * 2)):
+            assert np.abs(opened.start(batch)().astype(int) - opened.translate(batch)).max() <= 1
+    assert begun == [(1, 32, 32, 3)]

@@ -12,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 from small_models import GraphBuilder, card_for, decibels, identity_model, photo, small_resnet, with_card
 
+from cgconv.runtime.backends.choose import graph_for
 from cgconv.runtime.backends.machine import Array, BackendName, Machine
 from cgconv.runtime.errors import InputError, ModelError, ResourceError, UsageError
 from cgconv.runtime.events import BackendOpened
@@ -414,9 +415,7 @@ def test_a_model_is_specialised_once_for_whole_pictures_and_parts(
     resnet_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    monkeypatch.setattr(
-        translator, "specialise", lambda *given, **named: calls.append(named) or specialise(*given, **named)
-    )
+    monkeypatch.setattr(translator, "graph_for", lambda *given: calls.append(given) or graph_for(*given))
     with open_translator(resnet_path, precision="fp32", max_tile_pixels=32 * 32) as opened:
         opened.translate(photo((24, 24)))
         opened.translate(photo((64, 64)))
