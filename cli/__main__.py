@@ -1,7 +1,5 @@
 """Run cgconv as `python -m cgconv.cli`."""
 
-import sys
+from .start import start
 
-from .main import main
-
-sys.exit(main())
+start()

@@ -19,10 +19,11 @@ from cgconv.runtime.events import BatchFinished, CommandFailed, Event, JobPlanne
 
 from .native_lines import user_descriptor
 from .progress import Show, open_show
-from .report import Report
+from .report import Report, check_replaceable
 
 # A terminal that is closed and a connection that breaks end what runs there by SIGHUP, which Windows does not have.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+PAGE_BEGINS = b"<"  # what a file that a page replaces begins with
 STOP_S = 2.0  # after a second one, for what can still be tidied up
 
 
@@ -50,10 +51,12 @@ def run_batch(
         show = stack.enter_context(open_show(as_json=reporting.as_json, kind=options.kind))
         report = stack.enter_context(Report(reporting.report, settings))
         try:
+            if reporting.page is not None:
+                check_replaceable(reporting.page, "page", PAGE_BEGINS)
             from cgconv.runtime.backends.machine import checked_device
             from cgconv.runtime.jobs import plan_jobs, run_jobs
 
-            checked_device(machine["device"])  # also where there turns out to be nothing to do
+            checked_device(machine["device"])
             jobs = plan_jobs(inputs, options)
             if reporting.dry_run:
                 return _show_plan(jobs, show)
@@ -71,6 +74,10 @@ def run_batch(
 
                 show.wait(f"opening {options.model_name} …")
                 translator = stack.enter_context(open_translator(model, **machine, report=tell, cancel=cancel))
+            elif machine["device"] not in ("auto", "cpu") or machine["backend"] != "auto":
+                from cgconv.runtime.doctor import require_machine
+
+                require_machine(backend=machine["backend"], device=machine["device"])
             last: Event | None = None
             for last in run_jobs(jobs, translator, cancel):
                 tell(last)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cgconv.runtime.events import counted
+
 from .options import PathType, debug_option, json_option
 from .progress import printable
 
@@ -51,7 +53,7 @@ def described(found: Bench) -> list[str]:
     features = ", ".join(found.processor_features) or "features not known"
     ceilings = ", ".join(f"{name} {value:.0f}" for name, value in found.ceilings.products.items())
     lines = [
-        f"{found.model} on {found.processor}, {found.cores} cores ({features})",
+        f"{found.model} on {found.processor}, {counted(found.cores, 'core')} ({features})",
         f"matrix product: {ceilings} · 10⁹ products a second; memory: {found.ceilings.bytes:.1f} GB/s copied",
         "",
         "| computed by | size | pictures a second | dB from fp32 | MB | share of the ceiling |",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cgconv.runtime.events import counted
+
 from .download import complete_entry, fetch_entry, show_list
 from .download_progress import open_file_show, show_all
 from .options import PathType, debug_option
@@ -63,7 +65,7 @@ def download(dataset: str | None, out: Path | None, sha256: str | None, base_url
         archive.unlink(missing_ok=True)
         accept(entry, finished)
     others = f", {unzipped.left_out} other files left out" if unzipped.left_out else ""
-    count = f"{unzipped.pictures:,} picture{'' if unzipped.pictures == 1 else 's'}"
+    count = counted(unzipped.pictures, "picture")
     click.echo(f"{count} in {folder}{others}: cgconv data check {shlex.quote(str(folder))}", err=as_json)
     return 0
 

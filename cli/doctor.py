@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cgconv.runtime.events import counted
+
 from .options import debug_option, json_option
 from .progress import printable
 
@@ -41,7 +43,7 @@ def described(found: Examination) -> list[str]:
     """Return the examination in lines for people."""
     lines = [
         f"cgconv {found.cgconv} · Python {found.python}",
-        f"{found.system} · {found.processor}, {found.cores} cores",
+        f"{found.system} · {found.processor}, {counted(found.cores, 'core')}",
         f"processor features: {', '.join(found.processor_features) or 'not known'}",
         "NVIDIA GPUs: " + (str(found.gpus) if found.gpus else "none found"),
         "packages: " + ", ".join(f"{name} {version}" for name, version in found.packages.items()),
@@ -57,6 +59,7 @@ def described(found: Examination) -> list[str]:
     if found.chosen is not None:
         chosen = found.chosen
         lines.append(f"auto takes {chosen.backend}, {chosen.device} (precision is chosen for each model)")
+        lines.append(f"int8: {found.eight_bits}; auto measures each model once, and takes it where it is near and fast")
     else:
         lines.append("auto finds nothing that runs")
     lines += ["", f"models: {', '.join(found.models) or 'none yet'}", f"model folder: {found.models_folder}"]

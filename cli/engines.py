@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cgconv.runtime.events import counted
+
 from .options import debug_option, json_option
 from .progress import printable
 
@@ -42,7 +44,7 @@ def list_(as_json: bool) -> int:
     if not found:
         click.echo("no engines yet: cgconv export MODEL --engine builds them, and so does the first use")
     count = sum(1 for entry in found if entry.engine_bytes)
-    click.echo(f"{count} engine{'s' if count != 1 else ''}, {total / 1e6:.1f} MB in all, in {cache.folder}", err=True)
+    click.echo(f"{counted(count, 'engine')}, {total / 1e6:.1f} MB in all, in {cache.folder}", err=True)
     return 0
 
 
@@ -56,9 +58,9 @@ def clear(yes: bool) -> int:
     cache = EngineCache()
     found, total = cache.engines(), cache.total_bytes()
     if found and not yes and sys.stdin.isatty():
-        click.confirm(f"delete {len(found)} engines ({total / 1e6:.1f} MB)?", abort=True, err=True)
+        click.confirm(f"delete {counted(len(found), 'engine')} ({total / 1e6:.1f} MB)?", abort=True, err=True)
     count, freed = cache.clear()
-    click.echo(f"deleted {count} engine{'s' if count != 1 else ''}, {freed / 1e6:.1f} MB freed")
+    click.echo(f"deleted {counted(count, 'engine')}, {freed / 1e6:.1f} MB freed")
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cgconv.runtime.errors import UsageError
+from cgconv.runtime.events import counted
 
 from .options import PathType, debug_option, json_option
 from .progress import printable
@@ -53,5 +54,6 @@ def _show(leftover: Leftover, as_json: bool, *, removed: bool) -> None:
         }))  # fmt: skip
         return
     what = "removed" if removed else "being made now" if leftover.is_running else "stopped"
-    frames = "1 frame" if leftover.frames == 1 else f"{leftover.frames} frames"
-    click.echo(printable(f"{leftover.result}: {what}, {frames} done, {leftover.bytes / 1e6:.1f} MB"))
+    click.echo(
+        printable(f"{leftover.result}: {what}, {counted(leftover.frames, 'frame')} done, {leftover.bytes / 1e6:.1f} MB")
+    )

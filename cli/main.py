@@ -22,6 +22,8 @@ COMMANDS = (
     "export", "engines", "gui", "worker", "completion",
 )  # fmt: skip
 # Those read many files of others, about which decoders print lines that help nobody.
+_SISTERS = {"images": "video", "video": "images"}
+_INSTEAD = {"--quality": "--crf", "--crf": "--quality", "--overwrite": "--exists overwrite"}
 READING = frozenset({"images", "video", "sheet", "data", "evaluate", "test"})
 
 
@@ -87,7 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         name = context.command_path if context is not None else "cgconv"
-        return _say(f"{error.format_message().rstrip('.')} (see {name} --help)", error.exit_code)
+        hint = _hint(error, context) or error.format_message().rstrip(".")
+        return _say(f"{hint} (see {name} --help)", error.exit_code)
     except BrokenPipeError:  # the reader of our output has gone, as `cgconv models list | head -1` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
@@ -104,6 +107,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         text = " ".join(str(error).split())[:300]
         return _say(f"unexpected {type(error).__name__}: {text} (run it again with --debug to see where)", 1)
+
+
+def _hint(error: click.ClickException, context: click.Context | None) -> str | None:
+    """Return what to say of an option that a command's sister has, or has under another name."""
+    if not isinstance(error, click.NoSuchOption) or context is None or context.info_name not in _SISTERS:
+        return None
+    name = error.option_name
+    if (instead := _INSTEAD.get(name)) is not None:
+        return f"No such option {name!r}: here it is {instead}"
+    sister = cgconv.get_command(context, _SISTERS[context.info_name])
+    if sister is not None and any(name in option.opts for option in sister.params):
+        return f"No such option {name!r}: only cgconv {sister.name} has it"
+    return None
 
 
 def _open_missing_streams() -> None:

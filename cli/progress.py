@@ -30,6 +30,7 @@ from cgconv.runtime.events import (
     JobProgressed,
     JobStarted,
     JobWarned,
+    counted,
 )
 
 if TYPE_CHECKING:
@@ -173,8 +174,10 @@ class Summary:
             kept = f" (what could be done is in {failure.output})" if failure.output else ""
             lines.append(f"failed: {failure_text(failure)}{kept}")
         if len(self.failures) > LONGEST_LIST:
-            lines.append(f"… and {len(self.failures) - LONGEST_LIST} more failures (--report FILE lists all)")
-        counts = [_plural(event.done, self.noun) + " done"] if event.done or not event.skipped else []
+            lines.append(
+                f"… and {counted(len(self.failures) - LONGEST_LIST, 'more failure')} (--report FILE lists all)"
+            )
+        counts = [counted(event.done, *self.noun) + " done"] if event.done or not event.skipped else []
         if event.skipped:
             counts.append(f"{event.skipped} skipped (there already; --exists overwrite does them again)")
         if event.failed:
@@ -372,7 +375,7 @@ def engine_line(event: EngineBuilding | EngineBuilt) -> str:
 
 def film_line(event: JobProgressed) -> str:
     """Return how far a film is."""
-    count = f"{event.frames_done}/{event.frames} frames" if event.frames else f"{event.frames_done} frames"
+    count = f"{event.frames_done}/{event.frames} frames" if event.frames else counted(event.frames_done, "frame")
     parts = [count, f"{event.frames_per_second:.1f} a second"]
     if event.seconds_left is not None:
         parts.append(f"{duration(event.seconds_left)} left")
@@ -429,7 +432,3 @@ def printable(line: str) -> str:
     return "".join(
         char.encode("unicode_escape").decode() if unicodedata.category(char) in ("Cc", "Cs") else char for char in line
     )
-
-
-def _plural(count: int, noun: tuple[str, str]) -> str:
-    return f"{count} {noun[count != 1]}"

@@ -72,8 +72,8 @@ class Report:
         return pairs
 
     def __enter__(self) -> Self:
-        if self._path is not None and (self._path.is_dir() or not _can_write(self._path.absolute().parent)):
-            raise OutputError(f"{self._path}: the report cannot be written there")
+        if self._path is not None:
+            check_replaceable(self._path, "report", b"{")
         return self
 
     def __exit__(
@@ -98,6 +98,21 @@ def _without_kind(event: Event) -> dict[str, Any]:  # Any: JSON values
     values = event_as_json(event)
     del values["event"]
     return values
+
+
+def check_replaceable(path: Path, what: str, begins: bytes) -> None:
+    """Raise OutputError where a file cannot be written, or where one lies that is of another kind, as a picture is."""
+    if path.is_dir() or not _can_write(path.absolute().parent):
+        raise OutputError(f"{path}: the {what} cannot be written there")
+    try:
+        with path.open("rb") as file:
+            head = file.read(64).lstrip()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(f"{path}: the {what} cannot be written there ({error.strerror})") from error
+    if head and not head.startswith(begins):
+        raise OutputError(f"{path}: this is no {what} of an earlier run, and is not replaced; choose another name")
 
 
 def _can_write(folder: Path) -> bool:

@@ -18,6 +18,7 @@ from cgconv.runtime.events import (
     TrainProgressed,
     TrainStarted,
     TrainWarned,
+    counted,
 )
 
 from .progress import LineShow, Show, duration, open_json_show
@@ -50,16 +51,19 @@ class TrainShow(LineShow):
         match event:
             case TrainStarted():
                 self.note(
-                    f"training on {event.pictures_a} and {event.pictures_b} pictures, {event.device}, {event.precision}"
-                    f" → {event.out}"
+                    f"training on {event.pictures_a} and {counted(event.pictures_b, 'picture')}, {event.device},"
+                    f" {event.precision} → {event.out}"
                 )
                 if event.images_seen > event.images_total:
-                    seen, wanted = f"{event.images_seen:,} images are seen", f"the {event.images_total:,} wanted"
+                    seen, wanted = (
+                        f"{counted(event.images_seen, 'image is', 'images are')} seen",
+                        f"the {event.images_total:,} wanted",
+                    )
                     self.note(f"{seen}, more than {wanted}: nothing is changed; a larger --images goes on")
                 elif event.images_seen == event.images_total:
                     self.note(f"all of its {event.images_total:,} images are seen; a larger --images goes on")
                 elif event.images_seen:
-                    self.note(f"going on after {event.images_seen:,} images")
+                    self.note(f"going on after {counted(event.images_seen, 'image')}")
                 if self._progress is not None:
                     self._progress.start()
                     self._task = self._progress.add_task("", total=event.images_total, numbers="starting")
@@ -77,11 +81,11 @@ class TrainShow(LineShow):
                 self.note(f"samples: {event.path}")
             case CheckpointSaved():
                 if self._progress is None:
-                    self.note(f"checkpoint after {event.images_seen:,} images: {event.path}")
+                    self.note(f"checkpoint after {counted(event.images_seen, 'image')}: {event.path}")
             case TrainFinished():
                 self.close()
                 folder = shlex.quote(str(event.out))
-                self.note(f"trained on {event.images_seen:,} images; export it: cgconv export {folder}")
+                self.note(f"trained on {counted(event.images_seen, 'image')}; export it: cgconv export {folder}")
             case _:
                 pass
 
@@ -108,7 +112,7 @@ def evaluated_line(event: Evaluated) -> str:
     from cgconv.trainer.reports.chart import number
 
     weights = "average" if any(name.startswith("average.") for name in event.metrics) else "raw"
-    parts = [f"evaluated after {event.images_seen:,} images: score {number(event.metrics['score'])}"]
+    parts = [f"evaluated after {counted(event.images_seen, 'image')}: score {number(event.metrics['score'])}"]
     for direction, side in (("ab", "a → b"), ("ba", "b → a")):
         if (distance := event.metrics.get(f"{weights}.{direction}.kid")) is not None:
             inputs = event.metrics[f"inputs.{direction}.kid"]

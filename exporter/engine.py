@@ -17,7 +17,7 @@ from cgconv.runtime.backends.engines.shapes import Profiles, for_one_size
 from cgconv.runtime.backends.machine import Machine
 from cgconv.runtime.backends.probe import natural_picture
 from cgconv.runtime.errors import MissingError, ModelError, UsageError
-from cgconv.runtime.events import EngineBuilding, EngineBuilt
+from cgconv.runtime.events import EngineBuilding, EngineBuilt, counted
 from cgconv.runtime.graphs.graph import Doors, specialise
 from cgconv.runtime.translate.any_model import open_model
 
@@ -114,7 +114,7 @@ def _sizes(sizes_hw: Sequence[tuple[int, int]], card: ModelCard) -> list[tuple[i
 def _check_batch(graph: onnx.ModelProto, batch: tuple[int, int]) -> None:
     fixed = graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value
     if fixed and batch != (fixed, fixed):
-        raise UsageError(f"--batch: this model takes {fixed} image{'s' if fixed > 1 else ''} at once only")
+        raise UsageError(f"--batch: this model takes {counted(fixed, 'image')} at once only")
 
 
 def _frames(profiles: Profiles, folder: Path | None) -> list[NDArray[np.uint8]]:

@@ -94,6 +94,7 @@ class Examination:
     packages: dict[str, str]
     trials: tuple[Trial, ...]
     chosen: BackendOpened | None
+    eight_bits: str  # what int8 is computed with
     models_folder: str
     models: tuple[str, ...]
     problems: tuple[str, ...]  # models that cannot be read
@@ -124,6 +125,7 @@ def examine() -> Examination:
         packages={name: found for name in PACKAGES if (found := _version(name)) is not None},
         trials=tuple(try_backend(*trial) for trial in TRIALS if trial[1] not in _not_on_this_system()),
         chosen=_chosen(),
+        eight_bits=_eight_bits(),
         models_folder=str(models_folder()),
         models=tuple(model.name for model in stored if model.problem is None),
         problems=tuple(f"{model.path}: {model.problem}" for model in stored if model.problem is not None),
@@ -158,6 +160,17 @@ def try_backend(backend: str, device: str, precision: str) -> Trial:
     if result.shape != image.shape or int(np.abs(result.astype(int) - image.astype(int)).max()) > 2:
         problem = "runs, but gives a wrong picture"
     return Trial(running.backend, running.device, running.precision, running.provider, seconds, problem)
+
+
+def require_machine(*, backend: str, device: str) -> None:
+    """Open a library on a device that were asked for by name, though there is nothing to compute.
+
+    Raises:
+        UsageError, MissingError: as open_backend.
+    """
+    from .backends.choose import open_backend
+
+    open_backend(*unchanging_model(), backend=backend, device=device).close()
 
 
 def unchanging_model() -> tuple[onnx.ModelProto, ModelCard]:
@@ -202,6 +215,15 @@ def _chosen() -> BackendOpened | None:
         return opened.describe()
     finally:
         opened.close()
+
+
+def _eight_bits() -> str:
+    """Say how this processor computes in 8 bits; whether that is taken is measured for each model."""
+    from .backends.processor import dot_products, sums_8_bits_exactly
+
+    if not sums_8_bits_exactly():
+        return "with weights of 7 bits, because this processor may sum products in 16"
+    return f"with {', '.join(dot_products()) or 'instructions of its own'}"
 
 
 def _extras() -> Iterator[Extra]:

@@ -495,3 +495,8 @@ def event_as_json(event: object) -> dict[str, Any]:
     for name, value in asdict(event).items():  # type: ignore[call-overload]  # every event is a dataclass
         values[name] = str(value) if isinstance(value, Path) else value
     return values
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: 1 frame, 2,000 frames."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -65,11 +65,21 @@ def _is_alive(process: int) -> bool:
     return True
 
 
+def make_folder_for(path: Path) -> None:
+    """Make the folder that a result is to lie in. Raises OutputError where there is no place for it, OSError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileNotFoundError, FileExistsError, NotADirectoryError) as error:
+        in_the_way = next((folder for folder in path.parents if folder.is_file()), None)
+        why = f"{in_the_way} is a file, not a folder" if in_the_way else f"the folder {path.parent} cannot be made"
+        raise OutputError(f"{path} cannot be written: {why}") from error
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Put a file in its place whole or not at all; folders are made, an older file is replaced. Raises OutputError."""
     partial = partial_path(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder_for(path)
         try:
             with partial.open("xb") as file:
                 file.write(data)
@@ -80,9 +90,7 @@ def write_atomically(path: Path, data: bytes) -> None:
             partial.unlink(missing_ok=True)
             raise
     except OSError as error:
-        in_the_way = next((folder for folder in path.parents if folder.is_file()), None)
-        why = f"{in_the_way} is a file, not a folder" if in_the_way is not None else error.strerror or error
-        raise OutputError(f"{path} cannot be written: {why}") from error
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def set_aside(path: Path) -> Path:

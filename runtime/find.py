@@ -55,6 +55,7 @@ class Findings:
 LONGEST_NAME_BYTES = 255  # what the common file systems take
 CUT_FROM_BYTES = 220  # a result's name so long may be one that was cut to fit
 SPECIAL = "this is no regular file, and is not opened"
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
 def find_files(
@@ -184,10 +185,13 @@ def _expand(inputs: Sequence[str | Path], found: Findings) -> Iterator[tuple[Pat
     """Yield each existing path with whether a pattern brought it; note the inputs that name nothing."""
     for given in inputs:
         if not str(given):  # Path("") is the current folder: an unset variable of a script must not mean all of it
-            found.refused.append((Path(given), "an input is empty"))
+            found.refused.append((Path('""'), "this name is empty, as of a script's variable that is not set"))
             continue
         path = Path(os.path.expanduser(given))  # noqa: PTH111  # Path's own raises for ~nobody
         problem = why_not_seen(path)
+        if problem is not None and _ADDRESS.match(str(given)):
+            found.refused.append((path, "this is an address, and cgconv opens files only: download it first"))
+            continue
         if problem is None or not glob.has_magic(str(path)):
             yield path, False
             continue
@@ -300,7 +304,8 @@ class _ResultNames:
 
     def __init__(self, model_names: frozenset[str]) -> None:
         names = "|".join(re.escape(name) for name in sorted(model_names)) or r"(?!)"
-        self._file = re.compile(rf"(?P<source>.+)\.({names})(-\d+)?\.[^.]+", re.IGNORECASE)
+        part = r"(_[\dhm.]+-([\dhm.]+|end))?"  # of a film
+        self._file = re.compile(rf"(?P<source>.+)\.({names}){part}(-\d+)?\.[^.]+", re.IGNORECASE)
         self._folder = re.compile(rf"(?P<source>.+)-({names})", re.IGNORECASE)
 
     def source_name(self, name: str) -> str | None:

@@ -18,7 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import Cancelled, CgconvError, PartialFilmError, UsageError
-from .events import BatchFinished, BatchPlanned, Event, JobFailed, JobFinished, JobSkipped, JobStarted, JobWarned
+from .events import (
+    BatchFinished,
+    BatchPlanned,
+    Event,
+    JobFailed,
+    JobFinished,
+    JobSkipped,
+    JobStarted,
+    JobWarned,
+    counted,
+)
 from .files import ResultFolders, sweep_partials
 from .find import (
     COMMANDS,
@@ -33,7 +43,8 @@ from .find import (
     real_key,
     sniff_suffix,
 )
-from .images import output_suffix, picture_size_hw
+from .images import SUFFIXES as PICTURE_SUFFIXES
+from .images import FileFormat, output_suffix, picture_size_hw
 
 if TYPE_CHECKING:
     from .films.job import FilmOptions
@@ -127,11 +138,8 @@ def plan_jobs(inputs: Sequence[str | Path], options: BatchOptions) -> JobList:
     )
     if not found.files:
         raise UsageError(_nothing_found(inputs, found, options.kind))
-    if options.out is not None and options.out.is_file():
-        if not _out_is_a_name(found.files, options):
-            raise UsageError(f"{options.out}: this is a file, expected a folder for the results (--out)")
-        if _key(options.out) == _key(found.files[0].path):
-            raise UsageError(f"{options.out}: this is the input itself, expected another name for the result (--out)")
+    if options.out is not None:
+        _check_out(options.out, found.files, options)
     jobs = plan_files(found.files, options)
     jobs.notes = _notes(found, options.kind)
     for path, reason in found.refused:
@@ -400,12 +408,29 @@ def _wanted(file: FoundFile, homes: Mapping[Path, Path], options: BatchOptions) 
     else:
         place = (options.out or file.path.parent) / file.path.name
     before, after = "", suffix
+    part = _part(options) if options.out is None else ""
     if options.name:
         before, _, after = f"{options.name}{suffix}".replace("{model}", options.model_name).partition("{name}")
         after = after.replace("{name}", file.path.stem)
     elif file.folder is None and options.out is None:
-        after = f".{options.model_name}{suffix}"
+        after = f".{options.model_name}{part}{suffix}"
+    else:
+        after = f"{part}{suffix}"
     return _named(place, file.path.stem, after, options.kind, before=before)
+
+
+def _part(options: BatchOptions) -> str:
+    """Return what tells the name of a part of a film from that of the whole: _1m30-1m45.5; "" where all is taken."""
+    film = options.film
+    if film is None or (film.start_s is None and film.end_s is None):
+        return ""
+    return f"_{_clock(film.start_s or 0)}-{'end' if film.end_s is None else _clock(film.end_s)}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds, 3), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return (f"{hours}h{minutes:02}m" if hours else f"{minutes}m") + f"{rest:06.3f}".rstrip("0").rstrip(".")
 
 
 def _named(place: Path, stem: str, tail: str, kind: Kind, *, before: str = "") -> Path:
@@ -415,6 +440,38 @@ def _named(place: Path, stem: str, tail: str, kind: Kind, *, before: str = "") -
         while len(stem) > 1 and len(os.fsencode(before + stem + tail)) > longest - ROOM_FOR_NUMBER:
             stem = stem[:-1]
     return place.with_name(before + stem + tail)
+
+
+def _check_out(out: Path, files: Sequence[FoundFile], options: BatchOptions) -> None:
+    """Raise UsageError where --out names neither the one result nor a folder for all."""
+    is_name = _out_is_a_name(files, options)
+    if out.is_file():
+        if not is_name:
+            raise UsageError(f"{out}: this is a file, expected a folder for the results (--out)")
+        if _key(out) == _key(files[0].path):
+            raise UsageError(f"{out}: this is the input itself, expected another name for the result (--out)")
+    elif not out.exists() and _is_like_a_suffix(out.suffix.lower()):
+        written = _written_suffixes(options.kind)
+        if out.suffix.lower() not in written:
+            raise UsageError(
+                f"{out}: no {options.kind} is written as {out.suffix}, expected {', '.join(written)} (--out); "
+                "a folder whose name ends like that has to be there"
+            )
+        if not is_name:
+            raise UsageError(f"{out}: this names one {options.kind}, expected a folder for the results (--out)")
+
+
+def _is_like_a_suffix(suffix: str) -> bool:
+    """Say whether a name with this end is meant as a file's, not as that of a folder (painted.v2)."""
+    return re.fullmatch(r"\.[a-z][a-z0-9]{2,4}", suffix) is not None or any(suffix in of for of in SUFFIXES.values())
+
+
+def _written_suffixes(kind: Kind) -> list[str]:
+    if kind is Kind.PICTURE:
+        return [suffix for suffix, kept in PICTURE_SUFFIXES.items() if kept is not FileFormat.HEIC]
+    from .films.encoding import FORMATS
+
+    return list(FORMATS)
 
 
 def _out_is_a_name(files: Sequence[FoundFile], options: BatchOptions) -> bool:
@@ -485,12 +542,13 @@ def _nothing_found(inputs: Sequence[str | Path], found: Findings, kind: Kind) ->
         return f"no input given: name {PLURALS[kind]}, folders or patterns"
     if found.refused:
         path, reason = found.refused[0]
-        more = f" (and {len(found.refused) - 1} more inputs that cannot be used)" if len(found.refused) > 1 else ""
+        others = counted(len(found.refused) - 1, "more input that cannot be used", "more inputs that cannot be used")
+        more = f" (and {others})" if len(found.refused) > 1 else ""
         return f"{path}: {reason}{more}"
     where = ", ".join(str(given) for given in inputs[:3]) + (", …" if len(inputs) > 3 else "")
     if found.other_kind:
         other = Kind.FILM if kind is Kind.PICTURE else Kind.PICTURE
-        return f"no {PLURALS[kind]} found in {where}, but {_count(found.other_kind, other)}: use {COMMANDS[other]}"
+        return f"no {PLURALS[kind]} found in {where}, but {counted(found.other_kind, other)}: use {COMMANDS[other]}"
     if found.own_results:
         return f"nothing to do in {where}: only results of earlier runs there"
     return f"no {PLURALS[kind]} found in {where}"
@@ -500,20 +558,13 @@ def _notes(found: Findings, kind: Kind) -> list[str]:
     """Return a sentence about each kind of file that was left alone."""
     notes = []
     other = Kind.FILM if kind is Kind.PICTURE else Kind.PICTURE
-    of_other_kind = _count(found.other_kind, other)
+    of_other_kind = counted(found.other_kind, other)
     if found.ignored and found.ignored == found.other_kind:
         notes.append(f"left {of_other_kind} to {COMMANDS[other]}")
     elif found.ignored:
-        files = (
-            f"1 file that is no {kind}" if found.ignored == 1 else f"{found.ignored} files that are no {PLURALS[kind]}"
-        )
+        files = counted(found.ignored, f"file that is no {kind}", f"files that are no {PLURALS[kind]}")
         of_those = f", {of_other_kind} among them: use {COMMANDS[other]}" if found.other_kind else ""
         notes.append(f"ignored {files}{of_those}")
     if found.own_results:
-        results = "1 result" if found.own_results == 1 else f"{found.own_results} results"
-        notes.append(f"left alone {results} of earlier runs")
+        notes.append(f"left alone {counted(found.own_results, 'result')} of earlier runs")
     return notes
-
-
-def _count(number: int, kind: Kind) -> str:
-    return f"1 {kind}" if number == 1 else f"{number} {PLURALS[kind]}"

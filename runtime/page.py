@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import CgconvError
+from .events import counted
 from .find import FILM_SUFFIXES
 from .images import picture_size_hw, read_first_picture, write_atomically
 
@@ -35,7 +36,7 @@ def write_page(pairs: Sequence[tuple[Path, Path]], path: Path, title: str) -> No
         OutputError: the page cannot be written.
     """
     figures = "\n".join(_figure(before, after, path.absolute().parent) for before, after in pairs)
-    count = f"{len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'}"
+    count = counted(len(pairs), "pair")
     values = {"title": html.escape(title), "count": count, "figures": figures}
     document = re.sub(r"\{(title|count|figures)\}", lambda found: values[found[1]], _PAGE)
     write_atomically(path, document.encode("utf-8", "replace"))

@@ -93,7 +93,7 @@ def damage(random: Random, folder: Path) -> None:
         if not files:
             break
         done.append(_harm(random.choice(files), random.choice(files), random))
-    _end_and_compare(source, folder, wanted, f"harmed: {done}")
+    _end_and_compare(source, folder, wanted, f"harmed: {done}", to_the_bit=False)
 
 
 def full_disk(random: Random, folder: Path) -> None:
@@ -247,7 +247,8 @@ def _harm(one: Path, other: Path, random: Random) -> str:
             return f"{one.name} and {other.name} swapped"
 
 
-def _end_and_compare(source: Path, folder: Path, wanted: Any, what: str) -> None:
+def _end_and_compare(source: Path, folder: Path, wanted: Any, what: str, *, to_the_bit: bool = True) -> None:
+    """Let a job end. A film that was stopped has a key frame more, so its pictures are coded a little otherwise."""
     from cgconv.runtime.events import JobFailed
 
     with _segments_of(SEGMENT_FRAMES):
@@ -257,8 +258,19 @@ def _end_and_compare(source: Path, folder: Path, wanted: Any, what: str) -> None
         raise Lost(f"{what}; then: {failed[0]}")
     if [path.name for path in folder.iterdir()] != [source.name]:
         raise Wrong(f"{what}; beside the film lies {sorted(path.name for path in folder.iterdir())}")
-    if _facts(folder / source.name) != wanted:
+    found = _facts(folder / source.name)
+    if found != wanted and (to_the_bit or not _are_alike(found, wanted)):
         raise Lost(f"{what}; the film is another one")
+
+
+def _are_alike(one: Any, other: Any) -> bool:
+    """Say whether films have the same times and sound, and pictures a third as far apart as neighbours are, at most."""
+    import numpy as np
+
+    if one[1] != other[1] or [pts for pts, _ in one[0]] != [pts for pts, _ in other[0]]:
+        return False
+    images = [[np.frombuffer(image, np.uint8).astype(np.int16) for _, image in film[0]] for film in (one, other)]
+    return all(float(np.abs(a - b).mean()) < 1 for a, b in zip(*images, strict=True))
 
 
 class _segments_of:  # noqa: N801  # reads as a word where it is used

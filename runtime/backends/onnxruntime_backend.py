@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cgconv.runtime.errors import CgconvError, MissingError, ModelError, ResourceError
-from cgconv.runtime.events import BackendOpened
+from cgconv.runtime.events import BackendOpened, counted
 
 from .machine import Array, BackendName, Machine, cuda_devices
 
@@ -118,7 +118,7 @@ def _require_cuda(number: int) -> None:
     if count == 0:
         raise MissingError("device cuda: there is no NVIDIA driver or no NVIDIA GPU on this machine")
     if number >= count:
-        raise MissingError(f"device cuda:{number}: this machine has {count} NVIDIA GPU{'s' if count > 1 else ''}")
+        raise MissingError(f"device cuda:{number}: this machine has {counted(count, 'NVIDIA GPU')}")
 
 
 def _library() -> Any:  # Any: onnxruntime has no type information

@@ -33,9 +33,14 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def dot_products() -> tuple[str, ...]:
+    """Return the instruction sets that sum products of 8-bit numbers in 32 bits."""
+    return tuple(feature for feature in processor_features() if feature in _DOT_PRODUCTS)
+
+
 def sums_8_bits_exactly() -> bool:
     """Say whether products of 8-bit numbers are surely summed in 32 bits; older processors sum pairs of them in 16."""
-    return bool(_DOT_PRODUCTS.intersection(processor_features())) or platform.machine() == "arm64"  # Apple's
+    return bool(dot_products()) or platform.machine() == "arm64"  # Apple's
 
 
 def _cpuinfo(entry: str) -> str:

@@ -19,7 +19,8 @@ import numpy as np
 
 from cgconv.runtime.brush import check_brush, shrink, working_hw
 from cgconv.runtime.errors import Cancelled, FilmError, OutputError, PartialFilmError, UsageError
-from cgconv.runtime.events import JobProgressed, JobWarned
+from cgconv.runtime.events import JobProgressed, JobWarned, counted
+from cgconv.runtime.files import make_folder_for
 from cgconv.runtime.lock import Lock
 from cgconv.runtime.models.familiar import unfamiliar
 from cgconv.runtime.translate.memory import available_bytes
@@ -141,7 +142,7 @@ def translate_film(
 def _alone(target: Path) -> Iterator[None]:
     """Keep other processes from writing `target` and the segments beside it."""
     with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder_for(target)
         if not os.access(target.parent, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "no permission", str(target.parent))
     lock = Lock(hidden_path(target, LOCK))
@@ -271,6 +272,8 @@ class _FilmJob:
     def _prepare(self) -> None:
         """Read all times, and try what the film will be made of before the work of hours begins."""
         self.timeline = self.reader.read_timeline(check_cancel=self._check_cancel)
+        if self.timeline.frames(*self.reader.cut_s) == 0:
+            raise FilmError(self._why_empty(), path=self.reader.path)
         if self.encoding.codec == "gif":
             return
         info = self.reader.info
@@ -338,7 +341,8 @@ class _FilmJob:
         facts = self._facts(report.kept, report.dropped)
         if self.reader.broken_at_s is not None:
             raise PartialFilmError(
-                f"damaged at {self.reader.broken_at_s:.2f} s; {self.frames_done} frames could be decoded and are kept",
+                f"damaged at {self.reader.broken_at_s:.2f} s; what could be decoded is kept "
+                f"({counted(self.frames_done, 'frame')})",
                 path=self.reader.path,
                 output=self.target,
                 facts=facts,
@@ -578,7 +582,7 @@ class _FilmJob:
             notes.append(fields)
         notes += [f"left out: {dropped}" for dropped in self.plan.dropped]
         if self.resumed_frames:
-            notes.append(f"going on after {self.resumed_frames} frames that an earlier run finished")
+            notes.append(f"going on after {counted(self.resumed_frames, 'frame')} that an earlier run finished")
         if self.reader.info.is_transparent:
             notes.append("the film is transparent in places; transparency is not kept")
         info = self.reader.info
@@ -591,15 +595,15 @@ class _FilmJob:
     def _last_notes(self) -> list[str]:
         notes = []
         if self.unlike_at_s:
-            share = f"{len(self.unlike_at_s)} of {self.looked_at} frames looked at"
+            share = f"{len(self.unlike_at_s)} of {counted(self.looked_at, 'frame')} looked at"
             first = f"the first at {self.unlike_at_s[0]:.1f} s"
             name = self.translator.card.name
             notes.append(
                 f"unlike the pictures that {name} learned from: {share}, {first}; the result may be poor there"
             )
         if self.frames_faded:
-            frames = "1 frame has" if self.frames_faded == 1 else f"{self.frames_faded} frames have"
-            notes.append(f"{frames} hardly any contrast and stayed nearer to the original")
+            faded = counted(self.frames_faded, "frame has", "frames have")
+            notes.append(f"{faded} hardly any contrast and stayed nearer to the original")
         return notes
 
     def _new_warnings(self) -> Generator[JobWarned, None, None]:

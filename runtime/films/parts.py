@@ -35,6 +35,9 @@ _CALLED = {
     "format": "the version of cgconv",
 }
 
+# And the options that they follow from.
+_CAUSES = {"encoding": ("codec", "crf"), "coded_hw": ("short_side",)}
+
 
 def hidden_path(target: Path, ending: str) -> Path:
     """Return the hidden file or folder beside `target` with its name and `ending`; a name too long becomes its hash."""
@@ -198,7 +201,8 @@ class PartFolder:
         if "sum" in first and first.pop("sum") != _hash_of(first):
             return  # damaged, likewise; earlier versions of cgconv wrote no sums
         before = found.get("made_with") if found else None
-        changed = _changes(before, wanted) if isinstance(before, dict) else []
+        now = json.loads(json.dumps(wanted))  # as what was done before says it: with lists for tuples
+        changed = _changes(before, now) if isinstance(before, dict) else []
         raise OutputError(
             "an earlier run stopped in the middle of it, with other settings "
             f"({', '.join(changed) or 'of another version of cgconv'}); its work is kept: use those again to go on, "
@@ -267,19 +271,27 @@ def _is_held(lock: Path) -> bool:
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return what differs between two fingerprints, in words."""
-    changed = []
-    for name in sorted({*before, *now}):
-        old, new = before.get(name), now.get(name)
-        if name == "options" and isinstance(old, dict) and isinstance(new, dict):
-            changed += [
-                f"{option.replace('_', ' ')} was {old.get(option)}, is {new.get(option)}"
-                for option in sorted({*old, *new})
-                if old.get(option) != new.get(option)
-            ]
-        elif old != new:
+    """Return what differs between two fingerprints, in words; without what only follows from a changed option."""
+    old, new = before.get("options"), now["options"]
+    old = old if isinstance(old, dict) else {}
+    options = {name for name in {*old} & {*new} if old[name] != new[name]}
+    changed = [f"{_option(name)} was {_shown(old[name])}, is {_shown(new[name])}" for name in sorted(options)]
+    if unknown := sorted({*old} ^ {*new}):
+        changed.append(f"another version of cgconv began it, without {' and '.join(map(_option, unknown))}")
+    for name in sorted({*before, *now} - {"options"}):
+        if before.get(name) != now.get(name) and options.isdisjoint(_CAUSES.get(name, ())):
             changed.append(f"{_CALLED.get(name, name.replace('_', ' '))} has changed")
     return changed
+
+
+def _option(name: str) -> str:
+    return "--" + {"short_side": "resize"}.get(name, name.removesuffix("_s")).replace("_", "-")
+
+
+def _shown(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return "given" if value else "not given"
+    return str(value)
 
 
 def _made_with(known: dict[str, Any] | None) -> object:

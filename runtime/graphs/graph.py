@@ -98,7 +98,8 @@ def modernise(model: onnx.ModelProto) -> onnx.ModelProto:
         versions = [entry.version for entry in modern.opset_import if entry.domain in ("", "ai.onnx")]
         if not versions:
             raise ModelError("the model does not say which ONNX opset it needs")
-        if not 1 <= versions[0] <= (newest := onnx.defs.onnx_opset_version()):
+        newest = onnx.defs.onnx_opset_version()
+        if not 1 <= versions[0] <= newest:
             raise ModelError(
                 f"the model needs ONNX opset {versions[0]}, and cgconv knows 1 to {newest}; "
                 f"export it again with opset {OPSET}, or update cgconv"
@@ -107,7 +108,7 @@ def modernise(model: onnx.ModelProto) -> onnx.ModelProto:
             modern = onnx.version_converter.convert_version(modern, OPSET)
         if versions[0] < 11:
             _resize_as_before_11(modern.graph)
-    except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
+    except (RuntimeError, ValueError, onnx.checker.ValidationError, onnx.version_converter.ConvertError) as error:
         raise ModelError(f"the model is damaged or cannot be brought to opset {OPSET}: {first_line(error)}") from error
     modern.ir_version = IR_VERSION
     graph = modern.graph

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnx.shape_inference
 from onnx import numpy_helper
+
+from cgconv.runtime.errors import ModelError
 
 
 def add_initializer(
@@ -31,6 +34,14 @@ def drop_unused(graph: onnx.GraphProto) -> None:
     if len(kept) < len(graph.node):
         replace_all(graph.node, kept[::-1])
     keep(graph.initializer, lambda tensor: tensor.name in needed)
+
+
+def inferred_graph(model: onnx.ModelProto, *, data_prop: bool = False) -> onnx.GraphProto:
+    """Return the graph with the types and shapes that follow from the standard. Raises ModelError."""
+    try:
+        return onnx.shape_inference.infer_shapes(model, data_prop=data_prop).graph
+    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError) as error:
+        raise ModelError(f"the model is damaged: {str(error).strip().splitlines()[0][:200]}") from error
 
 
 def captured_names(node: onnx.NodeProto) -> set[str]:

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from cgconv.runtime.errors import ModelError
 from cgconv.runtime.models.model_file import nodes_of, tensors_of
 
-from .graph_edit import add_initializer, captured_names, drop_unused, keep, replace_all
+from .graph_edit import add_initializer, captured_names, drop_unused, inferred_graph, keep, replace_all
 
 FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
 LARGEST_HALF = float(np.finfo(np.float16).max)  # 65504
@@ -147,10 +147,7 @@ def element_types(model: onnx.ModelProto) -> dict[str, int]:
     Raises:
         ModelError: the graph's types contradict each other.
     """
-    try:
-        inferred = onnx.shape_inference.infer_shapes(model).graph
-    except onnx.shape_inference.InferenceError as error:
-        raise ModelError(f"the model is damaged: {str(error).strip().splitlines()[0][:200]}") from error
+    inferred = inferred_graph(model)
     values = [*inferred.value_info, *inferred.input, *inferred.output]
     known = {value.name: value.type.tensor_type.elem_type for value in values}
     return known | {tensor.name: tensor.data_type for tensor in inferred.initializer}

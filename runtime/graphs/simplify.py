@@ -13,7 +13,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from .graph_edit import add_initializer, drop_unused
+from .graph_edit import add_initializer, drop_unused, inferred_graph
 
 Values = npt.NDArray[Any]  # Any: whatever a constant of the graph holds
 
@@ -228,7 +228,7 @@ def _turn_sizes_into_scales(model: onnx.ModelProto) -> None:
     resizes = [node for node in graph.node if node.op_type == "Resize" and len(node.input) == 4 and node.input[3]]
     if not resizes:
         return
-    inferred = onnx.shape_inference.infer_shapes(model).graph
+    inferred = inferred_graph(model)
     shapes = {
         value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
         for value in [*inferred.value_info, *inferred.input]

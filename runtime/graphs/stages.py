@@ -21,6 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from cgconv.runtime.errors import ModelError
 
 from .graph import IMAGES, TRANSLATED
+from .graph_edit import inferred_graph
 from .half import convolutions
 
 STORED_BYTES_PER_PIXEL = 160  # of the picture; above it a layer is computed again from an earlier one, not stored
@@ -366,7 +367,7 @@ def _shapes(model: onnx.ModelProto, size_hw: tuple[int, int]) -> dict[str, tuple
                 dim.dim_value = size
     for value in fixed.graph.output:
         value.type.tensor_type.ClearField("shape")
-    inferred = onnx.shape_inference.infer_shapes(fixed, data_prop=True).graph
+    inferred = inferred_graph(fixed, data_prop=True)
     found = {}
     for value in [*inferred.input, *inferred.value_info, *inferred.output]:
         kind = value.type.tensor_type

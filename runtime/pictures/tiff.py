@@ -12,6 +12,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from cgconv.runtime.errors import PictureError
+from cgconv.runtime.events import counted
 
 from .picture import Pixels
 
@@ -91,8 +92,7 @@ def check_layout(path: Path, tags: Tags, mode: str) -> tuple[str, ...]:
     if not mode or (photometric > 5 and max(bits) > 8):
         names = {6: "YCbCr ", 8: "Lab ", 9: "Lab ", 10: "Lab ", 32844: "LogLuv ", 32845: "LogLuv "}
         name = names.get(photometric, "")
-        channels = f"{_count(tags)} channel{'' if _count(tags) == 1 else 's'}"
-        layout = f"{name}samples of {_each(bits)} bits in {channels}, kind {photometric}"
+        layout = f"{name}samples of {_each(bits)} bits in {counted(_count(tags), 'channel')}, kind {photometric}"
         raise PictureError(
             f"{path} has a layout that is not read ({layout}); save it as RGB with 8 or 16 bits a channel"
         )

@@ -262,7 +262,7 @@ def test_a_part_of_a_film_can_be_taken(tmp_path: Path, model: str) -> None:
     film(tmp_path / "clip.mp4", frames=30)
     options = ["--start", "0:01", "--end", "1.5", "--codec", "ffv1"]
     assert main(["video", str(tmp_path / "clip.mp4"), "--model", model, *options]) == 0
-    assert frames_of(tmp_path / "clip.same.mkv") == 5
+    assert frames_of(tmp_path / "clip.same_0m01-0m01.5.mkv") == 5
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent in another way there")

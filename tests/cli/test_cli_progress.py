@@ -57,7 +57,7 @@ def test_every_picture_that_is_finished_is_a_line() -> None:
     assert [line for line in lines if line.startswith("[")] == [
         f"[{number + 1}/5000] {number}.png → out/{number}.png" for number in range(5000)
     ]
-    assert lines[-2:] == ["5000 pictures done in 50 s (100 a second)", "results: out"]
+    assert lines[-2:] == ["5,000 pictures done in 50 s (100 a second)", "results: out"]
 
 
 def test_every_film_that_is_finished_is_a_line() -> None:

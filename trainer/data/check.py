@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgconv.runtime.errors import CgconvError, UsageError
-from cgconv.runtime.events import DataSetChecked, FilesProgressed
+from cgconv.runtime.events import DataSetChecked, FilesProgressed, counted
 from cgconv.runtime.images import read_thumbnail
 
 from .folders import files_in, find_domains, is_picture
@@ -336,7 +336,7 @@ def choose_preset(facts: DataFacts) -> tuple[str, str]:
     if not facts.has_gpu and fewest >= QUICK_DATA:
         return "quick", "there is no NVIDIA GPU here, and the published training would take days on a processor"
     if fewest < SMALL_DATA:
-        only = f"only {_count(fewest, 'picture')} of one kind"
+        only = f"only {counted(fewest, 'picture')} of one kind"
         return "small-data", f"there {'is' if fewest == 1 else 'are'} {only}, which a discriminator soon knows by heart"
     if facts.short_side_px < SMALL_PX:
         reason = "which is less than the published network is made for"
@@ -348,7 +348,7 @@ def _unreadable(looked: Iterable[Looked]) -> Iterator[Finding]:
     bad = list({one.path: one for one in looked if one.problem}.values())  # once where both of its halves are
     if bad:
         yield Finding(
-            "unreadable", True, f"{_count(len(bad), 'picture')} cannot be read",
+            "unreadable", True, f"{counted(len(bad), 'picture')} cannot be read",
             "repair or remove them; a training leaves them out", _single(bad),
         )  # fmt: skip
 
@@ -358,7 +358,7 @@ def _counts(folders: Sequence[Folder], train: dict[str, list[Looked]]) -> Iterat
     halves = {folder.domain for folder in folders if folder.half == "right"}  # said of the left ones
     for domain, pictures in train.items():
         if len(pictures) < FEW_PICTURES and domain not in halves:
-            count = f"only {_count(len(pictures), 'picture')}" if pictures else "no picture that can be read"
+            count = f"only {counted(len(pictures), 'picture')}" if pictures else "no picture that can be read"
             yield Finding(
                 "few", True, f"{names[domain]} has {count}",
                 "a few hundred of each kind are a good start",
@@ -388,7 +388,7 @@ def _duplicates(folders: Sequence[Folder], looked: Sequence[Looked], *, paired: 
         if across:
             yield Finding(
                 f"{kind}-across-domains", True,
-                f"{_count(len(across), 'picture')} {_are(across)} {how} in both kinds",
+                f"{counted(len(across), 'picture')} {_are(across)} {how} in both kinds",
                 "what is in both teaches to change nothing; keep each in one folder",
                 _groups(across),
             )  # fmt: skip
@@ -396,7 +396,7 @@ def _duplicates(folders: Sequence[Folder], looked: Sequence[Looked], *, paired: 
         if leaks:
             yield Finding(
                 f"{kind}-across-splits", True,
-                f"{_count(len(leaks), 'picture')} {_are(leaks)} {how} in training and test",
+                f"{counted(len(leaks), 'picture')} {_are(leaks)} {how} in training and test",
                 "figures on the test pictures come out too good; remove them from one of the two",
                 _groups(leaks),
             )  # fmt: skip
@@ -407,7 +407,7 @@ def _duplicates(folders: Sequence[Folder], looked: Sequence[Looked], *, paired: 
             if extra:
                 yield Finding(
                     f"{kind}-duplicates", folder.split == "train" and extra >= DUPLICATE_SHARE * sizes[folder.name],
-                    f"{folder.name} has {_count(extra, 'picture')} too many that {'is' if extra == 1 else 'are'} {how}"
+                    f"{folder.name} has {counted(extra, 'picture')} too many that {'is' if extra == 1 else 'are'} {how}"
                     " as another one",
                     "keep one of each: what is there twice is learned twice as much",
                     _groups(inside),
@@ -421,15 +421,15 @@ def _flat_and_gray(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]
         if flat:
             yield Finding(
                 "flat", folder.split == "train" and len(flat) >= FLAT_SHARE * len(pictures),
-                f"{folder.name} has {_count(len(flat), 'picture')} of one colour, without content", "remove them",
+                f"{folder.name} has {counted(len(flat), 'picture')} of one colour, without content", "remove them",
                 _single(flat),
             )  # fmt: skip
         dark = [one for one in pictures if one.is_nearly_black]
         if dark:
             yield Finding(
                 "nearly-black", folder.split == "train",
-                f"{folder.name} has {_count(len(dark), 'picture')} of 16 bits that {_use(dark)} 12 of them only, nearly"
-                " black when read", "save them brightened to the full range",
+                f"{folder.name} has {counted(len(dark), 'picture')} of 16 bits that {_use(dark)} 12 of them only,"
+                " nearly black when read", "save them brightened to the full range",
                 _single(dark),
             )  # fmt: skip
         gray = [one for one in pictures if one.is_gray and not one.is_flat]
@@ -437,7 +437,7 @@ def _flat_and_gray(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]
         if gray and share < 0.95:
             yield Finding(
                 "gray", folder.split == "train" and share >= GRAY_SHARE,
-                f"{folder.name} has {_count(len(gray), 'grey picture')} among {len(pictures):,}, the rest has colours",
+                f"{folder.name} has {counted(len(gray), 'grey picture')} among {len(pictures):,}, the rest has colours",
                 "remove them, or colours come and go in the translation",
                 _single(gray),
             )  # fmt: skip
@@ -452,13 +452,14 @@ def _sizes(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]) -> Ite
         small = [one for one in pictures if min(one.size_hw) < SMALL_PX]
         if tiny:
             yield Finding(
-                "tiny", len(tiny) < len(pictures), f"{folder.name} has {_count(len(tiny), 'picture')} under"
+                "tiny", len(tiny) < len(pictures), f"{folder.name} has {counted(len(tiny), 'picture')} under"
                 f" {TINY_PICTURE_PX} px", "enlarged, they teach to blur: remove them", _single(tiny),
             )  # fmt: skip
         elif small and folder.split == "train":
             yield Finding(
                 "small", False,
-                f"{_count(len(small), 'picture')} of {folder.name} {_are(small)} under {SMALL_PX} px on the short side",
+                f"{counted(len(small), 'picture')} of {folder.name} {_are(small)} under {SMALL_PX} px on the short"
+                " side",
                 "they are enlarged for training; smaller crops (--crop, --load) do without",
             )  # fmt: skip
 
@@ -491,19 +492,19 @@ def _pairs(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]) -> Ite
         alone = [one for name, one in (a | b).items() if name not in a or name not in b]
         if alone:
             yield Finding(
-                "alone", True, f"{_count(len(alone), 'picture')} of {split} without a partner of its name",
+                "alone", True, f"{counted(len(alone), 'picture')} of {split} without a partner of its name",
                 "a training leaves them out; name both pictures of a pair the same", _single(alone),
             )  # fmt: skip
         unlike = [(a[name], b[name]) for name in a if name in b and _aspects_differ(a[name].size_hw, b[name].size_hw)]
         if unlike:
             yield Finding(
-                "unlike-shapes", True, f"{_count(len(unlike), 'pair')} of {split} {_are(unlike)} of two shapes",
+                "unlike-shapes", True, f"{counted(len(unlike), 'pair')} of {split} {_are(unlike)} of two shapes",
                 "a training squeezes the second picture into the first one's shape: crop them alike", _groups(unlike),
             )  # fmt: skip
         high = [one for one in a.values() if of_split[0].half and 2 * one.size_hw[1] <= one.size_hw[0]]
         if high:
             yield Finding(
-                "not-side-by-side", True, f"{_count(len(high), 'picture')} of {split} {_are(high)} no wider than high",
+                "not-side-by-side", True, f"{counted(len(high), 'picture')} of {split} {_are(high)} no wider than high",
                 "is a pair side by side in each? A training takes the left half for A, the right one for B",
                 _single(high),
             )  # fmt: skip
@@ -589,7 +590,3 @@ def _use(pictures: Sequence[object]) -> str:
 
 def _are(groups: Sequence[object]) -> str:
     return "is" if len(groups) == 1 else "are"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -21,7 +21,7 @@ from cgconv.runtime.backends.machine import (
     cuda_devices,
 )
 from cgconv.runtime.errors import CgconvError, MissingError, ModelError, OutputError
-from cgconv.runtime.events import BackendOpened, EngineBuilding, EngineBuilt
+from cgconv.runtime.events import BackendOpened, EngineBuilding, EngineBuilt, counted
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED
 
 from .cache import EngineCache, EngineKey, StoredEngine
@@ -293,7 +293,7 @@ def why_not(device: str = "cuda") -> str | None:
         if not _is_installed(module):
             return f"TensorRT cannot be used: {package} is not installed: {INSTALL}"
     if number >= count:
-        return f"TensorRT cannot be used on {device}: this machine has {count} NVIDIA GPU{'s' if count > 1 else ''}"
+        return f"TensorRT cannot be used on {device}: this machine has {counted(count, 'NVIDIA GPU')}"
     try:
         import tensorrt
 

@@ -22,6 +22,7 @@ from places import TESTS
 
 from cgconv.runtime.errors import Cancelled, FilmError, OutputError, ResourceError
 from cgconv.runtime.films import job as film_job
+from cgconv.runtime.films import parts
 from cgconv.runtime.films.job import FilmOptions
 from cgconv.runtime.films.parts import leftovers, sweep
 from cgconv.runtime.films.reader import FilmReader
@@ -147,7 +148,11 @@ def test_segments_of_another_job_are_kept_until_told_otherwise(tmp_path: Path, c
         make_film(source, frames=25, draw=lambda number, size_wh: 255 - picture(number, size_wh))
     else:
         translator = FakeTranslator(name="another")
-    said = {"options": "strength was 1.0, is 0.5", "source": "the film itself has", "model": "the model has changed"}
+    said = {
+        "options": r"\(--strength was 1.0, is 0.5\)",
+        "source": "the film itself has",
+        "model": "the model has changed",
+    }
     with pytest.raises(OutputError, match=said[change]):
         run_film(source, tmp_path / "b.mp4", translator, options)
     assert names(tmp_path) == [".b.mp4.cgconv-part", "a.mp4"], "its work is kept"
@@ -155,6 +160,26 @@ def test_segments_of_another_job_are_kept_until_told_otherwise(tmp_path: Path, c
     assert len(translator.seen) == 25
     assert run.facts["resumed_frames"] == 0
     assert names(tmp_path) == ["a.mp4", "b.mp4"]
+
+
+def test_other_settings_are_named_as_options_and_once() -> None:
+    """Another --crf was called "how pictures are stored has changed, brush was None"."""
+    options = {"crf": None, "start_s": 1.5, "short_side": None}
+    made_with = {"options": options, "encoding": 1, "coded_hw": 1, "format": 2}
+    wanted = {
+        "options": {"crf": 20, "start_s": None, "short_side": 90, "brush": None, "detail": 1.0},
+        "encoding": 2, "coded_hw": 2, "format": 2,
+    }  # fmt: skip
+    assert parts._changes(made_with, wanted) == [
+        "--crf was not given, is 20",
+        "--resize was not given, is 90",
+        "--start was 1.5, is not given",
+        "another version of cgconv began it, without --brush and --detail",
+    ]
+    assert parts._changes(made_with | {"options": wanted["options"]}, wanted) == [
+        "the size has changed",
+        "how pictures are stored has changed",
+    ]
 
 
 def test_a_film_that_was_merely_touched_goes_on_with_other_threads_too(tmp_path: Path) -> None:
@@ -397,7 +422,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     source = make_film(tmp_path / "a.mp4", frames=3)
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OutputError, match=r"b\.mp4: cannot be written"):
+    with pytest.raises(OutputError, match=r"b\.mp4 cannot be written: .*file is a file, not a folder"):
         run_film(source, tmp_path / "file" / "b.mp4")
 
 

@@ -15,7 +15,7 @@ from small_models import GraphBuilder, card_for, decibels, identity_model, photo
 from cgconv.runtime.backends.choose import open_graph
 from cgconv.runtime.backends.machine import BackendName, Machine
 from cgconv.runtime.errors import ModelError
-from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, specialise
+from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, modernise, specialise
 from cgconv.runtime.graphs.half import convolutions
 from cgconv.runtime.graphs.int8 import EightBits
 from cgconv.runtime.models.card import read_card
@@ -138,6 +138,17 @@ def test_halves_survive_strong_activations_where_pure_half_statistics_overflow()
     reference = ReferenceEvaluator(half).run(None, {IMAGES: image})[0]
     full = run(specialise(model, card_for(model)), {IMAGES: image})[TRANSLATED]
     assert decibels(np.asarray(reference), full) > 40
+
+
+@pytest.mark.parametrize(("opset", "said"), [(-1, "needs ONNX opset -1"), (0, "needs ONNX opset 0"), (11, "damaged")])
+def test_opsets_that_cannot_be_raised_are_a_sentence(opset: int, said: str) -> None:
+    """The converter's own exception came through, and one of Python's for opsets below 1."""
+    net = GraphBuilder(opset=11)
+    model = net.model(net.conv("input", 3, 3, 3))
+    model.opset_import[0].version = opset
+    del model.graph.initializer[:]
+    with pytest.raises(ModelError, match=said):
+        modernise(model)
 
 
 def test_an_old_opset_with_weights_among_its_inputs_is_brought_up_to_date() -> None:
