@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from .errors import CgconvError
 from .events import counted
 from .find import FILM_SUFFIXES
+from .html_page import fill_page
 from .images import picture_size_hw, read_first_picture, write_atomically
 
 Image = npt.NDArray[Any]  # Any: uint8
@@ -38,7 +38,7 @@ def write_page(pairs: Sequence[tuple[Path, Path]], path: Path, title: str) -> No
     figures = "\n".join(_figure(before, after, path.absolute().parent) for before, after in pairs)
     count = counted(len(pairs), "pair")
     values = {"title": html.escape(title), "count": count, "figures": figures}
-    document = re.sub(r"\{(title|count|figures)\}", lambda found: values[found[1]], _PAGE)
+    document = fill_page(Path(__file__).with_name("page.html"), values)
     write_atomically(path, document.encode("utf-8", "replace"))
 
 
@@ -131,77 +131,3 @@ def _film_frame(path: Path) -> Image | None:
     if frame.image.dtype == np.uint8:
         return np.asarray(frame.image)
     return np.asarray((frame.image * 255 + 0.5).astype(np.uint8))
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="cgconv">
-<title>{title}</title>
-<style>
-:root { color-scheme: light dark; --page: #f6f4f0; --card: #fff; --text: #22201c; --soft: #6b665d; --line: #0002;
-  --accent: #7a4f1d; }
-@media (prefers-color-scheme: dark) { :root { --page: #161513; --card: #211f1c; --text: #ece8e1; --soft: #a39c90;
-  --line: #fff2; --accent: #e0b070; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--text); font: 16px/1.5 system-ui, sans-serif; }
-header, main, footer { max-width: 1500px; margin: 0 auto; padding: 1rem 1.25rem; }
-header { padding-top: 2rem; }
-h1 { font-size: 1.6rem; line-height: 1.2; margin: 0; overflow-wrap: anywhere; }
-header p, footer { color: var(--soft); margin: .25rem 0 0; font-size: .9rem; }
-main { display: grid; gap: 1.25rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr));
-  align-items: start; }
-figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
-.pair { --at: 50%; position: relative; width: 100%; overflow: hidden; background: #8883; }
-.pair img, .pair video { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: fill; user-select: none; }
-.before { clip-path: inset(0 calc(100% - var(--at)) 0 0); }
-.line { position: absolute; inset: 0 auto 0 var(--at); width: 2px; margin-left: -1px; background: #fff;
-  box-shadow: 0 0 6px #000a; pointer-events: none; }
-.line::after { content: "\\2194"; position: absolute; top: 50%; left: 50%; width: 2rem; height: 2rem; margin: -1rem;
-  border-radius: 50%; background: #fff; color: #222; display: grid; place-items: center; box-shadow: 0 1px 6px #0008; }
-.tag { position: absolute; top: .6rem; padding: .05rem .5rem; border-radius: 99px; background: #0009; color: #fff;
-  font-size: .75rem; pointer-events: none; }
-.left { left: .6rem; } .right { right: .6rem; }
-input[type=range] { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0; cursor: ew-resize;
-  touch-action: pan-y; }
-.pair:focus-within { outline: 3px solid var(--accent); outline-offset: -3px; }
-figcaption { display: flex; flex-wrap: wrap; gap: .25rem 1rem; align-items: baseline; padding: .6rem .9rem;
-  font-size: .9rem; }
-figcaption b { flex: 1 1 auto; font-weight: 600; overflow-wrap: anywhere; }
-figcaption span { color: var(--soft); }
-a { color: var(--accent); }
-button { font: inherit; color: inherit; background: none; border: 1px solid var(--soft); border-radius: 6px;
-  padding: .1rem .8rem; cursor: pointer; }
-</style>
-</head>
-<body>
-<header><h1>{title}</h1><p>{count} · drag across a picture, or use the arrow keys</p></header>
-<main>
-{figures}
-</main>
-<footer>Made with cgconv. The page links to the files; move it together with them.</footer>
-<script>
-for (const figure of document.querySelectorAll("figure")) {
-  const pair = figure.querySelector(".pair"), range = pair.querySelector("input");
-  const place = () => pair.style.setProperty("--at", range.value + "%");
-  range.addEventListener("input", place);
-  place();
-  const button = figure.querySelector(".play");
-  if (!button) continue;
-  const before = pair.querySelector("video.before"), after = pair.querySelector("video.after");
-  button.addEventListener("click", () => {
-    if (after.paused) { before.currentTime = after.currentTime; before.play(); after.play(); }
-    else { before.pause(); after.pause(); }
-  });
-  after.addEventListener("play", () => { button.textContent = "Pause"; });
-  after.addEventListener("pause", () => { button.textContent = "Play"; before.pause(); });
-  after.addEventListener("timeupdate", () => {
-    if (Math.abs(before.currentTime - after.currentTime) > 0.15) before.currentTime = after.currentTime;
-  });
-}
-</script>
-</body>
-</html>
-"""

@@ -10,7 +10,6 @@ import json
 import math
 import os
 import platform
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,9 @@ import cv2
 import numpy as np
 import torch
 
+from cgconv.runtime.backends.processor import processor_name
 from cgconv.runtime.errors import UsageError
+from cgconv.runtime.html_page import fill_page
 from cgconv.runtime.images import write_atomically
 from cgconv.runtime.protocol import read_json
 from cgconv.trainer.choices import Direction, RecipeName
@@ -66,7 +67,7 @@ def write_environment(out: Path, command: Sequence[str]) -> None:
         "lightning": _version("lightning"),
         "python": sys.version.split()[0],
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": str(os.cpu_count() or "unknown"),
         "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none",
         "started": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -153,7 +154,7 @@ def write_report(out: Path) -> Path:
         "config": _settings(config),
         "environment": _facts(environment),
     }
-    page = re.sub(r"\{\{(\w+)\}\}", lambda found: values[found[1]], _PAGE)
+    page = fill_page(Path(__file__).with_name("run_report.html"), values)
     write_atomically(out / REPORT, page.encode("utf-8", "replace"))
     return out / REPORT
 
@@ -166,7 +167,7 @@ def _state(last: Line) -> str:
     done = seen >= total
     written = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     parts = [f"<b>{'finished' if done else f'{seen / total:.0%}'}</b>", f"{seen:,} of {total:,} images"]
-    parts.append(f"{number(last.get('images_per_second', 0.0))} a second")
+    parts.append(f"{number(last.get('images_per_second', 0.0))} per second")
     if not done:
         parts.append(f"{_duration(last.get('seconds_left', 0.0))} left")
     parts.append(f"waiting for pictures {last.get('data_wait', 0.0):.0%}")
@@ -385,140 +386,3 @@ def _version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
-
-
-def _processor() -> str:
-    """Return the processor's name; Python itself does not know it on Linux."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return platform.processor() or platform.machine()
-    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return found[1] if found else platform.machine()
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="cgconv">
-<title>{{title}}</title>
-<style>
-:root { color-scheme: light dark; --page: #f6f4f0; --card: #fff; --text: #22201c; --soft: #6b665d; --line: #0002;
-  --accent: #7a4f1d; --bad: #a3261b; }
-.c0 { --c: #1f6fb2; } .c1 { --c: #c2571a; } .c2 { --c: #3d8b40; } .c3 { --c: #8a4fa8; }
-.c4 { --c: #b08a00; } .c5 { --c: #c23a6b; } .c6 { --c: #2a8f8f; } .c7 { --c: #777; }
-@media (prefers-color-scheme: dark) { :root { --page: #161513; --card: #211f1c; --text: #ece8e1; --soft: #a39c90;
-  --line: #fff2; --accent: #e0b070; --bad: #ff8a7a; }
-  .c0 { --c: #6bb3f0; } .c1 { --c: #f09a5e; } .c2 { --c: #7ecb82; } .c3 { --c: #c79be0; }
-  .c4 { --c: #e0c050; } .c5 { --c: #f08ab0; } .c6 { --c: #6fd0d0; } .c7 { --c: #aaa; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
-header, main, footer { max-width: 1500px; margin: 0 auto; padding: 0 1.25rem; }
-header { padding-top: 1.5rem; }
-h1 { font-size: 1.6rem; line-height: 1.2; margin: 0; overflow-wrap: anywhere; }
-h1 small { font-weight: 400; color: var(--soft); font-size: 1rem; }
-h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-p { margin: .4rem 0; }
-header p, footer, small, figcaption span, .fine { color: var(--soft); }
-.bar { height: 8px; border-radius: 4px; background: var(--line); margin: 1rem 0 .3rem; overflow: hidden; }
-.bar i { display: block; height: 100%; background: var(--accent); }
-.warnings { margin: .5rem 0; padding: .7rem 1rem .7rem 2rem; border: 1px solid var(--bad); border-radius: 8px;
-  background: var(--card); }
-.warnings b { color: var(--bad); }
-.charts { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); }
-.chart { margin: 0; padding: .7rem .8rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
-.chart svg { width: 100%; height: auto; display: block; margin: .3rem 0; touch-action: pan-y; }
-.chart text { font: 11px system-ui, sans-serif; fill: var(--soft); }
-.grid { stroke: var(--line); }
-.cross { stroke: var(--soft); stroke-dasharray: 2 3; }
-polyline { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; }
-polyline.faint { stroke-width: 1; opacity: .5; }
-.legend .faint::before { opacity: .5; border-top-width: 1px; }
-circle { fill: var(--c); }
-line.level { stroke: var(--c); stroke-width: 1.5; stroke-dasharray: 6 5; }
-.legend { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .85rem; min-height: 2.6em; align-content: start; }
-.legend span::before { content: ""; display: inline-block; width: 1.3em; margin-right: .4em; vertical-align: middle;
-  border-top: 3px solid var(--c); }
-.legend .level::before { border-top: 2px dashed var(--c); }
-.legend b { font-weight: 600; font-variant-numeric: tabular-nums; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th { text-align: left; font-weight: 500; }
-td, th { padding: .15rem .9rem .15rem 0; vertical-align: top; }
-tr + tr { border-top: 1px solid var(--line); }
-.settings { display: grid; gap: 1rem 2rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr));
-  align-items: start; }
-.settings th { color: var(--soft); white-space: nowrap; }
-.settings td { overflow-wrap: anywhere; }
-caption { text-align: left; font-weight: 600; }
-details { margin-top: 1.5rem; }
-summary { cursor: pointer; font-size: 1.1rem; font-weight: 600; }
-.samples { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .8rem; }
-.at { display: flex; gap: .6rem; align-items: center; margin-bottom: .5rem; }
-.at input { flex: 1; min-width: 6rem; accent-color: var(--accent); }
-.at output { min-width: 11em; text-align: right; font-variant-numeric: tabular-nums; }
-.labels { display: flex; text-align: center; color: var(--soft); font-size: .85rem; }
-.labels span { flex: 1; overflow-wrap: anywhere; }
-.grids img { width: 100%; display: block; border-radius: 4px; }
-.grids img[hidden] { display: none; }
-a { color: var(--accent); }
-button { font: inherit; color: inherit; background: none; border: 1px solid var(--soft); border-radius: 6px;
-  padding: 0 .6rem; cursor: pointer; }
-footer { padding-top: 2rem; padding-bottom: 2rem; font-size: .9rem; }
-</style>
-</head>
-<body>
-<header><h1>{{title}} <small>{{kinds}}</small></h1>{{state}}</header>
-<main>
-{{warnings}}
-<h2>Pictures over time</h2>
-{{samples}}
-<h2>On pictures it does not learn from</h2>
-{{numbers}}
-<div class="charts">{{measures}}</div>
-<h2>Losses, as it learns</h2>
-<div class="charts">{{losses}}</div>
-<details><summary>Settings</summary><div class="settings">{{config}}</div></details>
-<details><summary>Environment</summary><div class="settings">{{environment}}</div></details>
-</main>
-<footer>Made with cgconv. Everything is in this file, but for the full-size pictures.</footer>
-<script>
-const running = {{reload}};
-const samples = document.querySelector(".samples");
-let touched = false;
-if (samples) {
-  const range = samples.querySelector("input"), images = [...samples.querySelectorAll("img")];
-  const show = () => {
-    images.forEach((image, at) => { image.hidden = at !== +range.value; });
-    const shown = images[+range.value];
-    samples.querySelector("output").textContent = `after ${shown.dataset.seen} images`;
-    samples.querySelector("a").href = shown.dataset.file;
-    touched = +range.value !== images.length - 1;
-  };
-  range.addEventListener("input", show);
-  for (const button of samples.querySelectorAll("button"))
-    button.addEventListener("click", () => { range.value = +range.value + +button.dataset.step; show(); });
-}
-for (const svg of document.querySelectorAll("svg[data-chart]")) {
-  const data = JSON.parse(svg.dataset.chart), cross = svg.querySelector(".cross");
-  const caption = svg.parentElement.querySelector("figcaption span"), note = caption.textContent;
-  const end = () => { cross.setAttribute("x1", -9); cross.setAttribute("x2", -9); caption.textContent = note; };
-  svg.addEventListener("pointerleave", end);
-  svg.addEventListener("pointermove", event => {
-    const box = svg.getBoundingClientRect(), x = (event.clientX - box.left) / box.width * svg.viewBox.baseVal.width;
-    const at = (x - data.from) / (data.to - data.from) * data.most;
-    if (at < 0 || at > data.most) return end();
-    cross.setAttribute("x1", x); cross.setAttribute("x2", x);
-    caption.textContent = data.curves.map(curve => {
-      const near = curve.points.reduce((a, b) => Math.abs(b[0] - at) < Math.abs(a[0] - at) ? b : a);
-      return `${curve.name} ${near[1]}`;
-    }).join(" · ") + ` after ${Math.round(at).toLocaleString("en")} images`;
-  });
-}
-if (running) setInterval(() => { if (!touched) location.reload(); }, {{seconds}} * 1000);
-</script>
-</body>
-</html>
-"""

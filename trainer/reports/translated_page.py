@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import cv2
 import numpy as np
 
 from cgconv.runtime.errors import OutputError, UsageError
+from cgconv.runtime.html_page import fill_page
 from cgconv.runtime.images import write_atomically
 from cgconv.trainer.choices import RecipeName
 from cgconv.trainer.data.held_out import FEWEST
@@ -126,10 +126,10 @@ def _refuse_used(out: Path, data: Path) -> None:
     whole = out.resolve()
     pictures = [data / name for name in ("testA", "testB", "test", "trainA", "trainB", "train", "valA", "valB", "val")]
     if whole == data.resolve() or any(whole.is_relative_to(folder.resolve()) for folder in pictures):
-        raise UsageError(f"--out {out}: the page would lie among the pictures of {data}; name another")
+        raise UsageError(f"--out {out}: the page would be among the pictures of {data}; name another folder")
     there = {path.name for path in out.iterdir()} if out.is_dir() else set()
     if there and not {METRICS} <= there <= {METRICS, PAGE, IMAGES}:
-        raise UsageError(f"--out {out}: holds other files, which the page would lie among; name another")
+        raise UsageError(f"--out {out}: holds other files already; name another folder")
 
 
 def _judged(
@@ -210,12 +210,13 @@ def _page(
             parts.append(_table(measures[direction]))
         parts.append(f'<div class="rows">{"".join(_figure(row, labels, out) for row in of_direction)}</div>')
     values = {
-        "title": html.escape(run),
+        "title": f"{html.escape(run)}: test",
+        "run": html.escape(run),
         "state": f"after {images_seen:,} images",
         "protocol": html.escape(protocol),
         "body": "\n".join(parts),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: values[found[1]], _PAGE)
+    return fill_page(Path(__file__).with_name("translated_page.html"), values)
 
 
 def _figure(row: _Row, labels: Mapping[str, str], out: Path) -> str:
@@ -239,51 +240,3 @@ def _table(measures: Mapping[str, Mapping[str, float]]) -> str:
         cells = "".join(f"<td>{format(found[key], how) if key in found else ''}</td>" for key, how in columns.values())
         lines.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
     return f'<div class="wide"><table>{"".join(lines)}</table></div>'
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="cgconv">
-<title>{{title}}: test</title>
-<style>
-:root { color-scheme: light dark; --page: #f6f4f0; --card: #fff; --text: #22201c; --soft: #6b665d; --line: #0002;
-  --accent: #7a4f1d; }
-@media (prefers-color-scheme: dark) { :root { --page: #161513; --card: #211f1c; --text: #ece8e1; --soft: #a39c90;
-  --line: #fff2; --accent: #e0b070; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
-header, main, footer { max-width: 1700px; margin: 0 auto; padding: 0 1.25rem; }
-header { padding-top: 1.5rem; }
-h1 { font-size: 1.6rem; line-height: 1.2; margin: 0; overflow-wrap: anywhere; }
-h1 small { font-weight: 400; color: var(--soft); font-size: 1rem; }
-h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; }
-header p, footer, figcaption { color: var(--soft); font-size: .9rem; }
-.wide { overflow-x: auto; margin-bottom: 1rem; }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th { text-align: left; font-weight: 500; }
-td, th { padding: .15rem .9rem .15rem 0; white-space: nowrap; }
-tr + tr { border-top: 1px solid var(--line); }
-.rows { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 560px), 1fr));
-  align-items: start; }
-figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
-.cells { display: flex; gap: 2px; }
-.cells a { flex: 1; min-width: 0; position: relative; }
-.cells img { width: 100%; height: auto; display: block; }
-.cells span { position: absolute; left: .4rem; top: .4rem; padding: 0 .45rem; border-radius: 99px; background: #0009;
-  color: #fff; font-size: .75rem; }
-figcaption { padding: .3rem .7rem; overflow-wrap: anywhere; }
-footer { padding-top: 2rem; padding-bottom: 2rem; }
-</style>
-</head>
-<body>
-<header><h1>{{title}} <small>{{state}}</small></h1><p>{{protocol}}</p></header>
-<main>
-{{body}}
-</main>
-<footer>Made with cgconv. The page links to the files in images; move it together with them.</footer>
-</body>
-</html>
-"""
