@@ -194,10 +194,11 @@ def rival(folder: str) -> Callable[[Path, Path], None]:
 
 
 def run_cgconv(model: str, precision: str, source: Path, target: Path) -> float:
+    from cgconv.runtime.choices import Exists
     from cgconv.runtime.events import JobFailed
     from cgconv.runtime.find import Kind
     from cgconv.runtime.images import Picture, read_picture
-    from cgconv.runtime.jobs import BatchOptions, Exists, plan_jobs, run_jobs
+    from cgconv.runtime.jobs import BatchOptions, plan_jobs, run_jobs
     from cgconv.runtime.models.store import resolve_model
     from cgconv.runtime.pictures.job import PictureOptions
     from cgconv.runtime.translator import open_translator

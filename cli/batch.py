@@ -12,14 +12,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from cgconv.runtime.choices import Deinterlace, Exists, FieldRate, VideoCodec
 from cgconv.runtime.errors import CgconvError
-from cgconv.runtime.events import BatchFinished, CommandFailed, Event, JobPlanned
+from cgconv.runtime.events import BatchFinished, CommandFailed, Event
+from cgconv.runtime.requests import ConvertOptions
 
 from .native_lines import user_descriptor
 from .progress import Show, open_show
 from .report import Report, check_replaceable
+
+if TYPE_CHECKING:
+    from cgconv.runtime.find import Kind
+    from cgconv.runtime.jobs import BatchOptions, Job
 
 # A terminal that is closed and a connection that breaks end what runs there by SIGHUP, which Windows does not have.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
@@ -37,9 +43,103 @@ class Reporting:
     dry_run: bool = False
 
 
+def run_command(kind: Kind, inputs: Sequence[str], given: Mapping[str, Any]) -> int:  # Any: a command's options
+    """Translate what a command line names, as it says, and return the exit code."""
+    audio, start, end = given.get("audio", "copy"), given.get("start"), given.get("end")
+    wanted = ConvertOptions(
+        out=given["out"],
+        exists=given["exists"],
+        strength=given["strength"],
+        keep_colors=given["keep_colors"],
+        short_side=given["resize"] or 0,
+        brush=given["brush"] or 0.0,
+        detail=given["detail"],
+        picture_format=given["file_format"],
+        quality=given.get("quality") or 0,
+        max_pixels=given["max_pixels"] or 0,
+        film_format=given["file_format"],
+        codec=given.get("codec", "auto"),
+        crf=-1 if given.get("crf") is None else given["crf"],
+        keep_audio=audio == "copy",
+        deinterlace=given.get("deinterlace", "auto"),
+        field_rate=given.get("field_rate", "half"),
+        allow_hdr=given["allow_hdr"],
+        start_s=float(start or 0),
+        end_s=float(end or 0),
+        batch=given["batch"],
+        threads=given["threads"] or 0,
+    )
+    machine = {name: given[name] for name in ("backend", "device", "precision", "threads")}
+    reporting = Reporting(**{name: given[name] for name in ("report", "page", "as_json", "dry_run")})
+    return run_batch(
+        inputs,
+        batch_options(kind, given["model"], wanted, fresh=given.get("fresh", False)),
+        model=model_names(given["model"])[0],
+        machine=machine,
+        reporting=reporting,
+        settings=settings_of(given),
+    )
+
+
+def batch_options(kind: Kind, model: str, wanted: ConvertOptions, *, fresh: bool = False) -> BatchOptions:
+    """Return what a command or the window wants as the options of a batch. Raises UsageError."""
+    from cgconv.runtime.find import Kind
+    from cgconv.runtime.jobs import BatchOptions
+
+    look: dict[str, Any] = {  # Any: of what is given
+        "strength": wanted.strength,
+        "keep_colors": wanted.keep_colors,
+        "brush": wanted.brush or None,
+        "detail": wanted.detail,
+        "allow_hdr": wanted.allow_hdr,
+    }
+    if wanted.max_pixels:
+        look["max_pixels"] = wanted.max_pixels
+    if kind is Kind.PICTURE:
+        from cgconv.runtime.pictures.job import PictureOptions
+
+        picture = PictureOptions(
+            file_format=wanted.picture_format,
+            quality=wanted.quality or None,
+            resize_short_side=wanted.short_side or None,
+            **look,
+        )
+        own: dict[str, Any] = {"file_format": wanted.picture_format, "picture": picture}  # Any: likewise
+    else:
+        from cgconv.runtime.films.job import FilmOptions
+
+        film = FilmOptions(
+            deinterlace=Deinterlace(wanted.deinterlace),
+            field_rate=FieldRate(wanted.field_rate),
+            codec=VideoCodec(wanted.codec),
+            crf=wanted.crf if wanted.crf >= 0 else None,
+            start_s=wanted.start_s or None,
+            end_s=wanted.end_s or None,
+            keep_audio=wanted.keep_audio,
+            short_side=wanted.short_side or None,
+            batch=wanted.batch,
+            threads=wanted.threads or None,
+            fresh=fresh,
+            **look,
+        )
+        own = {"file_format": wanted.film_format, "film": film}
+    path, names = model_names(model)
+    return BatchOptions(
+        kind=kind,
+        model_name=path.stem,
+        model_names=names,
+        out=wanted.out,
+        name=wanted.name,
+        exists=Exists(wanted.exists),
+        batch=wanted.batch,
+        workers=wanted.threads or None,
+        **own,
+    )
+
+
 def run_batch(
     inputs: Sequence[str],
-    options: Any,  # Any: jobs.BatchOptions, whose module is imported late
+    options: BatchOptions,
     *,
     model: Path,
     machine: Mapping[str, Any],  # Any: the options of open_translator
@@ -159,10 +259,9 @@ def _second_signal_ends() -> Iterator[None]:
         sender.close()
 
 
-def _show_plan(jobs: Sequence[Any], show: Show) -> int:  # Any: jobs.Job, whose module is imported late
+def _show_plan(jobs: Sequence[Job], show: Show) -> int:
     for job in jobs:
-        action = "fail" if job.problem else "skip" if job.skip else "translate"
-        show.show(JobPlanned(job.index, job.input, job.output, action, job.problem or job.skip or ""))
+        show.show(job.planned())
     sys.stdout.flush()
     return 1 if any(job.problem for job in jobs) else 0
 

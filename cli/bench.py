@@ -1,4 +1,4 @@
-"""cgconv bench: time a model here, beside what the machine does at most."""
+"""cgconv bench: time a model here, beside the machine's peak speed."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Try: cgconv bench --model monet --film holiday.mp4", short_help="Time a model on this machine.")
 @click.option("-m", "--model", default="monet", show_default=True, metavar="NAME|FILE", help="The model to time.")
-@click.option("--sizes", default="256x256,640x360", show_default=True, metavar="WxH,…", help="Sizes of pictures.")
-@click.option("--film", type=PathType, metavar="FILE", help="A short film to time the stages of, too.")
+@click.option("--sizes", default="256x256,640x360", show_default=True, metavar="WxH,…", help="Picture sizes to time.")
+@click.option("--film", type=PathType, metavar="FILE", help="Also time reading, translating and writing this film.")
 @json_option
 @debug_option
 def bench(model: str, sizes: str, film: Path | None, as_json: bool) -> int:
-    """Time every backend and precision that opens here, and the stages of a picture.
+    """Measure how fast a model runs here, with each backend and precision.
 
-    Pictures a second, decibels against fp32, memory, and the share of what the processor computes at most in a large
-    matrix product. Close other programs first: what they take is missing here.
+    Shows pictures per second, accuracy in dB against fp32, memory, the share of the processor's peak speed, and the
+    time that each stage of a picture takes. Close other programs first.
     """
     from cgconv.runtime.bench import bench as measured
     from cgconv.runtime.models.store import resolve_model
@@ -54,9 +54,9 @@ def described(found: Bench) -> list[str]:
     ceilings = ", ".join(f"{name} {value:.0f}" for name, value in found.ceilings.products.items())
     lines = [
         f"{found.model} on {found.processor}, {counted(found.cores, 'core')} ({features})",
-        f"matrix product: {ceilings} · 10⁹ products a second; memory: {found.ceilings.bytes:.1f} GB/s copied",
+        f"peak speed: {ceilings} · 10⁹ products per second; memory: {found.ceilings.bytes:.1f} GB/s copied",
         "",
-        "| computed by | size | pictures a second | dB from fp32 | MB | share of the ceiling |",
+        "| computed by | size | pictures per second | dB from fp32 | MB | share of peak speed |",
         "|---|---|---|---|---|---|",
     ]
     for one in found.timings:
@@ -74,7 +74,9 @@ def described(found: Bench) -> list[str]:
         cells = [f"{1000 * seconds:.1f}" for seconds in [*stages.seconds.values(), stages.whole_s]]
         lines.append(f"| {stages.what} | {stages.precision} | " + " | ".join(cells) + " |")
     missing = [
-        f"not here: {one.backend} {one.device} {one.precision}: {one.problem}" for one in found.timings if one.problem
+        f"not available: {one.backend} {one.device} {one.precision}: {one.problem}"
+        for one in found.timings
+        if one.problem
     ]
     return [*lines, "", *missing] if missing else lines
 
@@ -87,6 +89,6 @@ def _sizes_wh(text: str) -> tuple[tuple[int, int], ...]:
     for one in text.split(","):
         width, _, height = one.strip().lower().replace("×", "x").partition("x")
         if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-            raise UsageError(f"--sizes is {text!r}, expected sizes such as 256x256,640x360")
+            raise UsageError(f"--sizes: found {text!r}, expected sizes such as 256x256,640x360")
         sizes.append((int(width), int(height)))
     return tuple(sizes)

@@ -18,10 +18,10 @@ def bring_in(
 ) -> Path:  # fmt: skip
     """Import an ONNX file or a checkpoint and return where it is now."""
     if not file.exists():
-        raise UsageError(f"{file}: there is no such file")
+        raise UsageError(f"{file}: no such file")
     if is_checkpoint(file):
         if value_range or bgr:
-            raise UsageError("--range and --bgr are for ONNX files; of a checkpoint they are known")
+            raise UsageError("--range and --bgr are for ONNX files only; a checkpoint needs neither")
         with needs_extra("train", "importing a checkpoint"):
             from cgconv.exporter.import_checkpoint import import_checkpoint
             from cgconv.exporter.weights import NormMode
@@ -29,7 +29,7 @@ def bring_in(
         mode = NormMode(norm_mode) if norm_mode else None
         return import_checkpoint(file, name=name, part=part, norm_mode=mode).path
     if part or norm_mode:
-        raise UsageError("--part and --norm-mode are for checkpoints, not for ONNX files")
+        raise UsageError("--part and --norm-mode are for checkpoints only, not for ONNX files")
     from cgconv.runtime.models.card import ChannelOrder
     from cgconv.runtime.translate.foreign import Said, import_onnx, parse_range
 

@@ -11,10 +11,10 @@ Try, once:
   cgconv completion fish > ~/.config/fish/completions/cgconv.fish"""
 
 
-@click.command(epilog=EXAMPLE)
+@click.command(epilog=EXAMPLE, short_help="Print a shell completion script.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> int:
-    """Print a shell's completion script."""
+    """Print the script that completes commands, options and model names in SHELL."""
     from click.shell_completion import get_completion_class
 
     from .main import cgconv

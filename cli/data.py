@@ -12,7 +12,7 @@ from cgconv.runtime.events import counted
 
 from .download import complete_entry, fetch_entry, show_list
 from .download_progress import open_file_show, show_all
-from .options import PathType, debug_option
+from .options import PathType, debug_option, events_option
 from .progress import printable
 
 if TYPE_CHECKING:
@@ -20,27 +20,23 @@ if TYPE_CHECKING:
 
 FILES_SHOWN = 5  # of a finding
 
-json_events_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print each event as a line of JSON on standard output."
-)
 
-
-@click.group(epilog="Try: cgconv data check paintings photos")
+@click.group(epilog="Try: cgconv data check paintings photos", short_help="Download data sets and check pictures.")
 def data() -> None:
-    """Fetch data sets, and check pictures before training on them."""
+    """Download data sets, and check pictures before training on them."""
 
 
-@data.command(epilog="Try: cgconv data download horse2zebra", short_help="Fetch a data set and unpack it.")
+@data.command(epilog="Try: cgconv data download horse2zebra", short_help="Download a data set and unpack it.")
 @click.argument("dataset", required=False, metavar="[NAME_OR_URL]", shell_complete=complete_entry("data"))
-@click.option("-o", "--out", type=PathType, metavar="DIR", help="The new folder; default: the data set's name.")
-@click.option("--sha256", metavar="HEX", help="The hash that the zip file must have.")
-@click.option("--base-url", metavar="URL", help="Another server with the same files; also CGCONV_DATA_URL.")
-@json_events_option
+@click.option("-o", "--out", type=PathType, metavar="DIR", help="New folder for it.  [default: the data set's name]")
+@click.option("--sha256", metavar="HEX", help="Refuse the zip file unless it has this SHA-256.")
+@click.option("--base-url", metavar="URL", help="Download from a mirror; also set by CGCONV_DATA_URL.")
+@events_option
 @debug_option
 def download(dataset: str | None, out: Path | None, sha256: str | None, base_url: str | None, as_json: bool) -> int:
-    """Fetch a data set by its name, or a zip file from an address, and unpack the pictures in it.
+    """Download a data set by its name, or a zip file from a web address, and unpack its pictures.
 
-    Without a name the list is shown. A download that broke off goes on where it was.
+    Without a name, list the data sets that have one. An interrupted download continues where it stopped.
     """
     from cgconv.runtime.downloads.catalogue import Kind, accept, find_entry
     from cgconv.runtime.downloads.unzip import unzip_pictures
@@ -51,7 +47,7 @@ def download(dataset: str | None, out: Path | None, sha256: str | None, base_url
     entry = find_entry(Kind.DATA, dataset, base_url=base_url)
     folder = out or Path(entry.name)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder}: is there already and not empty; name another --out")
+        raise UsageError(f"{folder}: this folder exists already and is not empty; name another with --out")
     archive_path = folder.absolute().with_name(f".cgconv-{folder.absolute().name}.zip")  # nobody else's
     with open_file_show(as_json=as_json) as show:
         for sentence in entry.terms:
@@ -70,18 +66,20 @@ def download(dataset: str | None, out: Path | None, sha256: str | None, base_url
     return 0
 
 
-@data.command(epilog="Try: cgconv data check paintings photos", short_help="Look for what would spoil a training.")
+@data.command(epilog="Try: cgconv data check paintings photos", short_help="Check pictures before training on them.")
 @click.argument("a", type=PathType)
 @click.argument("b", type=PathType, required=False)
-@click.option("--paired", is_flag=True, help="Pairs, as for pix2pix: of equal names, or side by side in A's pictures.")
-@click.option("--threads", type=click.IntRange(1, 256), metavar="N", help="Pictures read at once; default: all cores.")
-@json_events_option
+@click.option("--paired", is_flag=True, help="Expect pairs for pix2pix: equal names, or pictures side by side.")
+@click.option(
+    "--threads", type=click.IntRange(1, 256), metavar="N", help="Pictures to read at once.  [default: one a core]"
+)
+@events_option
 @debug_option
 def check(a: Path, b: Path | None, paired: bool, threads: int | None, as_json: bool) -> int:
-    """Look at every picture of two folders, and say what would spoil a training on them.
+    """Check the pictures of folders A and B for anything that would spoil a training.
 
-    A alone may hold trainA and trainB, or train/A and train/B; test and val folders are looked at with them. Exit code
-    1 where something needs attention.
+    Instead of both, name one folder that holds trainA and trainB, or train/A and train/B; its test and val folders are
+    checked, too. The exit code is 1 if something needs attention.
     """
     from cgconv.runtime.events import DataSetChecked
     from cgconv.trainer.data.check import check_data
@@ -124,6 +122,6 @@ def _print(checked: DataSetChecked) -> None:
         if len(finding["files"]) > FILES_SHOWN:
             click.echo(f"    … and {len(finding['files']) - FILES_SHOWN:,} more (--json lists them)")
     if checked.color_gap:
-        click.echo(f"colours: {checked.color_gap['sentence']} (distance {checked.color_gap['distance']} in CIELAB)")
+        click.echo(f"colors: {checked.color_gap['sentence']} (distance {checked.color_gap['distance']} in CIELAB)")
     click.echo(f"preset: {checked.preset}, because {checked.preset_reason}")
-    click.echo("ready to train on" if checked.ready else "look at the lines that begin with ! before you train")
+    click.echo("ready for training" if checked.ready else "before you train, see to the lines that begin with !")

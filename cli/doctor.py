@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from cgconv.runtime.doctor import Examination
 
 
-@click.command(epilog="Try: cgconv doctor", short_help="Say what is installed and what runs here.")
+@click.command(epilog="Try: cgconv doctor", short_help="Show what is installed and what works here.")
 @json_option
 @debug_option
 def doctor(as_json: bool) -> int:
-    """Say what is installed, which backends really run a model here, and why others do not.
+    """Show what is installed, which backends can run a model here, and why others cannot.
 
-    Ends with exit code 3 where nothing can run a model.
+    The exit code is 3 if no backend works.
     """
     from cgconv.runtime.doctor import examine
 
@@ -58,17 +58,17 @@ def described(found: Examination) -> list[str]:
             lines.append(f"  no   {name:24} {trial.problem}")
     if found.chosen is not None:
         chosen = found.chosen
-        lines.append(f"auto takes {chosen.backend}, {chosen.device} (precision is chosen for each model)")
-        lines.append(f"int8: {found.eight_bits}; auto measures each model once, and takes it where it is near and fast")
+        lines.append(f"auto chooses {chosen.backend} on {chosen.device}; the precision depends on the model")
+        lines.append(f"int8: {found.eight_bits}; auto uses it for models that it suits, which is measured once")
     else:
-        lines.append("auto finds nothing that runs")
+        lines.append("auto finds no backend that works")
     lines += ["", f"models: {', '.join(found.models) or 'none yet'}", f"model folder: {found.models_folder}"]
-    lines += [f"  cannot be used: {problem}" for problem in found.problems]
+    lines += [f"  not usable: {problem}" for problem in found.problems]
     lines += ["", "extras"]
     lines += [f"  {extra.name}: {'installed' if extra.install is None else extra.install}" for extra in found.extras]
     lines += ["", "hardware encoders for films"]
     for encoder in found.encoders:
         lines.append(f"  {'yes' if encoder.opens else 'no '}  {encoder.name:20} {encoder.problem or ''}".rstrip())
     if not found.encoders:
-        lines.append("  none in this PyAV; films are encoded by the processor")
+        lines.append("  none in this PyAV; the processor encodes films")
     return lines

@@ -15,7 +15,7 @@ from cgconv.runtime.errors import Cancelled, ModelError
 from .bring_in import bring_in
 from .download_progress import open_file_show, show_all
 from .extras import needs_extra
-from .options import debug_option
+from .options import debug_option, events_option
 from .progress import printable
 
 if TYPE_CHECKING:
@@ -38,23 +38,22 @@ def complete_entry(kind: str) -> Any:  # Any: what click takes as a completion
     return complete
 
 
-@click.command(epilog="Try: cgconv models download style_monet", short_help="Fetch a model and import it.")
+@click.command(epilog="Try: cgconv models download style_monet", short_help="Download a model and import it.")
 @click.argument("model", required=False, metavar="[NAME_OR_URL]", shell_complete=complete_entry("models"))
-@click.option("--sha256", metavar="HEX", help="The hash that the file must have; of one by address, ask its maker.")
-@click.option("--name", metavar="NAME", help="What --model is to call it; default: the name asked for.")
-@click.option("--part", metavar="NAME", help="Which network, where a checkpoint holds several; as of models import.")
-@click.option("--norm-mode", type=click.Choice(["running", "batch"]), help="Of batch norms; as of models import.")
-@click.option("--base-url", metavar="URL", help="Another server with the same files; also CGCONV_MODELS_URL.")
-@click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON on standard output.")
+@click.option("--sha256", metavar="HEX", help="Refuse the file unless it has this SHA-256; ask the author for it.")
+@click.option("--name", metavar="NAME", help="Name to use for it with --model.  [default: its own]")
+@click.option("--part", metavar="NAME", help="Network to take from a checkpoint with several, as for models import.")
+@click.option("--norm-mode", type=click.Choice(["running", "batch"]), help="As for models import.")
+@click.option("--base-url", metavar="URL", help="Download from a mirror; also set by CGCONV_MODELS_URL.")
+@events_option
 @debug_option
 def download(
     model: str | None, sha256: str | None, name: str | None, part: str | None, norm_mode: str | None,
     base_url: str | None, as_json: bool,
 ) -> int:  # fmt: skip
-    """Fetch a model by its name, or from an address, and import it, checked.
+    """Download a model by its name or web address, check it and import it.
 
-    Without a name the list is shown. What was fetched before is recognised by its hash; a download that broke off goes
-    on where it was.
+    Without a name, list the models that have one. An interrupted download continues where it stopped.
     """
     from cgconv.runtime.downloads.catalogue import Kind, accept, download_folder, file_name, find_entry
 
@@ -72,7 +71,7 @@ def download(
         for sentence in entry.terms:
             show.note(sentence)
         file, finished = fetch_entry(entry, download_folder() / (file_name(entry.url) or "model"), sha256, show)
-        show.wait("importing it and checking the result …")
+        show.wait("importing and checking it …")
         try:
             path = bring_in(file, name, None, False, part=part, norm_mode=norm_mode)
         except ModelError:
@@ -81,7 +80,7 @@ def download(
         file.unlink(missing_ok=True)
         accept(entry, finished)
         _note_origin(path, entry, finished)
-    click.echo(f"{path.stem} is here now: cgconv images photos --model {path.stem}", err=as_json)
+    click.echo(f"{path.stem} is ready to use: cgconv images photos --model {path.stem}", err=as_json)
     click.echo(printable(f"file: {path}"), err=True)
     return 0
 
@@ -111,9 +110,9 @@ def fetch_entry(entry: Entry, target: Path, sha256: str | None, show: Show) -> t
     with _stopped_in_words():
         finished = show_all(fetch(entry, target, sha256=sha256), show)
     if expected.sha256 is None:
-        show.note("nobody vouches for this hash yet: if the file is good, a later download must have the same")
+        show.note("not verified: no hash is published for this file; later downloads are compared with this one")
     else:
-        show.note(f"this is the hash that {expected.said_by.rstrip(',')} says")
+        show.note(f"verified: this is the hash that {expected.said_by.rstrip(',')} gives")
     return target, finished
 
 
@@ -123,7 +122,7 @@ def _stopped_in_words() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        raise Cancelled("stopped; what has come so far is kept, the same command goes on from there") from error
+        raise Cancelled("stopped; the same command continues from there") from error
 
 
 def _note_origin(path: Path, entry: Entry, finished: DownloadFinished) -> None:

@@ -62,7 +62,7 @@ class FileShow(LineShow):
             case DownloadStarted():
                 from cgconv.runtime.downloads.download import bytes_text
 
-                kept = f", going on after {bytes_text(event.bytes_kept)}" if event.bytes_kept else ""
+                kept = f", continuing after {bytes_text(event.bytes_kept)}" if event.bytes_kept else ""
                 self.note(f"fetching {event.url}{kept}")
             case DownloadProgressed():
                 self._advance(event.bytes_done, event.bytes_total, bytes_line(event))
@@ -106,7 +106,7 @@ def bytes_line(event: DownloadProgressed) -> str:
     from cgconv.runtime.downloads.download import bytes_text
 
     total = f" of {bytes_text(event.bytes_total)}" if event.bytes_total is not None else ""
-    parts = [f"{bytes_text(event.bytes_done)}{total}", f"{bytes_text(event.bytes_per_second)} a second"]
+    parts = [f"{bytes_text(event.bytes_done)}{total}", f"{bytes_text(event.bytes_per_second)} per second"]
     if event.seconds_left is not None:
         parts.append(f"{duration(event.seconds_left)} left")
     return " · ".join(parts)

@@ -22,15 +22,16 @@ if TYPE_CHECKING:
 def engines() -> None:
     """Show and delete the TensorRT engines that were built on this machine.
 
-    An engine belongs to one model, size, precision, TensorRT version, GPU and driver; it is built at first use.
+    An engine is a model compiled for one picture size, precision, GPU, driver and TensorRT version. It is built when it
+    is first needed.
     """
 
 
-@engines.command("list", epilog="Try: cgconv engines list")
+@engines.command("list", epilog="Try: cgconv engines list", short_help="List all engines.")
 @json_option
 @debug_option
 def list_(as_json: bool) -> int:
-    """Show every engine: what it is for, how large it is, how close it is to its model."""
+    """List all engines, with their purpose, size and accuracy."""
     from cgconv.runtime.backends.engines.cache import EngineCache
 
     cache = EngineCache()
@@ -42,17 +43,19 @@ def list_(as_json: bool) -> int:
     for entry in found:
         click.echo(printable(_line(entry)))
     if not found:
-        click.echo("no engines yet: cgconv export MODEL --engine builds them, and so does the first use")
+        click.echo(
+            "no engines yet; they are built when a model first runs on TensorRT, or by cgconv export MODEL --engine"
+        )
     count = sum(1 for entry in found if entry.engine_bytes)
     click.echo(f"{counted(count, 'engine')}, {total / 1e6:.1f} MB in all, in {cache.folder}", err=True)
     return 0
 
 
-@engines.command(epilog="Try: cgconv engines clear")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@engines.command(epilog="Try: cgconv engines clear", short_help="Delete all engines.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @debug_option
 def clear(yes: bool) -> int:
-    """Delete all engines; they are built again when they are needed."""
+    """Delete all engines. They are rebuilt when needed."""
     from cgconv.runtime.backends.engines.cache import EngineCache
 
     cache = EngineCache()

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from cgconv.trainer.choices import Direction, FeatureRange
+
 from .extras import needs_extra
-from .options import PathType, debug_option
+from .options import PathType, choice_of, debug_option, device_option, json_option
 from .progress import printable
 
 if TYPE_CHECKING:
@@ -26,10 +28,10 @@ Try:
 def features_options(command: F) -> F:
     """Add --features and --features-range to a command."""
     for option in (
-        click.option("--features-range", type=click.Choice(["-1..1", "0..1", "0..255", "imagenet"]), default="-1..1",
-                     show_default=True, help="The values that --features wants for black to white."),
+        click.option("--features-range", type=choice_of(FeatureRange), default="-1..1",
+                     show_default=True, help="Values from black to white that the network of --features expects."),
         click.option("--features", type=click.Path(path_type=Path), metavar="FILE.onnx",
-                     help="KID and FID by this network, not EfficientNet-lite1; 'inception' with torch-fidelity."),
+                     help="Network for KID and FID in place of EfficientNet-lite1; inception needs torch-fidelity."),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -39,7 +41,6 @@ def open_chosen_features(features: Path | None, features_range: str) -> Features
     """Return the features that the options above name."""
     if features is None:
         return None
-    from cgconv.trainer.choices import FeatureRange
     from cgconv.trainer.judging.features import open_features
 
     return open_features(None if str(features) == "inception" else features, values=FeatureRange(features_range))
@@ -48,26 +49,26 @@ def open_chosen_features(features: Path | None, features_range: str) -> Features
 @click.command(epilog=EXAMPLE, short_help="Measure a model or a run on test pictures.")
 @click.argument("model_or_run", metavar="MODEL_OR_RUN")
 @click.option("--data", type=PathType, required=True, metavar="DIR",
-              help="The folder that holds testA and testB, or test/A and test/B.")  # fmt: skip
+              help="Folder that holds testA and testB, or test/A and test/B.")  # fmt: skip
 @click.option(
-    "--direction", type=click.Choice(["a2b", "b2a"]), help="Of a run: only this one. Of a model: what it does."
+    "--direction", type=choice_of(Direction), help="Measure only this way; for a model, the way that it translates."
 )
-@click.option("--paired", is_flag=True, help="Pictures of one name belong together: L1, PSNR and SSIM, too.")
+@click.option("--paired", is_flag=True, help="Pictures of equal names are pairs; adds L1, PSNR and SSIM.")
 @click.option(
-    "--count", type=click.IntRange(min=1), metavar="N", help="Take N pictures of each kind, 4 or more; default: all."
+    "--count", type=click.IntRange(min=1), metavar="N", help="Use N pictures of each kind, at least 4.  [default: all]"
 )
 @features_options
-@click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
-@click.option("--json", "as_json", is_flag=True, help="Print the measures as JSON on standard output.")
+@device_option
+@json_option
 @debug_option
 def evaluate(
     model_or_run: str, data: Path, direction: str | None, paired: bool, count: int | None, features: Path | None,
     features_range: str, device: str, as_json: bool,
 ) -> int:  # fmt: skip
-    """Print how near translations come to real pictures: a table, under a line that says what it holds for.
+    """Measure how close translated test pictures come to real ones.
 
-    MODEL_OR_RUN is a model's name or file, a run's folder, or a checkpoint. Measured are the middle squares of the
-    test pictures; beside the translations stand the pictures as they are, and with only their colours moved.
+    MODEL_OR_RUN is a model's name or file, a run's folder, or a checkpoint. For comparison, the table also has the
+    pictures without translation, and with only their colors adjusted. Measured are the middle squares.
     """
     with needs_extra("train", "evaluating"):
         from cgconv.trainer.reports.comparison import compare_model, compare_run, comparison_as_json

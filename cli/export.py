@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from cgconv.runtime.errors import UsageError
+from cgconv.trainer.choices import Direction
 
 from .extras import needs_extra
-from .options import PathType, debug_option
+from .options import CommandWithMore, PathType, choice_of, debug_option, grouped_option
 from .progress import printable
 
 if TYPE_CHECKING:
     from cgconv.exporter.half import ExportedHalf
 
+CARD, ENGINE = "For the model's card", "For --engine"  # groups of options
 NOT_HALF = 0.6  # of the float32 file; more needs a word
 
 EXAMPLE = """\b
@@ -27,36 +29,39 @@ Try:
   cgconv export monet --engine --sizes 1280x720,1920x1080 --batch 1-8"""
 
 
-@click.command(epilog=EXAMPLE, short_help="Turn a run into verified ONNX files, or a model into half precision.")
+@click.command(cls=CommandWithMore, epilog=EXAMPLE, short_help="Turn a trained run into ONNX models.")
 @click.argument("source", type=PathType, required=False, metavar="[RUN_OR_CHECKPOINT_OR_MODEL]")
-@click.option("--direction", type=click.Choice(["a2b", "b2a"]), help="Which generator; default: both, in two files.")
+@click.option("--direction", type=choice_of(Direction), help="Export only this way.  [default: both, in two files]")
 @click.option(
-    "-o", "--out", type=PathType, metavar="FILE", help="An .onnx file, or a folder; default: where the source is."
+    "-o", "--out", type=PathType, metavar="FILE", help="File to write, or a folder.  [default: beside the source]"
 )
-@click.option("--name", metavar="NAME", help="The model's name; default: the source's.")
-@click.option("--overwrite", is_flag=True, help="Replace files that are there already.")
-@click.option("--fp16", is_flag=True, help="Write NAME.fp16.onnx, weights in half precision, checked on pictures.")
+@click.option("--name", metavar="NAME", help="Name for the model.  [default: the source's]")
+@click.option("--overwrite", is_flag=True, help="Replace existing files.")
+@click.option("--fp16", is_flag=True, help="Also write NAME.fp16.onnx, which is half as large.")
 @click.option(
     "--pictures",
     type=PathType,
     metavar="FOLDER",
-    help="What --fp16 and --engine are checked on; default: the run's, or made up.",
+    help="Pictures that --fp16 and --engine are checked on.  [default: the run's, or artificial ones]",
 )
-@click.option("--engine", is_flag=True, help="Build TensorRT engines too, each checked against the ONNX file.")
-@click.option("--sizes", metavar="WxH,…", help="What --engine is for; default: 1280x720,1920x1080.")
-@click.option("--batch", metavar="N|N-M", help="Images at once that --engine is for; default: 1.")
-@click.option(
+@click.option("--engine", is_flag=True, help="Also build TensorRT engines for this computer's GPU.")
+@grouped_option(ENGINE, "--sizes", metavar="WxH,…", help="Picture sizes for --engine.  [default: 1280x720,1920x1080]")
+@grouped_option(ENGINE, "--batch", metavar="N|N-M", help="Images at once for --engine.  [default: 1]")
+@grouped_option(
+    ENGINE,
     "--level",
     type=click.IntRange(0, 5),
     metavar="0-5",
-    help="Search 0 shortest, 5 longest for fast engines; default: 3.",
+    help="How long to search for faster engines: 0 shortest, 5 longest.  [default: 3]",
 )
-@click.option("--title", default="", metavar="TEXT", help="One line for the model's card.")
-@click.option("--licence", default="", metavar="TEXT", help="The model's licence, for its card.")
-@click.option("--data", default="", metavar="TEXT", help="What it was trained on, and the licences of that.")
-@click.option(
-    "--working-size", type=click.IntRange(1, 65536), metavar="PX",
-    help="Shorter side that pictures are to be translated at, for its card; default: their own.",
+@grouped_option(CARD, "--title", default="", metavar="TEXT", help="One line about the model, for its card.")
+@grouped_option(CARD, "--licence", default="", metavar="TEXT", help="The model's licence, for its card.")
+@grouped_option(
+    CARD, "--data", default="", metavar="TEXT", help="What it was trained on, and under which licences, for its card."
+)
+@grouped_option(
+    CARD, "--working-size", type=click.IntRange(1, 65536), metavar="PX",
+    help="Shorter side at which the model works best, for its card.  [default: the picture's own]",
 )  # fmt: skip
 @debug_option
 def export(
@@ -64,26 +69,25 @@ def export(
     pictures: Path | None, engine: bool, sizes: str | None, batch: str | None, level: int | None, title: str,
     licence: str, data: str, working_size: int | None,
 ) -> int:  # fmt: skip
-    """Write a run's generators as ONNX files, each checked against torch on real and random pictures.
+    """Turn a trained run into ONNX models, and compare each with torch on real and random pictures.
 
-    Without RUN_OR_CHECKPOINT_OR_MODEL the newest run under runs/ is taken. --fp16 adds a file in half precision beside
-    each, --engine builds engines for the GPU of this machine; an ONNX file or a model's name is enough for both, and
-    needs no torch.
+    Without an argument, the newest run in runs/ is exported. With --fp16 or --engine, the argument may also be a
+    model's name or an ONNX file; that needs no torch.
     """
     from cgconv.exporter.sources import model_file
 
     if pictures is not None and not (fp16 or engine):
-        raise UsageError("--pictures says what --fp16 and --engine are checked on; add one of them")
+        raise UsageError("--pictures: no effect without --fp16 or --engine")
     engines = _EngineOptions.parsed(engine, sizes, batch, level)
     model = model_file(source) if source is not None else None
     if model is not None:
         if not (fp16 or engine):
             raise UsageError(
-                f"{model} is an ONNX file already; --fp16 writes it in half precision, --engine compiles it"
+                f"{model}: this is an ONNX file already; add --fp16 for half precision, or --engine to compile it"
             )
         if direction or title or licence or data or working_size:
             raise UsageError(
-                "--direction, --title, --licence, --data and --working-size are for runs; a model keeps its own card"
+                "--direction, --title, --licence, --data and --working-size are for runs only; a model keeps its card"
             )
         if fp16:
             model = _write_half(model, out, name, pictures, overwrite)
@@ -92,14 +96,14 @@ def export(
         return 0
 
     with needs_extra("train", "exporting a run"):
-        from cgconv.exporter.export import CardText, Direction, newest_run
+        from cgconv.exporter.export import CardText, newest_run
         from cgconv.exporter.export import export as run_export
 
     if source is None:
         source = newest_run()
         click.echo(printable(f"exporting the newest run: {source}"), err=True)
     if fp16 and out is not None and out.name.endswith(".fp16.onnx"):
-        raise UsageError("--out names the float32 file; the one in half precision lands beside it as NAME.fp16.onnx")
+        raise UsageError("--out: name the float32 file; the half-precision file is written beside it as NAME.fp16.onnx")
     written = run_export(
         source, direction=Direction(direction) if direction else None, out=out, name=name,
         text=CardText(title, licence, data, working_size), exists_ok=overwrite,
@@ -131,7 +135,7 @@ class _EngineOptions:
         """Return the options, None without --engine. Raises UsageError, and MissingError before any work is done."""
         if not wanted:
             if sizes or batch or level is not None:
-                raise UsageError("--sizes, --batch and --level say what --engine builds; add --engine")
+                raise UsageError("--sizes, --batch and --level: no effect without --engine")
             return None
         from cgconv.exporter.engine import require_tensorrt
         from cgconv.runtime.backends.engines.shapes import parse_batch, parse_sizes
@@ -187,7 +191,9 @@ def _half_lines(exported: ExportedHalf) -> list[str]:
         f"on {check.ran_on}",
     ]
     if size > NOT_HALF * full_size:
-        lines.insert(1, "not half: only convolutions' weights shrink, and this file is mostly something else")
+        lines.insert(
+            1, "not half as large: only the weights of convolutions shrink, and this file is mostly something else"
+        )
     if check.ran_in_half < check.in_half:
         lines.append("ONNX Runtime turns the others back to float32 here: the check rounded every layer as a GPU does")
     return lines

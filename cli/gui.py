@@ -14,9 +14,9 @@ from .options import PathType, debug_option
 @click.argument("inputs", nargs=-1, type=PathType, metavar="[INPUT...]")
 @debug_option
 def gui(inputs: tuple[object, ...]) -> int:
-    """Open the window: drop pictures, folders and films on it, pick a model, see before and after, start.
+    """Open the window, where pictures and films are dropped, compared before and after, and translated.
 
-    INPUTs are put into its queue.
+    Any INPUT files and folders are put into its queue.
     """
     with needs_extra("gui", "the window"):
         from cgconv.gui.start import run

@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from cgconv.runtime.films.parts import Leftover
 
 
-@click.command(epilog="Try: cgconv jobs films --remove", short_help="Show films that were begun and not finished.")
+@click.command(epilog="Try: cgconv jobs films --remove", short_help="Show unfinished films.")
 @click.argument("folders", nargs=-1, type=PathType, metavar="[FOLDER]...")
-@click.option("--remove", is_flag=True, help="Throw that work away, except of films that are being made now.")
+@click.option(
+    "--remove", is_flag=True, help="Delete the partial work of films that are not being translated right now."
+)
 @json_option
 @debug_option
 def jobs(folders: tuple[Path, ...], remove: bool, as_json: bool) -> int:
-    """Show films that were begun and not finished, in FOLDER (the current one) and in all folders in it.
+    """List unfinished films in FOLDER and its subfolders. Without FOLDER, look in the current one.
 
-    Their work lies beside where the result is to be. The command that began a film goes on with it.
+    The partial work lies where the result will be. To continue a film, give the command that began it again.
     """
     from cgconv.runtime.films.parts import leftovers, sweep
 
@@ -40,7 +42,7 @@ def jobs(folders: tuple[Path, ...], remove: bool, as_json: bool) -> int:
             _show(leftover, as_json, removed=remove and not leftover.path.exists())
             found += 1
     if not found and not as_json:
-        click.echo("no unfinished films here")
+        click.echo("no unfinished films found")
     return 0
 
 
@@ -53,7 +55,7 @@ def _show(leftover: Leftover, as_json: bool, *, removed: bool) -> None:
             "bytes": leftover.bytes, "running": leftover.is_running, "removed": removed,
         }))  # fmt: skip
         return
-    what = "removed" if removed else "being made now" if leftover.is_running else "stopped"
+    what = "removed" if removed else "being translated now" if leftover.is_running else "stopped"
     click.echo(
         printable(f"{leftover.result}: {what}, {counted(leftover.frames, 'frame')} done, {leftover.bytes / 1e6:.1f} MB")
     )

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from cgconv.runtime.models.card import ModelCard
 
 
-@click.group(epilog="Try: cgconv models list")
+@click.group(epilog="Try: cgconv models list", short_help="List, describe, download, import and remove models.")
 def models() -> None:
-    """List, describe, import and remove models."""
+    """List, describe, download, import and remove models."""
 
 
 @models.command("list", epilog="Try: cgconv models list")
 @json_option
 @debug_option
 def list_(as_json: bool) -> int:
-    """Show every model that --model knows by name."""
+    """List the models that --model accepts by name."""
     from cgconv.runtime.models.store import list_models, models_folder
 
     stored = list_models()
@@ -37,23 +37,23 @@ def list_(as_json: bool) -> int:
         click.echo(json.dumps([{**asdict(model), "path": str(model.path)} for model in stored], indent=1))
         return 0
     if not stored:
-        click.echo(printable(f"no models yet in {models_folder()}: cgconv models import FILE brings one"))
+        click.echo(printable(f"no models in {models_folder()} yet; add one with cgconv models import FILE"))
         return 0
     rows = [("NAME", "WHAT IT DOES", "SIZE", "WHERE")]
     for model in stored:
-        what = model.problem or (_direction(model.card) if model.card else "no card: cgconv models import reads it in")
+        what = model.problem or (_direction(model.card) if model.card else "no card; cgconv models import writes one")
         where = "shipped with cgconv" if model.bundled else str(model.path)
         rows.append((model.name, what, _megabytes(model.bytes), where))
     print_table(rows)
     return 0
 
 
-@models.command(epilog="Try: cgconv models info monet")
+@models.command(epilog="Try: cgconv models info monet", short_help="Show what a model does and takes.")
 @click.argument("model", shell_complete=complete_model)
 @json_option
 @debug_option
 def info(model: str, as_json: bool) -> int:
-    """Show a model's card: what it does, what it takes, where it comes from, how it was verified."""
+    """Show a model's card: what it does, which pictures it takes, where it comes from, how it was verified."""
     from cgconv.runtime.models.card import read_card
     from cgconv.runtime.models.store import resolve_model
 
@@ -66,36 +66,43 @@ def info(model: str, as_json: bool) -> int:
     if card is None:
         from cgconv.runtime.translate.foreign import inspect_foreign
 
-        click.echo("no card in the file; found out by running it (cgconv models import keeps this):")
+        click.echo("no card in the file; trying it out gave this (cgconv models import saves it):")
         card = inspect_foreign(path)
     print_table([(label, value) for label, value in card_rows(card) if value])
     return 0
 
 
-@models.command("import", epilog="Try: cgconv models import latest_net_G_A.pth --name zebra")
+@models.command(
+    "import", epilog="Try: cgconv models import latest_net_G_A.pth --name zebra", short_help="Add a model from a file."
+)
 @click.argument("file", type=PathType)
-@click.option("--name", metavar="NAME", help="What --model is to call it; default: the file's name.")
-@click.option("--range", "value_range", metavar="RANGE", help="Its values: -1..1, 0..1 or 0..255; default: found out.")
-@click.option("--bgr", is_flag=True, help="Its channels are blue, green, red.")
-@click.option("--part", metavar="NAME", help="Which network, where a checkpoint holds several generators.")
+@click.option("--name", metavar="NAME", help="Name to use for it with --model.  [default: the file's name]")
+@click.option(
+    "--range",
+    "value_range",
+    metavar="RANGE",
+    help="Values from black to white: -1..1, 0..1 or 0..255.  [default: detected]",
+)
+@click.option("--bgr", is_flag=True, help="The model takes channels in the order blue, green, red.")
+@click.option("--part", metavar="NAME", help="Network to take from a checkpoint that holds several generators.")
 @click.option(
     "--norm-mode",
     type=click.Choice(["running", "batch"]),
-    help="A checkpoint's batch norms: running statistics (default), or each picture's own, as some test scripts have.",
+    help="Statistics for a checkpoint's batch norms: running (the default), or batch: each picture's own.",
 )
 @debug_option
 def import_(
     file: Path, name: str | None, value_range: str | None, bgr: bool, part: str | None, norm_mode: str | None
 ) -> int:
-    """Bring an ONNX file or another project's checkpoint into the model folder, checked.
+    """Check an ONNX file or another project's checkpoint, and add it to your models.
 
-    What an ONNX file takes is found out by running it: layout, value range, sizes. Checkpoints
-    (pytorch-CycleGAN-and-pix2pix, CUT and others) need torch: pip install 'cgconv[train]'.
+    The layout, value range and sizes of an ONNX file are detected by running it. Checkpoints of
+    pytorch-CycleGAN-and-pix2pix, CUT and others need torch: pip install 'cgconv[train]'.
     """
     if sys.stderr.isatty() and file.exists() and is_checkpoint(file):  # an error is to be the only line of a log
-        click.echo("rebuilding the network and checking the result against torch …", err=True)
+        click.echo("rebuilding the network and comparing it with torch …", err=True)
     path = bring_in(file, name, value_range, bgr, part=part, norm_mode=norm_mode)
-    click.echo(f"{path.stem} is here now: cgconv images photos --model {path.stem}")
+    click.echo(f"{path.stem} is ready to use: cgconv images photos --model {path.stem}")
     click.echo(printable(f"file: {path}"), err=True)
     return 0
 
@@ -103,12 +110,12 @@ def import_(
 models.add_command(download)
 
 
-@models.command(epilog="Try: cgconv models remove zebra")
+@models.command(epilog="Try: cgconv models remove zebra", short_help="Delete one of your models.")
 @click.argument("name", shell_complete=complete_model)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @debug_option
 def remove(name: str, yes: bool) -> int:
-    """Delete a model of yours; those shipped with cgconv stay."""
+    """Delete one of your models. Those that come with cgconv cannot be removed."""
     from cgconv.runtime.models.store import remove_model, resolve_model
 
     resolve_model(name)  # an unknown name is said before the question

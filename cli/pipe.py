@@ -17,9 +17,9 @@ Try:
 
 
 @click.command(epilog=EXAMPLE, short_help="Translate frames from standard input to standard output.")
-@click.option("--size", type=SizeType(), metavar="WxH", help="Size of the frames; y4m says it itself.")
+@click.option("--size", type=SizeType(), metavar="WxH", help="Size of the frames; not needed for y4m.")
 @click.option("--pixel-format", type=click.Choice(["rgb24", "rgb48le", "y4m"]), default="rgb24", show_default=True,
-              help="How frames come, and go: bare RGB of 8 or 16 bits, or YUV4MPEG.")  # fmt: skip
+              help="Format of the frames, in and out: raw RGB of 8 or 16 bits, or YUV4MPEG.")  # fmt: skip
 @model_option
 @paint_options
 @machine_options
@@ -27,8 +27,8 @@ Try:
 def pipe(**given: Any) -> int:  # Any: the options above
     """Translate frames from standard input to standard output, for ffmpeg and editors.
 
-    Nothing but frames goes to standard output. It ends with its input, and quietly where nobody reads its output any
-    more. Sound and times are not in the pipe: ffmpeg takes those from the film.
+    Nothing but frames is written to standard output. The command ends when its input ends, or when nobody reads its
+    output anymore. Sound and times do not go through the pipe; ffmpeg can take them from the film.
     """
     from cgconv.runtime.errors import UsageError
     from cgconv.runtime.films.pipe import PipeOptions, PixelFormat, translate_pipe

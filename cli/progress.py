@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import unicodedata
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -171,22 +172,22 @@ class Summary:
         """Return the lines that end a batch: failures with reasons, counts, where the results are."""
         lines = []
         for failure in self.failures[:LONGEST_LIST] if self.to_do > 1 else []:  # one alone was just said
-            kept = f" (what could be done is in {failure.output})" if failure.output else ""
+            kept = f" (the part that could be translated is in {failure.output})" if failure.output else ""
             lines.append(f"failed: {failure_text(failure)}{kept}")
         if len(self.failures) > LONGEST_LIST:
             lines.append(
-                f"… and {counted(len(self.failures) - LONGEST_LIST, 'more failure')} (--report FILE lists all)"
+                f"… and {counted(len(self.failures) - LONGEST_LIST, 'more failure')} (--report FILE lists them all)"
             )
         counts = [counted(event.done, *self.noun) + " done"] if event.done or not event.skipped else []
         if event.skipped:
-            counts.append(f"{event.skipped} skipped (there already; --exists overwrite does them again)")
+            counts.append(f"{event.skipped} skipped (result exists; --exists overwrite translates them again)")
         if event.failed:
             counts.append(f"{event.failed} failed")
         pace = ""
         if event.done and event.seconds > 0:
             pace = f" in {duration(event.seconds)}"
             if event.done > 1 and not self.is_film:
-                pace += f" ({rate(event.done / event.seconds)} a second)"
+                pace += f" ({rate(event.done / event.seconds)} per second)"
         stage = f", slowest stage: {self.slow_stage}" if event.done and self.slow_stage else ""
         lines.append(("stopped: " if event.cancelled else "") + ", ".join(counts) + pace + stage)
         if self.outputs:
@@ -194,23 +195,50 @@ class Summary:
         return lines
 
 
-class PlainShow:
-    """Plain lines on standard error, a few a second at most."""
+class BatchShow(ABC):
+    """What both displays of a batch say alike."""
 
-    def __init__(self, kind: str, write: Callable[[str], None] | None = None) -> None:
-        self._write_line = write or (lambda line: click.echo(line, err=True))
+    def __init__(self, kind: str) -> None:
         self._summary = Summary(kind)
-        self._last_line = float("-inf")
 
     def show(self, event: Event) -> None:
-        summary = self._summary
-        summary.add(event)
+        self._summary.add(event)
         match event:
             case BatchPlanned():
                 for sentence in event.notes:
-                    self._write(sentence)
+                    self.note(sentence)
             case JobPlanned():
                 click.echo(planned_line(event))
+            case JobWarned():
+                self.note(f"warning: {self._summary.names.get(event.index, '')}: {event.message}")
+            case BatchFinished():
+                self.close()
+                for line in self._summary.closing_lines(event):
+                    self.note(line)
+            case _:
+                self._show_work(event)
+
+    @abstractmethod
+    def note(self, sentence: str) -> None: ...
+
+    @abstractmethod
+    def _show_work(self, event: Event) -> None: ...
+
+    def close(self) -> None:  # noqa: B027  # nothing moves in plain lines
+        """Take what moves off the terminal."""
+
+
+class PlainShow(BatchShow):
+    """Plain lines on standard error, a few a second at most."""
+
+    def __init__(self, kind: str, write: Callable[[str], None] | None = None) -> None:
+        super().__init__(kind)
+        self._write_line = write or (lambda line: click.echo(line, err=True))
+        self._last_line = float("-inf")
+
+    def _show_work(self, event: Event) -> None:
+        summary = self._summary
+        match event:
             case BackendOpened():
                 self._write(backend_line(event))
             case EngineBuilding():
@@ -224,15 +252,10 @@ class PlainShow:
             case JobProgressed():
                 if self._is_time(FILM_LINE_EVERY_S):
                     self._write(f"{summary.names.get(event.index, '')}: {film_line(event)}")
-            case JobWarned():
-                self._write(f"warning: {summary.names.get(event.index, '')}: {event.message}")
             case JobFinished():
                 self._write(f"[{summary.through}/{summary.to_do}] {event.input} → {event.output}")
             case JobFailed():
                 self._write(f"[{summary.through}/{summary.to_do}] failed: {failure_text(event)}")
-            case BatchFinished():
-                for line in summary.closing_lines(event):
-                    self._write(line)
             case _:
                 pass
 
@@ -253,13 +276,14 @@ class PlainShow:
         return True
 
 
-class LiveShow:
+class LiveShow(BatchShow):
     """A bar with count, pace, time left and slow stage at the bottom of the terminal; warnings pass above it."""
 
     def __init__(self, kind: str) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
 
+        super().__init__(kind)
         self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
         self._progress: Progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -268,21 +292,14 @@ class LiveShow:
             console=self._console,
             transient=True,
         )
-        self._summary = Summary(kind)
         self._tasks: dict[int, TaskID] = {}
         self._all: TaskID | None = None
         self._engine: TaskID | None = None
         self._kind = kind
 
-    def show(self, event: Event) -> None:
+    def _show_work(self, event: Event) -> None:
         summary = self._summary
-        summary.add(event)
         match event:
-            case BatchPlanned():
-                for sentence in event.notes:
-                    self.note(sentence)
-            case JobPlanned():
-                click.echo(planned_line(event))
             case BackendOpened():
                 self.note(backend_line(event))
                 self._progress.start()
@@ -300,18 +317,12 @@ class LiveShow:
                     self._progress.update(
                         task, completed=event.frames_done, total=event.frames, numbers=film_line(event)
                     )
-            case JobWarned():
-                self.note(f"warning: {summary.names.get(event.index, '')}: {event.message}")
             case JobFinished() | JobFailed():
                 if (task := self._tasks.pop(event.index, None)) is not None:
                     self._progress.remove_task(task)
                 if isinstance(event, JobFailed):
                     self.note(f"failed: {failure_text(event)}")
                 self._show_count()
-            case BatchFinished():
-                self.close()
-                for line in summary.closing_lines(event):
-                    self.note(line)
             case _:
                 pass
 
@@ -345,7 +356,7 @@ class LiveShow:
         elapsed_s = time.monotonic() - summary.begun
         if summary.through and elapsed_s > 0:
             pace = summary.through / elapsed_s
-            parts += [f"{rate(pace)} a second", f"{duration((summary.to_do - summary.through) / pace)} left"]
+            parts += [f"{rate(pace)} per second", f"{duration((summary.to_do - summary.through) / pace)} left"]
         if summary.slow_stage:
             parts.append(f"slowest: {summary.slow_stage}")
         self._progress.update(self._all, completed=summary.through, numbers=" · ".join(parts))
@@ -376,7 +387,7 @@ def engine_line(event: EngineBuilding | EngineBuilt) -> str:
 def film_line(event: JobProgressed) -> str:
     """Return how far a film is."""
     count = f"{event.frames_done}/{event.frames} frames" if event.frames else counted(event.frames_done, "frame")
-    parts = [count, f"{event.frames_per_second:.1f} a second"]
+    parts = [count, f"{event.frames_per_second:.1f} per second"]
     if event.seconds_left is not None:
         parts.append(f"{duration(event.seconds_left)} left")
     if event.slow_stage:

@@ -8,7 +8,7 @@ import click
 
 from cgconv.runtime.errors import OutputError, UsageError
 
-from .options import PathType, debug_option
+from .options import PathType, any_device_option, debug_option
 from .progress import printable
 
 EXAMPLE = """\b
@@ -17,20 +17,22 @@ Try:
   cgconv sheet photo.jpg holiday/*.jpg --models monet,zebra --out choice.png"""
 
 
-@click.command(epilog=EXAMPLE, short_help="Show what all models make of a picture, on one sheet.")
+@click.command(epilog=EXAMPLE, short_help="Compare all models on one sheet.")
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
-@click.option("--models", metavar="A,B,…", help="Names that 'cgconv models list' shows, or .onnx files; default: all.")
+@click.option(
+    "--models", metavar="A,B,…", help="Names from 'cgconv models list', or .onnx files.  [default: all models]"
+)
 @click.option("-o", "--out", type=PathType, default=Path("sheet.jpg"), show_default=True, metavar="FILE",
-              help="The sheet: PNG, JPEG, WebP, TIFF or AVIF.")  # fmt: skip
+              help="File to write: PNG, JPEG, WebP, TIFF or AVIF.")  # fmt: skip
 @click.option("--size", type=click.IntRange(32, 4096), default=512, show_default=True, metavar="PX",
-              help="Longer side of each picture on the sheet; it is translated at that size.")  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Replace a sheet that is there already.")
-@click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="As for 'cgconv images'.")
+              help="Longer side of each picture on the sheet, in pixels.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace an existing sheet.")
+@any_device_option
 @debug_option
 def sheet(pictures: tuple[str, ...], models: str | None, out: Path, size: int, overwrite: bool, device: str) -> int:
-    """Put pictures, and what each model makes of them, on one labelled sheet to choose a model from.
+    """Compare all models: write one labeled sheet with pictures and what each model makes of them.
 
-    One picture fills a grid; several have a row each. Folders and patterns are taken like files.
+    One picture gives a grid, several give a row each. PICTURE may also be a folder or a pattern.
     """
     from cgconv.runtime.backends.machine import checked_device
     from cgconv.runtime.find import Kind, find_files
@@ -48,10 +50,10 @@ def sheet(pictures: tuple[str, ...], models: str | None, out: Path, size: int, o
     if not found.files:
         raise UsageError("no pictures found for the sheet")
     if out.exists() and not overwrite:
-        raise OutputError(f"{out}: exists already; name another --out, or add --overwrite")
+        raise OutputError(f"{out}: this file exists already; name another with --out, or add --overwrite")
     named = [name.strip() for name in models.split(",") if name.strip()] if models is not None else []
     if models is not None and not named:
-        raise UsageError("--models names no model")
+        raise UsageError("--models: found no name in it")
     left_out = LeftOut([], [])
     with cancel_on_interrupt() as cancel:
         image = make_sheet(

@@ -9,7 +9,7 @@ import click
 
 from .evaluate import features_options, open_chosen_features
 from .extras import needs_extra
-from .options import PathType, debug_option
+from .options import PathType, debug_option, device_option
 from .progress import printable
 
 EXAMPLE = """\b
@@ -17,21 +17,21 @@ Try:
   cgconv test runs/monet --data data/monet2photo"""
 
 
-@click.command(epilog=EXAMPLE, short_help="Try a run on its test pictures.")
+@click.command(epilog=EXAMPLE, short_help="Write a page of a run's translated test pictures.")
 @click.argument("run", type=PathType)
 @click.option("--data", type=PathType, required=True, metavar="DIR",
-              help="The folder that holds testA and testB, or test/A and test/B.")  # fmt: skip
-@click.option("-o", "--out", type=PathType, metavar="DIR", help="Where the page goes; default: in the run's folder.")
-@click.option("--count", type=click.IntRange(min=1), metavar="N", help="Take N pictures of each kind; default: all.")
+              help="Folder that holds testA and testB, or test/A and test/B.")  # fmt: skip
+@click.option("-o", "--out", type=PathType, metavar="DIR", help="Folder for the page.  [default: in the run's folder]")
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="Use N pictures of each kind.  [default: all]")
 @features_options
-@click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
+@device_option
 @debug_option
 def test(
     run: Path, data: Path, out: Path | None, count: int | None, features: Path | None, features_range: str, device: str
 ) -> int:
-    """Translate the test pictures of both kinds with RUN's averaged weights, and those back again.
+    """Translate a run's test pictures there and back, and show them on a page with measures.
 
-    A page (index.html) shows real, translated and reconstructed pictures; the table with the measures is printed, too.
+    RUN is a run's folder or a checkpoint. The page is index.html; the measures are printed, too.
     """
     with needs_extra("train", "testing a run"):
         from cgconv.trainer.reports.translated_page import run_test

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cgconv.trainer.choices import RecipeName
+
 from .extras import needs_extra
-from .options import PathType, debug_option
+from .options import CommandWithMore, PathType, choice_of, debug_option, events_option
 from .train_options import (
     SETTINGS,
     parameter,
@@ -38,28 +40,33 @@ MAY_CHANGE = frozenset({
 })  # fmt: skip  # in a run that goes on
 
 
-@click.command(epilog=EXAMPLE, short_help="Learn from two folders of pictures.")
+@click.command(cls=CommandWithMore, epilog=EXAMPLE, short_help="Learn from two folders of pictures.")
 @click.argument("a", type=PathType, required=False)
 @click.argument("b", type=PathType, required=False)
-@click.option("--data", type=PathType, metavar="DIR", help="One folder that holds both kinds, instead of A and B.")
-@click.option("-o", "--out", type=PathType, metavar="DIR", help="The run's folder, e.g. runs/monet.")
+@click.option(
+    "--data", type=PathType, metavar="DIR", help="One folder that holds both kinds of pictures, instead of A and B."
+)
+@click.option(
+    "-o", "--out", type=PathType, metavar="DIR", help="New folder for everything the training writes, e.g. runs/monet."
+)
 @click.option(
     "--resume",
     type=PathType,
     metavar="RUN",
-    help="Go on with a run, with its own settings; its length, rates and weights may change.",
+    help="Continue a run, with its own settings; its length, learning rates and loss weights may change.",
 )
-@click.option("--recipe", type=click.Choice(["cyclegan", "pix2pix", "cut"]), help="What to train.  [cyclegan]")
-@click.option("--preset", metavar="NAME", help="Settings to begin with; --preset list shows them.")
+@click.option("--recipe", type=choice_of(RecipeName), help="Method of training.  [default: cyclegan]")
+@click.option("--preset", metavar="NAME", help="Settings to start from; --preset list names them and what each is for.")
 @settings_options
-@click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON on standard output.")
-@click.option("--dry-run", is_flag=True, help="Show all settings as JSON, and do nothing.")
+@events_option
+@click.option("--dry-run", is_flag=True, help="Print all settings as JSON, without training.")
 @debug_option
 def train(**given: Any) -> int:  # Any: the options above
-    """Train on two folders of pictures, A and B, that need not show the same things.
+    """Learn to turn the pictures of folder A into pictures like those of folder B, and back.
 
-    A alone may hold trainA and trainB, or train/A and train/B; for pix2pix also pictures side by side. The defaults, in
-    brackets, are CycleGAN's as published; a recipe or a preset brings its own. Ctrl-C saves a checkpoint.
+    The two folders need not show the same things. Instead of both, name one folder that holds trainA and trainB, or
+    train/A and train/B; for pix2pix also one with pictures side by side. The defaults shown are those of CycleGAN as
+    published; --recipe and --preset bring others. Ctrl-C saves the run, and --resume continues it.
     """
     if given["preset"] == "list":
         return _list_presets(as_json=given["as_json"])
@@ -91,7 +98,7 @@ def _show_settings(config: TrainConfig) -> int:
 
     features = config.evaluation.features
     if features not in ("", "inception") and not Path(features).is_file():
-        raise UsageError(f"{features}: there is no such model file")
+        raise UsageError(f"{features}: no such file; --features takes an ONNX file or inception")
     click.echo(json.dumps(config_as_dict(config), indent=2))
     return 0
 
@@ -117,19 +124,19 @@ def _new_config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
 
     name = given["preset"] or PUBLISHED[RecipeName(given["recipe"] or "cyclegan")]
     if name not in PRESETS:
-        raise click.UsageError(f"--preset {name}: there is no such preset; there are {', '.join(PRESETS)}")
+        raise click.UsageError(f"--preset {name}: no such preset; choose one of {', '.join(PRESETS)}")
     config = PRESETS[name].config
     if given["recipe"] and config.recipe != given["recipe"]:
-        raise click.UsageError(f"--preset {name} is for {config.recipe}, not for {given['recipe']}; leave out --recipe")
+        raise click.UsageError(f"--preset {name} is for {config.recipe}, not {given['recipe']}; leave out --recipe")
     config = with_settings(config, given)
     refuse_idle(config, given)
     a, b = _folders(given)
     if a is None and not given["dry_run"]:
-        raise click.UsageError("name the two folders of pictures, or one that holds trainA and trainB")
+        raise click.UsageError("name the two folders of pictures to learn from, or one that holds trainA and trainB")
     config = with_folders(config, a, b)
     if given["out"] is None:
         if not given["dry_run"]:
-            raise click.UsageError("name a folder for the run, e.g. --out runs/monet")
+            raise click.UsageError("name a folder for the training's files, e.g. --out runs/monet")
         return config
     config = replace(config, run=replace(config.run, out=given["out"]))
     if a is not None:
@@ -144,12 +151,13 @@ def _resumed_config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
         run = run.parent
     if run.is_file():
         raise click.UsageError(
-            f"--resume {run}: wanted a run's folder; to go on from a state that was kept, copy it to its checkpoint.pt"
+            f"--resume {run}: this is a file; name the run's folder. To continue from an earlier checkpoint, copy it"
+            " over the folder's checkpoint.pt"
         )
     fixed = [s.option for s in SETTINGS if given[parameter(s)] is not None and parameter(s) not in MAY_CHANGE]
     fixed += [f"--{name}" for name in ("recipe", "preset", "out") if given[name] is not None]
     if fixed:
-        raise click.UsageError(f"a run keeps its settings: {', '.join(fixed)} cannot be changed by --resume")
+        raise click.UsageError(f"{', '.join(fixed)}: cannot be changed with --resume; a run keeps these settings")
     with needs_extra("train", "training"):
         from cgconv.trainer.checkpoint import checkpoint_config, load_checkpoint
     config = with_settings(checkpoint_config(load_checkpoint(run)), given)
@@ -162,5 +170,5 @@ def _folders(given: dict[str, Any]) -> tuple[Path | None, Path | None]:  # Any: 
     if given["data"] is None:
         return given["a"], given["b"]
     if given["a"] is not None:
-        raise click.UsageError("name the folders as A and B, or one as --data, not both")
+        raise click.UsageError("name the folders either as A and B or by --data, not both")
     return given["data"], None

@@ -1,4 +1,7 @@
-"""The settings of a training as options: each row is an option, the setting it sets, and what it is."""
+"""The settings of a training as options: each row is an option, the setting it sets, and what it is.
+
+Kinds, choices and defaults are those of trainer/config.py.
+"""
 
 from __future__ import annotations
 
@@ -6,191 +9,214 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
 from cgconv.runtime.errors import SettingError, UsageError
+from cgconv.trainer.config import TrainConfig, config_as_dict, config_from_dict
 
-if TYPE_CHECKING:
-    from cgconv.trainer.config import TrainConfig
+from .options import choice_of, grouped_option
 
 F = TypeVar("F", bound=Callable[..., Any])  # Any: commands take what their options give
-Kind = type[int] | type[float] | type[bool] | type[str] | str  # a text lists choices: "a|b"
 
 
 class Setting(NamedTuple):
-    """An option. `path` is section.name in TrainConfig; `default` the published value, as the help shows it."""
+    """An option. `path` is section.name in TrainConfig."""
 
     option: str
     path: str
-    kind: Kind
-    default: str
     help: str
 
+    @property
+    def default(self) -> Any:  # Any: what the setting holds
+        """The published value."""
+        value: Any = TrainConfig()
+        for name in self.path.split("."):
+            value = getattr(value, name)
+        return value
 
-UP = "transposed|resize|blurred"
-DOWN = "strided|blurred"
-PAD = "reflect|replicate|zero|wrap"
+    @property
+    def kind(self) -> type:
+        """The type of its values; those that may be None are numbers."""
+        return float if self.default is None else type(self.default)
 
-SETTINGS = (
-    Setting("--direction", "direction", "a2b|b2a", "a2b", "What pix2pix and cut learn; cyclegan learns both."),
-    Setting("--name-a", "run.name_a", str, "a", "What A's pictures are, for the model's card."),
-    Setting("--name-b", "run.name_b", str, "b", "What B's pictures are."),
-    # generators
-    Setting("--generator", "generator.kind", "resnet|mobile|compact|unet-128|unet-256", "resnet",
-            "How a generator is built."),
-    Setting("--blocks", "generator.blocks", int, "9", "Residual blocks: 9 for 256 pixels, 6 for 128."),
-    Setting("--width", "generator.width", int, "64", "Channels of a generator; 32 is a quarter of the work."),
-    Setting("--norm", "generator.norm", "instance|batch|none", "instance", "What normalizes its features."),
-    Setting("--padding", "generator.padding", PAD, "reflect", "What lies beyond a picture's edge."),
-    Setting("--downsampling", "generator.downsampling", DOWN, "strided", "As CycleGAN's, or as CUT's."),
-    Setting("--upsampling", "generator.upsampling", UP, "transposed", "As published, or without checkerboards."),
-    Setting("--skip", "generator.skip", bool, "no", "Lead tone past the norms, and first features to the last layer."),
-    Setting("--soften", "generator.soften", bool, "no", "compact: paint edges anew; for paintings, not photographs."),
-    Setting("--dropout", "generator.dropout", bool, "no", "Dropout inside a generator."),
-    Setting("--focus", "generator.focus", "both|a2b|b2a", "both", "Make the other generator half as wide, for speed."),
-    Setting("--channels-a", "generator.channels_in", "1|3", "3", "Channels of A's pictures: 1 is greyscale."),
-    Setting("--channels-b", "generator.channels_out", "1|3", "3", "Channels of B's pictures."),
-    # discriminators
-    Setting("--discriminator", "discriminator.kind", "patch|pixel|patch-94|projected", "patch", "How one is built."),
-    Setting("--discriminator-layers", "discriminator.layers", int, "3", "Of a PatchGAN: 3 see 70×70 pixels."),
-    Setting("--discriminator-width", "discriminator.width", int, "64", "Channels after its first convolution."),
-    Setting("--discriminator-norm", "discriminator.norm", "instance|batch|spectral|none", "instance",
-            "As CycleGAN's, as pix2pix's, or spectral: sees overall colour."),
-    Setting("--discriminator-padding", "discriminator.padding", PAD, "zero", "What lies beyond a picture's edge."),
-    Setting("--discriminator-downsampling", "discriminator.downsampling", DOWN, "strided", "As CycleGAN's or CUT's."),
-    Setting("--discriminator-sigmoid", "discriminator.sigmoid", bool, "no", "Squash scores; for least-squares."),
-    # losses
-    Setting("--gan-loss", "loss.gan", "least-squares|cross-entropy|hinge|wgan-gp", "least-squares",
-            "The adversarial loss."),
-    Setting("--gan-ab", "loss.gan_ab", float, "1", "Weight of the adversarial loss A to B; 0 leaves it out."),
-    Setting("--gan-ba", "loss.gan_ba", float, "1", "The same for B to A."),
-    Setting("--cycle", "loss.cycle", float, "10", "Weight of the cycle loss; 0 leaves it out."),
-    Setting("--cycle-a", "loss.cycle_a", float, "", "Of A to B to A alone."),
-    Setting("--cycle-b", "loss.cycle_b", float, "", "Of B to A to B alone."),
-    Setting("--identity", "loss.identity", float, "5", "Weight of the identity loss; keeps colours. 0 leaves it out."),
-    Setting("--identity-a", "loss.identity_a", float, "", "Of A's pictures alone."),
-    Setting("--identity-b", "loss.identity_b", float, "", "Of B's pictures alone."),
-    Setting("--identity-every", "loss.identity_every", int, "1", "Reckon it on every N-th step only."),
-    Setting("--identity-to", "loss.identity_to", float, "", "Factor that its weight has come to at the end."),
-    Setting("--identity-over", "loss.identity_over", float, "1", "Share of the run after which it has."),
-    Setting("--l1", "loss.l1", float, "100", "pix2pix: weight of the distance to the paired picture."),
-    Setting("--penalty", "loss.penalty", float, "10", "wgan-gp: weight of the gradient penalty."),
-    Setting("--r1", "loss.r1", float, "0", "Weight of the R1 penalty on real pictures."),
-    Setting("--r1-every", "loss.r1_every", int, "16", "Reckon it on every N-th step only, N times as strong."),
-    Setting("--jitter", "loss.jitter", int, "0", "Shift what discriminators see by up to N pixels."),
-    Setting("--history", "loss.history", int, "50", "Fakes that discriminators are shown again."),
-    Setting("--brightness", "loss.brightness", float, "0", "frozen: weight of broad changes of brightness."),
-    Setting("--uneven-color", "loss.uneven_color", float, "0", "frozen: weight of colour that changes in parts only."),
-    Setting("--contrast-network", "contrast.network", "generator|frozen", "generator",
-            "cut: compare patches by the generator's own features, or a frozen network's."),
-    Setting("--contrast", "contrast.weight", float, "1", "cut: weight of the contrastive loss."),
-    Setting("--contrast-identity", "contrast.identity", bool, "yes", "cut: reckon it on target pictures too."),
-    Setting("--contrast-flip", "contrast.flip", bool, "no", "cut: mirror half of the batches."),
-    Setting("--contrast-patches", "contrast.patches", int, "256", "cut: patches of a picture and layer."),
-    Setting("--contrast-features", "contrast.features", int, "256", "cut: features that patches are compared by."),
-    Setting("--contrast-temperature", "contrast.temperature", float, "0.07", "cut: how sharply."),
-    # pictures
-    Setting("--preprocess", "data.preprocess",
-            "resize-and-crop|scale-width|scale-width-and-crop|crop|none|short-side-and-crop", "resize-and-crop",
-            "What happens to pictures first; short-side-and-crop keeps their shape."),
-    Setting("--load", "data.load", int, "286", "Pixels that a side is brought to before cropping; 0 leaves it."),
-    Setting("--crop", "data.crop", int, "256", "Side of the squares that the networks see."),
-    Setting("--crop-from", "data.crop_from", int, "0", "Begin with squares this small; 0: full from the start."),
-    Setting("--crop-over", "data.crop_over", float, "0.5", "Share of the run after which they are full."),
-    Setting("--shrink", "data.shrink", float, "1", "Cut squares up to X times larger and shrink them."),
-    Setting("--flip", "data.flip", bool, "yes", "Mirror left and right at random."),
-    Setting("--serial", "data.serial", bool, "no", "Take pictures by name, not at random."),
-    Setting("--largest", "data.largest", int, "0", "Take the first N pictures of each folder; 0: all."),
-    Setting("--batch", "data.batch", int, "1", "Pictures a step and process."),
-    Setting("--memory-gb", "data.memory_gb", float, "4", "Memory for decoded pictures."),
-    # optimizer
-    Setting("--epochs", "optimizer.epochs", float, "200", "Times through the larger folder."),
-    Setting("--images", "optimizer.images", int, "0", "Length in pictures instead; 0: by epochs."),
-    Setting("--learning-rate", "optimizer.learning_rate", float, "0.0002", "Adam's rate, of both unless one is named."),
-    Setting("--discriminator-learning-rate", "optimizer.discriminator_learning_rate", float, "0.0002",
-            "The discriminators' rate."),
-    Setting("--last-rate", "optimizer.last_rate", float, "1", "Factor on it for each network's last convolution."),
-    Setting("--beta1", "optimizer.beta1", float, "0.5", "Adam's first decay."),
-    Setting("--beta2", "optimizer.beta2", float, "0.999", "Adam's second."),
-    Setting("--schedule", "optimizer.schedule", "linear|step|cosine|plateau|constant", "linear",
-            "How the rate goes."),
-    Setting("--decay", "optimizer.decay", float, "0.5", "linear: last part of the run, in which it falls to 0."),
-    Setting("--step-epochs", "optimizer.step_epochs", float, "50", "step: epochs between two falls."),
-    Setting("--step-factor", "optimizer.step_factor", float, "0.1", "step: what it falls to each time."),
-    Setting("--plateau-patience", "optimizer.plateau_patience", int, "5", "plateau: epochs without gain before that."),
-    Setting("--plateau-factor", "optimizer.plateau_factor", float, "0.2", "plateau: what it falls to each time."),
-    Setting("--init", "optimizer.init", "normal|xavier|kaiming|orthogonal", "normal", "How weights are drawn."),
-    Setting("--init-gain", "optimizer.init_gain", float, "0.02", "Their deviation, or gain."),
-    Setting("--ema", "optimizer.ema_half_life", float, "700", "Half-life of averaged weights in pictures; 0: none."),
-    # judging
-    Setting("--evaluate-every", "evaluation.every", int, "2000",
-            "Images between two evaluations on held-out pictures; 0: none."),
-    Setting("--held-out", "evaluation.held_out", int, "32", "Pictures of each folder kept for that, a tenth at most."),
-    Setting("--keep-best", "evaluation.keep_best", int, "1", "States of the lowest score that are kept."),
-    Setting("--features", "evaluation.features", str, "", "KID and FID by inception or an ONNX file, not lite1."),
-    Setting("--features-range", "evaluation.feature_range", "-1..1|0..1|0..255|imagenet", "-1..1",
-            "The values that such a file wants."),
-    # run
-    Setting("--seed", "run.seed", int, "0", "Of all that is random."),
-    Setting("--device", "run.device", str, "auto", "auto, cpu, cuda or cuda:N."),
-    Setting("--precision", "run.precision", "auto|fp32|bf16|fp16", "auto", "Number type of the networks."),
-    Setting("--compile", "run.compile", bool, "no", "Compile the networks: minutes at the start, faster steps."),
-    Setting("--threads", "run.threads", int, "", "Processor threads; default: all."),
-    Setting("--report-every", "run.report_every", int, "50", "Steps between two reports."),
-    Setting("--sample-every", "run.sample_every", int, "500", "Steps between two grids of pictures; 0: none."),
-    Setting("--checkpoint-every", "run.checkpoint_every", int, "500", "Steps between two checkpoints."),
-)  # fmt: skip
 
+COMMON = (
+    Setting("--direction", "direction", "Which way pix2pix and cut learn to translate. cyclegan learns both."),
+    Setting("--name-a", "run.name_a", "What the pictures of A are called in reports and on the model's card."),
+    Setting("--name-b", "run.name_b", "What the pictures of B are called."),
+    Setting("--epochs", "optimizer.epochs", "Length of the training: how often it goes through the larger folder."),
+    Setting("--images", "optimizer.images", "Length as a number of pictures instead; 0: the length is in epochs."),
+    Setting("--crop", "data.crop", "Side of the squares that the networks learn from, in pixels."),
+    Setting("--batch", "data.batch", "Pictures in each training step, for each process."),
+    Setting("--device", "run.device", "Where to compute: auto, cpu, cuda or cuda:N."),
+    Setting("--seed", "run.seed", "Seed of everything random; the same seed gives the same run."),
+)
+MORE = {
+    "Generators": (
+        Setting("--generator", "generator.kind", "Architecture of the generators."),
+        Setting("--blocks", "generator.blocks", "Number of residual blocks: 9 suits 256 pixels, 6 suits 128."),
+        Setting("--width", "generator.width", "Channels of the first layer; half as many are a quarter of the work."),
+        Setting("--norm", "generator.norm", "Normalization layers of the generators."),
+        Setting("--padding", "generator.padding", "How the generators continue a picture beyond its edges."),
+        Setting("--downsampling", "generator.downsampling", "strided is as in CycleGAN, blurred as in CUT."),
+        Setting("--upsampling", "generator.upsampling", "transposed is as published, resize avoids checkerboards."),
+        Setting("--skip", "generator.skip", "Lead tones and fine detail around the inner layers."),
+        Setting("--soften", "generator.soften", "compact only: paint edges anew; for paintings, not photographs."),
+        Setting("--dropout", "generator.dropout", "Use dropout in the generators."),
+        Setting("--focus", "generator.focus", "Learn faster by making the other direction's generator half as wide."),
+        Setting("--channels-a", "generator.channels_in", "Channels of A's pictures: 3 for color, 1 for gray."),
+        Setting("--channels-b", "generator.channels_out", "Channels of B's pictures."),
+    ),
+    "Discriminators": (
+        Setting("--discriminator", "discriminator.kind", "Architecture of the discriminators."),
+        Setting("--discriminator-layers", "discriminator.layers", "Layers of a PatchGAN; with 3 it sees 70×70 pixels."),
+        Setting("--discriminator-width", "discriminator.width", "Channels after the first layer."),
+        Setting("--discriminator-norm", "discriminator.norm", "Normalization; with spectral it sees overall color."),
+        Setting("--discriminator-padding", "discriminator.padding", "How it continues a picture beyond its edges."),
+        Setting("--discriminator-downsampling", "discriminator.downsampling", "As in CycleGAN (strided) or CUT."),
+        Setting("--discriminator-sigmoid", "discriminator.sigmoid", "Put a sigmoid on its scores; least-squares only."),
+    ),
+    "Losses (a weight of 0 switches a loss off)": (
+        Setting("--gan-loss", "loss.gan", "The adversarial loss."),
+        Setting("--gan-ab", "loss.gan_ab", "Weight of the adversarial loss from A to B."),
+        Setting("--gan-ba", "loss.gan_ba", "Weight of the adversarial loss from B to A."),
+        Setting("--cycle", "loss.cycle", "Weight of the cycle loss."),
+        Setting("--cycle-a", "loss.cycle_a", "Weight of the cycle from A to B and back, if it differs from --cycle."),
+        Setting("--cycle-b", "loss.cycle_b", "Weight of the cycle from B to A and back, if it differs from --cycle."),
+        Setting("--identity", "loss.identity", "Weight of the identity loss, which keeps colors."),
+        Setting("--identity-a", "loss.identity_a", "Weight for A's pictures, if it differs from --identity."),
+        Setting("--identity-b", "loss.identity_b", "Weight for B's pictures, if it differs from --identity."),
+        Setting("--identity-every", "loss.identity_every", "Compute the identity loss in every N-th step only."),
+        Setting("--identity-to", "loss.identity_to", "Multiply the identity weight by this, little by little."),
+        Setting("--identity-over", "loss.identity_over", "Share of the training after which --identity-to is reached."),
+        Setting("--l1", "loss.l1", "pix2pix only: weight of the difference from the paired picture."),
+        Setting("--penalty", "loss.penalty", "wgan-gp only: weight of the gradient penalty."),
+        Setting("--r1", "loss.r1", "Weight of the R1 penalty on real pictures."),
+        Setting("--r1-every", "loss.r1_every", "Compute the R1 penalty in every N-th step only, N times as strong."),
+        Setting("--jitter", "loss.jitter", "Shift pictures by up to N pixels before the discriminators see them."),
+        Setting("--history", "loss.history", "Earlier translations that the discriminators are shown again."),
+        Setting("--brightness", "loss.brightness", "frozen only: weight of brightness that changes over broad areas."),
+        Setting("--uneven-color", "loss.uneven_color", "frozen only: weight of color that changes in parts only."),
+        Setting("--contrast-network", "contrast.network", "cut only: whose features the contrastive loss compares."),
+        Setting("--contrast", "contrast.weight", "cut only: weight of the contrastive loss."),
+        Setting("--contrast-identity", "contrast.identity", "cut only: also compare target pictures with themselves."),
+        Setting("--contrast-flip", "contrast.flip", "cut only: mirror half of the batches."),
+        Setting("--contrast-patches", "contrast.patches", "cut only: patches to compare in each picture and layer."),
+        Setting("--contrast-features", "contrast.features", "cut only: numbers that describe a patch."),
+        Setting("--contrast-temperature", "contrast.temperature", "cut only: lower tells patches apart more strictly."),
+    ),
+    "Pictures": (
+        Setting("--preprocess", "data.preprocess", "What is done to each picture first. resize-… squeezes it square."),
+        Setting("--load", "data.load", "Resize a side to this many pixels before cropping; 0 keeps the size."),
+        Setting("--crop-from", "data.crop_from", "Begin with squares of this side, which grow to --crop; 0: do not."),
+        Setting("--crop-over", "data.crop_over", "Share of the training after which --crop is reached."),
+        Setting("--shrink", "data.shrink", "Cut squares up to this many times larger, and shrink them to --crop."),
+        Setting("--flip", "data.flip", "Mirror pictures at random."),
+        Setting("--serial", "data.serial", "Take pictures in the order of their names rather than at random."),
+        Setting("--largest", "data.largest", "Use only the first N pictures of each folder; 0: all."),
+        Setting("--memory-gb", "data.memory_gb", "Gigabytes of memory for pictures that are kept decoded."),
+    ),
+    "Optimizer": (
+        Setting("--learning-rate", "optimizer.learning_rate", "Learning rate of generators and discriminators."),
+        Setting("--discriminator-learning-rate", "optimizer.discriminator_learning_rate", "Of the discriminators."),
+        Setting("--last-rate", "optimizer.last_rate", "Multiply the rate by this in each network's last layer."),
+        Setting("--beta1", "optimizer.beta1", "Decay of Adam's running mean of gradients."),
+        Setting("--beta2", "optimizer.beta2", "Decay of Adam's running mean of squared gradients."),
+        Setting("--schedule", "optimizer.schedule", "How the learning rate changes during the training."),
+        Setting("--decay", "optimizer.decay", "linear only: last share of the training, in which the rate falls to 0."),
+        Setting("--step-epochs", "optimizer.step_epochs", "step only: epochs between two drops of the rate."),
+        Setting("--step-factor", "optimizer.step_factor", "step only: multiply the rate by this at each drop."),
+        Setting("--plateau-patience", "optimizer.plateau_patience", "plateau only: epochs without gain before a drop."),
+        Setting("--plateau-factor", "optimizer.plateau_factor", "plateau only: multiply the rate by this at a drop."),
+        Setting("--init", "optimizer.init", "Distribution that the first weights are drawn from."),
+        Setting("--init-gain", "optimizer.init_gain", "Its standard deviation (normal) or gain (the others)."),
+        Setting("--ema", "optimizer.ema_half_life", "Half-life of the averaged weights, in pictures; 0: no average."),
+    ),
+    "Evaluation": (
+        Setting("--evaluate-every", "evaluation.every", "Pictures between two evaluations; 0: none."),
+        Setting("--held-out", "evaluation.held_out", "Pictures of each folder kept for evaluations, at most a tenth."),
+        Setting("--keep-best", "evaluation.keep_best", "Checkpoints with the best scores to keep."),
+        Setting("--features", "evaluation.features", "Network for KID and FID: inception or an ONNX file."),
+        Setting("--features-range", "evaluation.feature_range", "Values that the network of --features expects."),
+    ),
+    "Computing and reports": (
+        Setting("--precision", "run.precision", "Number format that the networks compute in."),
+        Setting("--compile", "run.compile", "Compile the networks: minutes at the start, then faster steps."),
+        Setting("--threads", "run.threads", "Processor threads; 0: torch chooses."),
+        Setting("--report-every", "run.report_every", "Steps between two lines of progress."),
+        Setting("--sample-every", "run.sample_every", "Steps between two sheets of sample pictures; 0: none."),
+        Setting("--checkpoint-every", "run.checkpoint_every", "Steps between two checkpoints."),
+    ),
+}
+SETTINGS = (*COMMON, *(setting for group in MORE.values() for setting in group))
+
+GENERATOR_BLOCKS = ("resnet", "mobile", "compact")
+PATCH_KINDS = ("patch", "pixel", "patch-94")
 ONLY_WITH: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     # options that do nothing but where a setting has one of these values
     ("--l1", "recipe", ("pix2pix",)),
-    ("--contrast --contrast-identity --contrast-flip --contrast-patches --contrast-features --contrast-temperature",
-     "recipe", ("cut",)),
-    ("--cycle --cycle-a --cycle-b", "recipe", ("cyclegan",)),
-    ("--contrast-network", "recipe", ("cut",)),
+    ("--contrast --contrast-network --contrast-patches --contrast-temperature", "recipe", ("cut",)),
+    ("--contrast-identity --contrast-flip --contrast-features", "recipe", ("cut",)),
     ("--contrast-identity --contrast-flip --contrast-features", "contrast.network", ("generator",)),
+    ("--cycle --cycle-a --cycle-b", "recipe", ("cyclegan",)),
     ("--brightness --uneven-color", "contrast.network", ("frozen",)),
     ("--direction", "recipe", ("pix2pix", "cut")),
-    ("--blocks --padding", "generator.kind", ("resnet", "mobile", "compact")),
+    ("--blocks --padding", "generator.kind", GENERATOR_BLOCKS),
     ("--downsampling --skip", "generator.kind", ("resnet", "mobile")),
     ("--soften", "generator.kind", ("compact",)),
     ("--upsampling --dropout", "generator.kind", ("resnet", "mobile", "unet-128", "unet-256")),
     ("--discriminator-layers --discriminator-downsampling", "discriminator.kind", ("patch",)),
-    ("--discriminator-width --discriminator-norm --discriminator-padding --discriminator-sigmoid --r1 --r1-every",
-     "discriminator.kind", ("patch", "pixel", "patch-94")),
+    ("--discriminator-width --discriminator-norm --discriminator-padding", "discriminator.kind", PATCH_KINDS),
+    ("--discriminator-sigmoid --r1 --r1-every", "discriminator.kind", PATCH_KINDS),
     ("--penalty", "loss.gan", ("wgan-gp",)),
     ("--decay", "optimizer.schedule", ("linear",)),
     ("--step-epochs --step-factor", "optimizer.schedule", ("step",)),
     ("--plateau-patience --plateau-factor", "optimizer.schedule", ("plateau",)),
-)  # fmt: skip
+)
 
-IDENTITY = "--identity --identity-a --identity-b"
 IDENTITY_SCHEDULE = "--identity-every --identity-to --identity-over"
+IDENTITY = f"--identity --identity-a --identity-b {IDENTITY_SCHEDULE}"
 CONTRAST = "--contrast-identity --contrast-flip --contrast-patches --contrast-features --contrast-temperature"
+
+
+def _learns_identity(c: TrainConfig) -> bool:
+    return c.recipe != "cut" or c.contrast.network != "generator"
+
+
+def _has_equal_channels(c: TrainConfig) -> bool:
+    return c.generator.channels_in == c.generator.channels_out
+
+
+def _is_one_way(c: TrainConfig, direction: str) -> bool:
+    return len(c.directions) == 1 and c.direction == direction
+
 
 IDLE: tuple[tuple[str, str, Callable[[TrainConfig], bool]], ...] = (
     # options that do nothing, beside what, and whether that is so
     ("--cycle", "with --cycle-a and --cycle-b", lambda c: None not in (c.loss.cycle_a, c.loss.cycle_b)),
     ("--identity", "with --identity-a and --identity-b", lambda c: None not in (c.loss.identity_a, c.loss.identity_b)),
-    (f"{IDENTITY} {IDENTITY_SCHEDULE}", "with --recipe pix2pix", lambda c: c.recipe == "pix2pix"),
-    (f"{IDENTITY} {IDENTITY_SCHEDULE}", "with --recipe cut, only with --contrast-network frozen",
-     lambda c: c.recipe == "cut" and c.contrast.network == "generator"),
+    (IDENTITY, "with --recipe pix2pix", lambda c: c.recipe == "pix2pix"),
+    (IDENTITY, "with --recipe cut, only with --contrast-network frozen", lambda c: not _learns_identity(c)),
     (IDENTITY_SCHEDULE, "with --identity 0", lambda c: not any(c.loss.identity_weights(0.0))),
     ("--identity-over", "without --identity-to", lambda c: c.loss.identity_to is None),
-    (f"{IDENTITY} {IDENTITY_SCHEDULE}", "with --channels-a other than --channels-b",
-     lambda c: c.generator.channels_in != c.generator.channels_out),
-    ("--gan-ba", "with --direction a2b", lambda c: len(c.directions) == 1 and c.direction == "a2b"),
-    ("--gan-ab", "with --direction b2a", lambda c: len(c.directions) == 1 and c.direction == "b2a"),
+    (
+        IDENTITY,
+        "with --channels-a other than --channels-b",
+        lambda c: not _has_equal_channels(c),
+    ),
+    ("--gan-ba", "with --direction a2b", lambda c: _is_one_way(c, "a2b")),
+    ("--gan-ab", "with --direction b2a", lambda c: _is_one_way(c, "b2a")),
     ("--r1-every", "with --r1 0", lambda c: not c.loss.r1),
     (CONTRAST, "with --contrast 0", lambda c: not c.contrast.weight),
     ("--load", "with --preprocess crop or none", lambda c: c.data.preprocess in ("crop", "none")),
     ("--crop-over", "with --crop-from 0", lambda c: not c.data.crop_from),
     ("--held-out --keep-best --features", "with --evaluate-every 0", lambda c: not c.evaluation.every),
     ("--features-range", "without --features", lambda c: not c.evaluation.features),
-)  # fmt: skip
+)
 
 
 def parameter(setting: Setting) -> str:
@@ -200,26 +226,37 @@ def parameter(setting: Setting) -> str:
 
 def settings_options(command: F) -> F:
     """Give a command every option of the table; what is not given is None."""
-    for setting in reversed(SETTINGS):
-        shown = f"{setting.help}  [{setting.default}]" if setting.default else setting.help
-        if isinstance(setting.kind, str):
-            choice = click.Choice(setting.kind.split("|"))
-            command = click.option(setting.option, parameter(setting), type=choice, help=shown)(command)
-        elif setting.kind is bool:
-            both = f"{setting.option}/--no-{setting.option.removeprefix('--')}"
-            command = click.option(both, parameter(setting), default=None, help=shown)(command)
-        else:
-            metavar = {int: "N", float: "X", str: "TEXT"}[setting.kind]
-            command = click.option(
-                setting.option, parameter(setting), type=setting.kind, metavar=metavar, help=shown
-            )(command)  # fmt: skip
+    for group, settings in reversed([("", COMMON), *MORE.items()]):
+        for setting in reversed(settings):
+            command = grouped_option(group, *_spellings(setting), **_attributes(setting))(command)
     return command
+
+
+def _spellings(setting: Setting) -> tuple[str, str]:
+    if setting.kind is bool:
+        return f"{setting.option}/--no-{setting.option.removeprefix('--')}", parameter(setting)
+    return setting.option, parameter(setting)
+
+
+def _attributes(setting: Setting) -> dict[str, Any]:  # Any: what click.option takes
+    """Return an option's type and help, which shows the published value; the option's own default is None."""
+    match setting.default:
+        case bool() as flag:
+            shown = "yes" if flag else "no"
+        case float() as number:
+            shown = f"{number:g}"
+        case other:
+            shown = "" if other is None else str(other)
+    attributes = {"default": None, "help": f"{setting.help}  [default: {shown}]" if shown else setting.help}
+    if issubclass(setting.kind, StrEnum):
+        return attributes | {"type": choice_of(setting.kind)}
+    if setting.kind is bool:
+        return attributes
+    return attributes | {"type": setting.kind, "metavar": {int: "N", float: "X", str: "TEXT"}[setting.kind]}
 
 
 def with_settings(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:  # Any: option values
     """Return a config with what was given on the command line. Raises UsageError where it does not fit."""
-    from cgconv.trainer.config import config_as_dict, config_from_dict
-
     values = config_as_dict(config)
     for setting in SETTINGS:
         value = given[parameter(setting)]
@@ -247,9 +284,9 @@ def settings_as_options(given: dict[str, Any]) -> Iterator[None]:  # Any: option
         there = {s.option: given[parameter(s)] for s in SETTINGS if given[parameter(s)] is not None}
         guilty = [one for one in there if one in re.findall(r"--[a-z0-9-]+", wanted)]
         if option in there or not guilty:
-            raise UsageError(f"{option}: found {error.found}, wanted {wanted}") from error
+            raise UsageError(f"{option}: found {error.found}, expected {wanted}") from error
         typed = guilty[0] if isinstance(there[guilty[0]], bool) else f"{guilty[0]} {there[guilty[0]]}"
-        raise UsageError(f"{typed}: {option} is {error.found}, wanted {wanted}") from error
+        raise UsageError(f"{typed}: {option} is {error.found}, expected {wanted}") from error
 
 
 def refuse_idle(config: TrainConfig, given: dict[str, Any]) -> None:  # Any: option values

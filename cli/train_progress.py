@@ -56,14 +56,17 @@ class TrainShow(LineShow):
                 )
                 if event.images_seen > event.images_total:
                     seen, wanted = (
-                        f"{counted(event.images_seen, 'image is', 'images are')} seen",
-                        f"the {event.images_total:,} wanted",
+                        f"{counted(event.images_seen, 'image has', 'images have')} been seen",
+                        f"the {event.images_total:,} asked for",
                     )
-                    self.note(f"{seen}, more than {wanted}: nothing is changed; a larger --images goes on")
+                    self.note(
+                        f"{seen}, more than {wanted}: nothing is left to do; a larger --images continues the training"
+                    )
                 elif event.images_seen == event.images_total:
-                    self.note(f"all of its {event.images_total:,} images are seen; a larger --images goes on")
+                    seen = f"all of its {event.images_total:,} images have been seen"
+                    self.note(f"{seen}; a larger --images continues the training")
                 elif event.images_seen:
-                    self.note(f"going on after {counted(event.images_seen, 'image')}")
+                    self.note(f"continuing after {counted(event.images_seen, 'image')}")
                 if self._progress is not None:
                     self._progress.start()
                     self._task = self._progress.add_task("", total=event.images_total, numbers="starting")
@@ -99,7 +102,7 @@ def train_line(event: TrainProgressed) -> str:
     """Return how far a training is."""
     parts = [
         f"{event.images_seen:,}/{event.images_total:,} images",
-        f"{event.images_per_second:.1f} a second",
+        f"{event.images_per_second:.1f} per second",
         f"{duration(event.seconds_left)} left",
     ]
     if event.data_wait > 0.2:
@@ -119,7 +122,7 @@ def evaluated_line(event: Evaluated) -> str:
             kept = event.metrics[f"{weights}.{direction}.content"]
             parts.append(f"{side} KID {distance:.1f} (not translated {inputs:.1f}), content {kept:.2f}")
     if event.is_best:
-        parts.append("among the best so far, kept")
+        parts.append("one of the best so far; kept")
     return " · ".join(parts)
 
 

@@ -73,7 +73,7 @@ def build_engines(
         Cancelled: `is_cancelled` said so.
     """
     if level is not None and level not in LEVELS:
-        raise UsageError(f"--level is {level}, expected {LEVELS[0]} to {LEVELS[-1]}")
+        raise UsageError(f"--level: found {level}, expected {LEVELS[0]} to {LEVELS[-1]}")
     require_tensorrt("cuda" if device == "auto" else device)
     model, card = open_model(model_path)
     machine = choose_machine(model, card, backend="tensorrt", device=device, precision=precision, threads=None)

@@ -58,7 +58,7 @@ def newest_run(folder: Path = Path("runs")) -> Path:
     """Return the run under `folder` whose checkpoint is the newest. Raises UsageError where there is none."""
     checkpoints = sorted(folder.glob(f"*/{NAME}"), key=lambda path: path.stat().st_mtime)
     if not checkpoints:
-        raise UsageError(f"{folder}/ holds no run with a checkpoint; name a run's folder or a checkpoint")
+        raise UsageError(f"{folder}/ holds no run with a checkpoint; name the folder of a run, or a checkpoint")
     return checkpoints[-1].parent
 
 
@@ -92,7 +92,7 @@ def export(
         model_name = base if direction else f"{base}-{one}"
         target = out if out is not None and out.suffix == ".onnx" else (out or folder) / f"{model_name}.onnx"
         if target.exists() and not exists_ok:
-            raise OutputError(f"{target}: exists already; name another --out, or add --overwrite")
+            raise OutputError(f"{target}: this file exists already; name another with --out, or add --overwrite")
         targets[one] = (model_name, target)
 
     generators = Generators(config)

@@ -88,7 +88,7 @@ def recognise(
     Raises ModelError with what was found instead; UsageError where there are several generators and `part` names none.
     """
     if isinstance(checkpoint, Mapping) and "cgconv" in checkpoint:
-        raise ModelError(f"{path}: a checkpoint of cgconv train; `cgconv export` makes models of it")
+        raise ModelError(f"{path}: this is a checkpoint of cgconv train; use cgconv export to make a model of it")
     found: dict[str, Recognised] = {}
     failures: list[tuple[float, str]] = []  # how near a family it came, and why it is none
     for place, state in _states(checkpoint, "", _DEEPEST, set()):
@@ -110,10 +110,10 @@ def recognise(
     if part is not None:
         chosen = [one for one in found.values() if part == one.part or part in one.part.split(".")]
         if len(chosen) != 1:
-            raise UsageError(f"{path}: --part is {part!r}, expected one of {', '.join(found) or 'none'}")
+            raise UsageError(f"{path}: --part: found {part!r}, expected one of {', '.join(found) or 'none'}")
         return chosen[0]
     if len(found) > 1:
-        raise UsageError(f"{path}: holds several generators: {', '.join(found)}; say which with --part")
+        raise UsageError(f"{path}: holds several generators: {', '.join(found)}; choose one with --part")
     if found:
         return next(iter(found.values()))
     if not failures:

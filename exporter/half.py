@@ -90,16 +90,16 @@ def export_half(
     """
     model = load_model(source)
     if has_halves(model.graph):
-        raise UsageError(f"{source}: is in half precision already")
+        raise UsageError(f"{source}: this model is in half precision already")
     model, card = with_card(model, source)
     target = _target(source, out, name)
     if target.exists() and target.samefile(source):
-        raise UsageError(f"{target}: the file in half precision would replace the float32 one; name another --out")
+        raise UsageError(f"{target}: this would overwrite the float32 file; name another with --out")
     if target.exists() and not exists_ok:
-        raise OutputError(f"{target}: exists already; name another --out, or add --overwrite")
+        raise OutputError(f"{target}: this file exists already; name another with --out, or add --overwrite")
     samples = sample_pictures(pictures, SAMPLE_PICTURES) if pictures is not None else {}
     if pictures is not None and not samples:
-        raise UsageError(f"{pictures}: holds no picture that can be read")
+        raise UsageError(f"{pictures}: holds no readable picture")
 
     half = modernise(model)
     try:
@@ -228,7 +228,7 @@ def _run_all(
     made = {}
     for name, images in samples.items():
         if is_cancelled():
-            raise Cancelled("stopped before the file in half precision was checked; nothing was written")
+            raise Cancelled("stopped before the half-precision file was checked; nothing was written")
         try:
             made[name] = session.run([TRANSLATED], {IMAGES: images})[0]
         except Exception as error:  # as above

@@ -20,5 +20,5 @@ def model_file(source: Path) -> Path | None:
     if source.exists():
         return source if source.suffix.lower() == ".onnx" else None
     if len(source.parts) > 1:
-        raise UsageError(f"{source}: there is no such run, checkpoint or model")
+        raise UsageError(f"{source}: no such run, checkpoint or model")
     return resolve_model(source)

@@ -23,7 +23,7 @@ REASONS = (
     QT_TRANSLATE_NOOP("reasons", "{path}: this file is no longer there"),
     QT_TRANSLATE_NOOP("reasons", "{path}: this is not a film that can be read"),
     QT_TRANSLATE_NOOP("reasons", "{path}: there is no film in this file"),
-    QT_TRANSLATE_NOOP("reasons", "{path}: this holds sound and no film"),
+    QT_TRANSLATE_NOOP("reasons", "{path}: this holds only sound, no film"),
     QT_TRANSLATE_NOOP("reasons", "{path}: no frame of this film can be decoded"),
     QT_TRANSLATE_NOOP("reasons", "{path}: there is no frame between the given start and end"),
     QT_TRANSLATE_NOOP("reasons", "{path}: the disk is full, or the file may not grow further"),

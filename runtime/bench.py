@@ -1,4 +1,4 @@
-"""Time a model here: each backend and precision that opens, the stages around it, and what the machine does at most."""
+"""Time a model here: each backend and precision that opens, the stages around it, and the machine's peak speed."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def bench(
     """
     from .backends.processor import processor_features, processor_name, usable_cores
 
-    say("what this machine does at most")
+    say("the peak speed of this machine")
     ceilings = Ceilings(_products(clock), _bytes_per_second(clock) / 1e9)
     tried = [_Tried(model, size_wh) for size_wh in sizes_wh]
     timings: list[Timing] = []
@@ -223,8 +223,9 @@ def _film_stages(model: Path, film: Path) -> Stages:
 def _products(clock: Callable[[], float]) -> dict[str, float]:
     """Return 10⁹ products summed a second in a large matrix product, for each precision that OpenVINO computes here."""
     from .backends.choose import open_graph
-    from .backends.machine import BackendName, Machine, PrecisionChoice
+    from .backends.machine import Machine
     from .backends.processor import processor_features
+    from .choices import BackendName, PrecisionChoice
     from .graphs.int8 import EightBits, convert_to_int8
 
     found = {}

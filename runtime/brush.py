@@ -29,9 +29,9 @@ STRIP_ROWS = 96  # of the full size at a time, so that it stays in the processor
 def check_brush(brush: float | None, detail: float) -> None:
     """Raise UsageError where `brush` (None: by the card) or `detail` is out of range."""
     if brush is not None and not 1 <= brush <= LARGEST_BRUSH:
-        raise UsageError(f"--brush is {brush:g}, expected auto or 1 to {LARGEST_BRUSH:g}")
+        raise UsageError(f"--brush: found {brush:g}, expected auto or 1 to {LARGEST_BRUSH:g}")
     if not 0 <= detail <= 1:
-        raise UsageError(f"--detail is {detail:g}, expected 0 to 1")
+        raise UsageError(f"--detail: found {detail:g}, expected 0 to 1")
 
 
 def working_hw(size_hw: tuple[int, int], card: ModelCard | None, brush: float | None = None) -> tuple[int, int]:

@@ -84,7 +84,7 @@ class SettingError(UsageError):
     """A setting, as section.name, with what was found and what was wanted, which may name other settings."""
 
     def __init__(self, name: str, found: object, wanted: str) -> None:
-        super().__init__(f"{name}: found {found}, wanted {wanted}")
+        super().__init__(f"{name}: found {found}, expected {wanted}")
         self.name, self.found, self.wanted = name, found, wanted
 
 

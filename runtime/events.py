@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .choices import Action
+
 
 @dataclass(frozen=True)
 class BatchPlanned:
@@ -21,12 +23,12 @@ class BatchPlanned:
 
 @dataclass(frozen=True)
 class JobPlanned:
-    """What a job would do, where only that was asked for. `action` is translate, skip or fail."""
+    """What a job would do, where only that was asked for."""
 
     index: int
     input: Path
     output: Path
-    action: str
+    action: Action
     reason: str = ""
 
 
@@ -216,7 +218,7 @@ class CheckpointSaved:
 
 @dataclass(frozen=True)
 class TrainFinished:
-    """The training is through."""
+    """The training is finished."""
 
     out: Path
     images_seen: int

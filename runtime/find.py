@@ -54,7 +54,7 @@ class Findings:
 
 LONGEST_NAME_BYTES = 255  # what the common file systems take
 CUT_FROM_BYTES = 220  # a result's name so long may be one that was cut to fit
-SPECIAL = "this is no regular file, and is not opened"
+SPECIAL = "this is not a regular file, so it is not opened"
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -120,7 +120,7 @@ def why_not_seen(path: str | Path | os.DirEntry[str]) -> str | None:
     try:
         os.stat(path)  # noqa: PTH116  # an entry of a folder, too
     except FileNotFoundError:
-        return "this link points to nothing" if os.path.islink(path) else "there is no such file or folder"  # noqa: PTH114
+        return "this link points to nothing" if os.path.islink(path) else "no such file or folder"  # noqa: PTH114
     except ValueError:
         return "this is no name of a file"  # it holds a zero
     except OSError as error:  # a folder that may not be entered, a name too long, a link to itself

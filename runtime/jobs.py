@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .choices import Action, Exists
 from .errors import Cancelled, CgconvError, PartialFilmError, UsageError
 from .events import (
     BatchFinished,
@@ -24,6 +24,7 @@ from .events import (
     Event,
     JobFailed,
     JobFinished,
+    JobPlanned,
     JobSkipped,
     JobStarted,
     JobWarned,
@@ -58,15 +59,6 @@ ROOM_FOR_NUMBER = 5  # -2 to -9999, where several names are cut to the same one
 LARGE_PICTURE_PIXELS = 24_000_000  # about 75 MB decoded, and several times that on its way through the model
 
 
-class Exists(StrEnum):
-    """What to do where an output is there already."""
-
-    SKIP = "skip"
-    OVERWRITE = "overwrite"
-    RENAME = "rename"
-    FAIL = "fail"
-
-
 @dataclass(frozen=True, kw_only=True)
 class BatchOptions:
     """What holds for all jobs of a batch.
@@ -93,9 +85,9 @@ class BatchOptions:
         if self.name and ("{name}" not in self.name or re.search(r'[\\/:*?"<>|]', self.name)):
             raise UsageError(f'the name {self.name!r} must hold {{name}}, and none of \\ / : * ? " < > |')
         if not 1 <= self.batch <= 256:
-            raise UsageError(f"batch is {self.batch}, expected 1 to 256")
+            raise UsageError(f"batch: found {self.batch}, expected 1 to 256")
         if self.workers is not None and not 1 <= self.workers <= 256:
-            raise UsageError(f"workers is {self.workers}, expected 1 to 256")
+            raise UsageError(f"workers: found {self.workers}, expected 1 to 256")
 
 
 @dataclass(frozen=True)
@@ -113,6 +105,11 @@ class Job:
     def to_do(self) -> bool:
         """Whether this job has work."""
         return self.skip is None and self.problem is None
+
+    def planned(self) -> JobPlanned:
+        """Return what this job would do, as an event."""
+        action = Action.FAIL if self.problem else Action.SKIP if self.skip else Action.TRANSLATE
+        return JobPlanned(self.index, self.input, self.output, action, self.problem or self.skip or "")
 
 
 class JobList(list[Job]):
@@ -397,7 +394,7 @@ def _home(folder: Path, options: BatchOptions, *, alone: bool) -> Path:
     if options.out is not None:
         return options.out if alone else options.out / folder.name
     if not folder.name:
-        raise UsageError(f"{folder}: there is nothing beside this folder; say where the results go (--out)")
+        raise UsageError(f"{folder}: there is no place beside this folder; name another for the results with --out")
     return _named(folder, folder.name, f"-{options.model_name}", options.kind)
 
 
@@ -505,7 +502,7 @@ def _film_suffix(own: str, options: BatchOptions) -> str:
         return film_output_suffix(own, codec)
     wanted = f".{options.file_format}"
     if wanted not in FORMATS:
-        raise UsageError(f"--format is {options.file_format}, expected same or {', '.join(s[1:] for s in FORMATS)}")
+        raise UsageError(f"--format: found {options.file_format}, expected same or {', '.join(s[1:] for s in FORMATS)}")
     if film_output_suffix(wanted, codec) != wanted:
         raise UsageError(f"--format {options.file_format} cannot hold --codec {codec}")
     return wanted
@@ -550,7 +547,7 @@ def _nothing_found(inputs: Sequence[str | Path], found: Findings, kind: Kind) ->
         other = Kind.FILM if kind is Kind.PICTURE else Kind.PICTURE
         return f"no {PLURALS[kind]} found in {where}, but {counted(found.other_kind, other)}: use {COMMANDS[other]}"
     if found.own_results:
-        return f"nothing to do in {where}: only results of earlier runs there"
+        return f"nothing to do: {where} holds only results of earlier runs"
     return f"no {PLURALS[kind]} found in {where}"
 
 
@@ -560,11 +557,11 @@ def _notes(found: Findings, kind: Kind) -> list[str]:
     other = Kind.FILM if kind is Kind.PICTURE else Kind.PICTURE
     of_other_kind = counted(found.other_kind, other)
     if found.ignored and found.ignored == found.other_kind:
-        notes.append(f"left {of_other_kind} to {COMMANDS[other]}")
+        notes.append(f"skipped {of_other_kind}; use {COMMANDS[other]}")
     elif found.ignored:
-        files = counted(found.ignored, f"file that is no {kind}", f"files that are no {PLURALS[kind]}")
+        files = counted(found.ignored, f"file that is not a {kind}", f"files that are not {PLURALS[kind]}")
         of_those = f", {of_other_kind} among them: use {COMMANDS[other]}" if found.other_kind else ""
         notes.append(f"ignored {files}{of_those}")
     if found.own_results:
-        notes.append(f"left alone {counted(found.own_results, 'result')} of earlier runs")
+        notes.append(f"skipped {counted(found.own_results, 'result')} of earlier runs")
     return notes

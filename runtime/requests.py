@@ -33,6 +33,8 @@ class ConvertOptions:
     codec: str = "auto"
     crf: int = -1
     keep_audio: bool = True
+    deinterlace: str = "auto"
+    field_rate: str = "half"
     allow_hdr: bool = False
     start_s: float = 0.0
     end_s: float = 0.0  # 0: the film's end

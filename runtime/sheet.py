@@ -54,7 +54,7 @@ def make_sheet(
         Cancelled: `cancel` was set.
     """
     if not pictures:
-        raise UsageError("no picture given for the sheet")
+        raise UsageError("the sheet needs at least one picture")
     told = LeftOut([], []) if left_out is None else left_out
     paths = [resolve_model(model) for model in models]
     for stored in list_models() if not models else ():
@@ -85,7 +85,7 @@ def make_sheet(
         for row, result in zip(rows, results, strict=True):
             row.append((path.stem, result))
     if len(rows[0]) == 1:
-        raise UsageError("there is no model that can be used for the sheet: cgconv models list says why")
+        raise UsageError("no model can be used for the sheet; cgconv models list shows why")
     return draw_sheet(rows, edge_px=edge_px)
 
 
@@ -123,7 +123,7 @@ def _results(path: Path, originals: Sequence[Image], device: str, cancel: thread
     with open_translator(path, device=device, cancel=cancel) as translator:
         for original in originals:
             if cancel is not None and cancel.is_set():
-                raise Cancelled("stopped before the sheet was whole")
+                raise Cancelled("stopped before the sheet was finished")
             result = translated_for_preview(original, translator, colors=False)
             results.append(shrunk(result, max(original.shape[:2])))  # an upscaler's is larger
     return results

@@ -84,7 +84,7 @@ def find_device(device: str) -> torch.device:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     kind, _, index = device.partition(":")
     if kind not in ("cpu", "cuda") or (index and not (kind == "cuda" and index.isdecimal())):
-        raise UsageError(f"--device: found {device}, wanted auto, cpu, cuda or cuda:N")
+        raise UsageError(f"--device: found {device}, expected auto, cpu, cuda or cuda:N")
     if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
         raise MissingError(
             f"--device {device}: this computer has no such GPU for PyTorch; --device cpu works everywhere"

@@ -58,14 +58,14 @@ def load_checkpoint(path: Path) -> dict[str, Any]:  # Any: tensors and plain val
     if path.is_dir():
         if (path / "config.json").is_file() and not (path / NAME).is_file():
             raise UsageError(
-                f"{path}: this run has no checkpoint yet, it ended before its first one;"
-                f" the command that began it (cgconv train … --out {shlex.quote(str(path))}) begins anew"
+                f"{path}: this run ended before its first checkpoint; to start it again, repeat its command"
+                f" (cgconv train … --out {shlex.quote(str(path))})"
             )
         path = path / NAME
     if not path.exists():
         raise UsageError(f"{path}: no such checkpoint")
     if path.suffix == ".onnx":
-        raise UsageError(f"{path}: is a model; wanted a run's folder, or a checkpoint of one")
+        raise UsageError(f"{path}: this is a model; name a run's folder or a checkpoint")
     try:
         state = read_untrusted(path, largest_bytes=LARGEST_BYTES)
     except Unreadable as error:
@@ -75,7 +75,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:  # Any: tensors and plain val
     if not isinstance(state, dict) or not isinstance(state.get("cgconv"), int):
         raise ModelError(f"{path}: not a checkpoint of cgconv; `cgconv models import` reads those of other projects")
     if state["cgconv"] > FORMAT:
-        raise ModelError(f"{path}: checkpoint format {state['cgconv']} found, {FORMAT} or older wanted; update cgconv")
+        raise ModelError(
+            f"{path}: checkpoint format: found {state['cgconv']}, expected {FORMAT} or older; update cgconv"
+        )
     refuse_incomplete(path, state, TO_TRANSLATE)
     _refuse_unfit(path, state)
     return state
@@ -85,7 +87,9 @@ def refuse_incomplete(path: Path, state: dict[str, Any], names: Iterable[str]) -
     """Raise ModelError where a checkpoint lacks one of these."""
     missing = [name for name in names if name not in state]
     if missing:
-        raise ModelError(f"{path}: a checkpoint without {', '.join(missing)}, which cannot be used; take another one")
+        raise ModelError(
+            f"{path}: this checkpoint lacks {', '.join(missing)}, so it cannot be used; choose another one"
+        )
 
 
 _WANTED: dict[str, tuple[type, ...]] = {  # what a checkpoint's values are, where it has them
@@ -108,7 +112,7 @@ def _refuse_unfit(path: Path, state: dict[str, Any]) -> None:  # Any: as in load
     try:
         config = checkpoint_config(state)
     except UsageError as error:
-        raise ModelError(f"{path}: its settings cannot be used ({error})") from error
+        raise ModelError(f"{path}: its settings are not valid ({error})") from error
     with torch.device("meta"):  # counted, not made: settings that somebody changed may ask for all memory
         numbers = sum(weight.numel() for weight in Generators(config).state_dict().values())
     held = sum(weight.numel() for weight in state["generators"].values() if isinstance(weight, Tensor))
@@ -122,5 +126,5 @@ def checkpoint_config(state: dict[str, Any]) -> TrainConfig:
     try:
         config: TrainConfig = config_from_dict(state["config"])
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        raise UsageError(f"the settings in a checkpoint are none ({str(error)[:120]})") from error
+        raise UsageError(f"the checkpoint holds no valid settings ({str(error)[:120]})") from error
     return config

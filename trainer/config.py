@@ -425,7 +425,7 @@ def _as_bool(value: object) -> bool:
     """Return a flag, also one that came as text; bool("False") would be True."""
     found = {"true": True, "false": False}.get(str(value).lower())
     if found is None:
-        raise ValueError("wanted true or false")
+        raise ValueError("expected true or false")
     return found
 
 

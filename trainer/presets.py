@@ -94,7 +94,7 @@ PRESETS: dict[str, Preset] = {
             optimizer=OptimizerConfig(discriminator_learning_rate=1e-4, images=20_000, decay=0.5),
         ),
     ),
-    "compact": Preset(
+    "mobile": Preset(
         "a small, fast model: mobile blocks, half the channels, resize-convolution",
         TrainConfig(
             generator=GeneratorConfig(kind=GeneratorKind.MOBILE, width=32, upsampling=Upsampling.RESIZE),

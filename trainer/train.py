@@ -137,7 +137,7 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
                     save_checkpoint(out / NAME, {**state, **facts, "judge": judge.state()})
                     yield CheckpointSaved(out / NAME, images_seen=run.images_seen)
             if stopping:
-                raise Cancelled(f"stopped; `cgconv train --resume {shlex.quote(str(out))}` goes on")
+                raise Cancelled(f"stopped; `cgconv train --resume {shlex.quote(str(out))}` continues it")
     if writes:
         yield TrainFinished(out=out, images_seen=run.images_seen)
 
@@ -152,7 +152,7 @@ def _refuse_used(out: Path) -> None:
     """Refuse a folder that holds what a new run would write over, or take for its own."""
     if (out / NAME).exists():
         raise UsageError(
-            f"{out}: holds a run already; go on with it by --resume {shlex.quote(str(out))}, or name another --out"
+            f"{out}: holds a run already; continue it with --resume {shlex.quote(str(out))}, or name another --out"
         )
     if (out / BEST).exists():
         raise UsageError(
@@ -178,7 +178,7 @@ def _go_on(run: Run, judge: Judge, kept: dict[str, Any]) -> None:
     """Bring run and judge to where the checkpoint was taken. Raises ModelError where it does not hold all of that."""
     path = run.config.run.out / NAME
     if kept["cgconv"] == 1:
-        raise ModelError(f"{path}: was written by a trial version; it can be exported, but not gone on with")
+        raise ModelError(f"{path}: was written by a pre-release version; it can be exported, but not resumed")
     needed = [*run.recipe.networks, "average", "optimizers", "processes", "steps", "scaler", "schedule", "judge"]
     refuse_incomplete(path, kept, needed)
     try:

@@ -104,7 +104,7 @@ def _refuse_other_files(head: bytes) -> None:
         if head.lstrip().startswith(first_bytes):
             raise Unreadable(words)
     if not head.startswith((b"PK\x03\x04", b"\x80")):
-        raise Unreadable("no PyTorch checkpoint, or a damaged one")
+        raise Unreadable("not a PyTorch checkpoint, or a damaged one")
 
 
 def _pickles(file: IO[bytes], size: int) -> Iterator[IO[bytes]]:
@@ -118,7 +118,7 @@ def _pickles(file: IO[bytes], size: int) -> Iterator[IO[bytes]]:
     yield file
     file.seek(0)
     if _first_number(file) != _LEGACY_MAGIC:
-        raise Unreadable("a Python pickle, but no checkpoint that torch wrote")
+        raise Unreadable("a Python pickle, but not a checkpoint written by torch")
     for _ in range(4):
         yield file
 
@@ -133,10 +133,10 @@ def _pickle_in_zip(file: IO[bytes], size: int) -> bytes:
             if "constants.pkl" in stems:
                 raise Unreadable("a TorchScript program; save the network's state_dict() instead")
             if stems.count("data.pkl") != 1:
-                raise Unreadable("a zip archive, but no checkpoint that torch wrote")
+                raise Unreadable("a zip archive, but not a checkpoint written by torch")
             is_stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
             if not is_stored or sum(entry.file_size for entry in entries) > size or len(set(names)) < len(names):
-                raise Unreadable("packed as torch never packs a checkpoint (a zip bomb?)")
+                raise Unreadable("not packed as torch packs checkpoints (a zip bomb?)")
             entry = entries[stems.index("data.pkl")]
             if entry.file_size > LARGEST_PICKLE:
                 raise Unreadable(f"{entry.file_size / 1e6:.0f} MB of Python objects around its tensors")
@@ -170,7 +170,7 @@ def _refuse_code(stream: IO[bytes]) -> None:
                     "save its state_dict() alone in the program it comes from"
                 )
     except (ValueError, EOFError, struct.error, UnicodeDecodeError, IndexError, KeyError) as error:
-        raise Unreadable("no PyTorch checkpoint, or a damaged one (truncated download?)") from error
+        raise Unreadable("not a PyTorch checkpoint, or a damaged one (truncated download?)") from error
 
 
 def _load(path: Path) -> Any:  # Any: what the file holds
@@ -181,9 +181,9 @@ def _load(path: Path) -> Any:  # Any: what the file holds
     except OSError:
         raise
     except pickle.UnpicklingError as error:
-        raise Unreadable("no PyTorch checkpoint, or a damaged one") from error
+        raise Unreadable("not a PyTorch checkpoint, or a damaged one") from error
     except Exception as error:  # whatever torch, pickle and zip say of broken bytes; there is no common root
-        raise Unreadable("no PyTorch checkpoint, or a damaged one (truncated download?)") from error
+        raise Unreadable("not a PyTorch checkpoint, or a damaged one (truncated download?)") from error
 
 
 def _refuse_traps(found: Any, size: int) -> None:  # Any: what the file holds

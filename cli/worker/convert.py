@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cgconv.cli.batch import model_names
+from cgconv.cli.batch import batch_options, model_names
 from cgconv.runtime.backends.machine import checked_device
+from cgconv.runtime.choices import Action
 from cgconv.runtime.errors import CgconvError
 from cgconv.runtime.events import BackendOpened, JobPlanned
-from cgconv.runtime.films.encoding import VideoCodec
-from cgconv.runtime.films.job import FilmOptions
 from cgconv.runtime.films.parts import sweep
 from cgconv.runtime.find import FoundFile, Kind
-from cgconv.runtime.jobs import BatchOptions, Exists, Job, plan_files, run_jobs
-from cgconv.runtime.pictures.job import PictureOptions
+from cgconv.runtime.jobs import Job, plan_files, run_jobs
 from cgconv.runtime.requests import Convert, ConvertOptions, FileToPlan, ForgetFilms, Plan
 from cgconv.runtime.translator import Translator, open_translator
 
@@ -47,12 +46,11 @@ def plan(task: Task, say: Say) -> None:
             jobs = plan_files(found, batch_options(Kind(kind), model, options), inputs=inputs, taken=taken)
         except CgconvError as error:  # of this batch only: the queue's other files are planned all the same
             for file in files:
-                say(JobPlanned(file.key, file.path, file.path, "fail", str(error)))
+                say(JobPlanned(file.key, file.path, file.path, Action.FAIL, str(error)))
             continue
         for file, job in zip(files, jobs, strict=True):
-            missing = "" if file.path.exists() else f"{file.path}: this file is no longer there"
-            action = "fail" if job.problem or missing else "skip" if job.skip else "translate"
-            say(JobPlanned(file.key, job.input, job.output, action, missing or job.problem or job.skip or ""))
+            missing = None if file.path.exists() else f"{file.path}: this file is no longer there"
+            say(replace(job, index=file.key, problem=missing or job.problem).planned())
         taken += [job.output for job in jobs]
     _collected.clear()
 
@@ -74,45 +72,6 @@ def forget_films(task: Task, say: Say) -> None:
     assert isinstance(request, ForgetFilms)
     for output in request.outputs:
         sweep(output, all_work=True)
-
-
-def batch_options(kind: Kind, model: str, wanted: ConvertOptions) -> BatchOptions:
-    """Return a window's options as those of a batch. Raises UsageError."""
-    path, names = model_names(model)
-    limits: dict[str, Any] = {"max_pixels": wanted.max_pixels} if wanted.max_pixels else {}  # Any: of what is given
-    picture = PictureOptions(
-        file_format=wanted.picture_format,
-        quality=wanted.quality or None,
-        resize_short_side=wanted.short_side or None,
-        strength=wanted.strength,
-        keep_colors=wanted.keep_colors,
-        brush=wanted.brush or None,
-        detail=wanted.detail,
-        allow_hdr=wanted.allow_hdr,
-        **limits,
-    )
-    film = FilmOptions(
-        codec=VideoCodec(wanted.codec),
-        crf=wanted.crf if wanted.crf >= 0 else None,
-        start_s=wanted.start_s or None,
-        end_s=wanted.end_s or None,
-        keep_audio=wanted.keep_audio,
-        strength=wanted.strength,
-        keep_colors=wanted.keep_colors,
-        brush=wanted.brush or None,
-        detail=wanted.detail,
-        short_side=wanted.short_side or None,
-        batch=wanted.batch,
-        threads=wanted.threads or None,
-        allow_hdr=wanted.allow_hdr,
-        **limits,
-    )
-    return BatchOptions(
-        kind=kind, model_name=path.stem, model_names=names, out=wanted.out, name=wanted.name,
-        exists=Exists(wanted.exists), batch=wanted.batch, workers=wanted.threads or None,
-        file_format=wanted.picture_format if kind is Kind.PICTURE else wanted.film_format,
-        picture=picture if kind is Kind.PICTURE else None, film=film if kind is Kind.FILM else None,
-    )  # fmt: skip
 
 
 class HeldTranslator:

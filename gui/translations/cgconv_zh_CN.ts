@@ -1334,7 +1334,7 @@ or press Add files.</source>
             <translation>{path}：文件中没有视频</translation>
         </message>
         <message>
-            <source>{path}: this holds sound and no film</source>
+            <source>{path}: this holds only sound, no film</source>
             <translation>{path}：只有声音，没有视频</translation>
         </message>
         <message>

@@ -7,19 +7,11 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cgconv.runtime.choices import BackendName, PrecisionChoice
 from cgconv.runtime.errors import CgconvError, MissingError, ModelError, UsageError
 from cgconv.runtime.events import EngineBuilding, EngineBuilt
 
-from .machine import (
-    Backend,
-    BackendName,
-    Building,
-    Machine,
-    PrecisionChoice,
-    checked_device,
-    cuda_devices,
-    unheard,
-)
+from .machine import Backend, Building, Machine, checked_device, cuda_devices, unheard
 
 if TYPE_CHECKING:
     import onnx
@@ -131,22 +123,22 @@ def choose_machine(
     wanted_backend = _member(BackendName, backend, "--backend")
     wanted_precision = _member(PrecisionChoice, precision, "--precision")
     if threads is not None and threads < 1:
-        raise UsageError(f"--threads is {threads}, expected 1 or more")
+        raise UsageError(f"--threads: found {threads}, expected 1 or more")
     device = checked_device(device)
     kind = device.split(":")[0]
     if wanted_precision is PrecisionChoice.INT8 and (
         kind not in ("auto", "cpu") or wanted_backend is BackendName.TENSORRT
     ):
-        raise UsageError("--precision int8 is computed by processors: use --device cpu, or fp16 on a GPU")
+        raise UsageError("--precision int8 works only on processors; use --device cpu, or fp16 on a GPU")
     if wanted_precision is PrecisionChoice.BF16 and wanted_backend is BackendName.ONNXRUNTIME:
         raise UsageError("--precision bf16 needs --backend openvino: ONNX Runtime has no bf16 convolutions")
     if wanted_backend is BackendName.TENSORRT:
         return _choose_tensorrt(device, wanted_precision, threads)
     if kind in ("cuda", "directml", "coreml"):
         if wanted_backend is BackendName.OPENVINO:
-            raise UsageError(f"--backend openvino has no device {device}: it has cpu and gpu (Intel)")
+            raise UsageError(f"--backend openvino does not support {device}; choose cpu or gpu (Intel)")
         if wanted_precision is PrecisionChoice.BF16:
-            raise UsageError(f"--precision bf16 is not there on {device}: use fp16")
+            raise UsageError(f"--precision bf16 is not available on {device}; use fp16")
         machine = Machine(backend=BackendName.ONNXRUNTIME, device=device, threads=threads)
         if kind == "cuda" and wanted_backend is BackendName.AUTO:
             on_tensorrt, reason = _tensorrt_where_it_opens(device, wanted_precision, threads, is_order=True)
@@ -156,7 +148,7 @@ def choose_machine(
         return _settle(_precision_of_file(wanted_precision, model), machine)
     if kind == "gpu":
         if wanted_backend is BackendName.ONNXRUNTIME:
-            raise UsageError("--backend onnxruntime has no device gpu: it has cpu, cuda, directml and coreml")
+            raise UsageError("--backend onnxruntime does not support gpu; choose cpu, cuda, directml or coreml")
         machine = Machine(backend=BackendName.OPENVINO, device=device, threads=threads)
         return _settle(_precision_of_file(wanted_precision, model), machine)
     reasons: list[str] = []
@@ -338,7 +330,7 @@ def _choose_tensorrt(device: str, precision: PrecisionChoice, threads: int | Non
 
     device = "cuda" if device == "auto" else device
     if not device.startswith("cuda"):
-        raise UsageError(f"--backend tensorrt has no device {device}: it has cuda (NVIDIA)")
+        raise UsageError(f"--backend tensorrt does not support {device}; choose cuda (NVIDIA)")
     if precision is PrecisionChoice.BF16:
         raise UsageError("--backend tensorrt computes in fp16 or fp32, not bf16")
     problem = tensorrt_backend.why_not(device)
@@ -413,5 +405,5 @@ def _precision_of_file(precision: PrecisionChoice, model: onnx.ModelProto) -> Pr
 
 def _member(choices: type[Choice], value: str, option: str) -> Choice:
     if value not in list(choices):
-        raise UsageError(f"{option} is {value!r}, expected one of {', '.join(choices)}")
+        raise UsageError(f"{option}: found {value!r}, expected one of {', '.join(choices)}")
     return choices(value)

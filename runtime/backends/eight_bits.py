@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cgconv.runtime.choices import BackendName, PrecisionChoice
 from cgconv.runtime.errors import Cancelled, OutputError
 from cgconv.runtime.events import EIGHT_BITS, EngineBuilding, EngineBuilt
 from cgconv.runtime.files import write_atomically
@@ -28,7 +29,7 @@ from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Precision, specialis
 from cgconv.runtime.graphs.half import convolutions
 from cgconv.runtime.graphs.int8 import EightBits, Range, ranges_seen, watch_ranges
 
-from .machine import Array, Backend, BackendName, Machine, PrecisionChoice, unheard
+from .machine import Array, Backend, Machine, unheard
 from .probe import mirrored_picture, psnr, varied_picture
 from .processor import processor_features, processor_name, sums_8_bits_exactly
 

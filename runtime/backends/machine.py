@@ -11,11 +11,11 @@ import functools
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
+from cgconv.runtime.choices import BackendName, PrecisionChoice
 from cgconv.runtime.errors import UsageError
 from cgconv.runtime.events import BackendOpened, EngineBuilding, EngineBuilt
 
@@ -23,25 +23,6 @@ if TYPE_CHECKING:
     from cgconv.runtime.graphs.int8 import EightBits
 
 Array = npt.NDArray[Any]  # Any: uint8 or float32, as the graph's doors say
-
-
-class BackendName(StrEnum):
-    """The libraries that can compute a model."""
-
-    AUTO = "auto"
-    ONNXRUNTIME = "onnxruntime"
-    OPENVINO = "openvino"
-    TENSORRT = "tensorrt"
-
-
-class PrecisionChoice(StrEnum):
-    """The number type that convolutions are computed in."""
-
-    AUTO = "auto"
-    FP32 = "fp32"
-    FP16 = "fp16"
-    BF16 = "bf16"
-    INT8 = "int8"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +109,7 @@ def checked_device(device: str) -> str:
     """Return a device's name as it is used here. Raises UsageError where it is none."""
     kind, colon, number = device.lower().partition(":")
     if kind not in ("auto", "cpu", "cuda", "gpu", "directml", "coreml") or (colon and not number.isdecimal()):
-        raise UsageError(f"--device is {device!r}, expected auto, cpu, cuda, cuda:N, gpu, directml or coreml")
+        raise UsageError(f"--device: found {device!r}, expected auto, cpu, cuda, cuda:N, gpu, directml or coreml")
     if colon and kind not in ("cuda", "gpu"):
-        raise UsageError(f"--device {kind} takes no number")
+        raise UsageError(f"--device {kind} does not take a number")
     return device.lower()

@@ -6,10 +6,11 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from cgconv.runtime.choices import BackendName
 from cgconv.runtime.errors import CgconvError, MissingError, ModelError, ResourceError
 from cgconv.runtime.events import BackendOpened, counted
 
-from .machine import Array, BackendName, Machine, cuda_devices
+from .machine import Array, Machine, cuda_devices
 
 if TYPE_CHECKING:
     import onnx

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from cgconv.runtime.choices import PrecisionChoice
 from cgconv.runtime.errors import CgconvError, MissingError, ModelError, ResourceError
 from cgconv.runtime.events import BackendOpened
 
-from .machine import Array, Machine, PrecisionChoice
+from .machine import Array, Machine
 from .processor import usable_cores
 
 if TYPE_CHECKING:

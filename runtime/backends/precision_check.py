@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cgconv.runtime.choices import PrecisionChoice
 from cgconv.runtime.errors import CgconvError, OutputError
 from cgconv.runtime.files import write_atomically
 from cgconv.runtime.folders import cache_folder
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialise
 from cgconv.runtime.protocol import read_json
 
-from .machine import Machine, PrecisionChoice
+from .machine import Machine
 from .openvino_backend import OpenvinoBackend, version
 from .probe import mirrored_picture, psnr
 from .processor import processor_name

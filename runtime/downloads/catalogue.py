@@ -57,8 +57,8 @@ class Entry:
     def terms(self) -> list[str]:
         """Sentences to show before it is used."""
         if not self.licence:
-            return [f"{shown_url(self.url)} is not of cgconv's list: its terms are for you to find out."]
-        return [self.licence, f"Made of {self.data}. Whether your use of it is allowed is for you to judge."]
+            return [f"{shown_url(self.url)} is not on cgconv's list; check its license terms yourself."]
+        return [self.licence, f"Made of {self.data}. Check yourself whether your use of it is allowed."]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def find_entry(kind: Kind, name_or_url: str, *, base_url: str | None = None) -> 
     hint = f" (did you mean {near[0]}?)" if near else ""
     what = "model" if kind is Kind.MODEL else "data set"
     raise UsageError(
-        f"no {what} of cgconv's list is named {name_or_url!r}{hint}; there is: {', '.join(entries)};"
+        f"cgconv's list has no {what} named {name_or_url!r}{hint}; there is: {', '.join(entries)};"
         " or give an address that begins with http:// or https://"
     )
 

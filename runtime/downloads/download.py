@@ -117,15 +117,15 @@ def checked_url(url: str) -> str:
         parts = urlsplit(url.strip())
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise UsageError(f"{url!r} is no address: {error}") from error
+        raise UsageError(f"{url!r} is not a web address: {error}") from error
     if parts.scheme not in ("http", "https") or not host:
-        raise UsageError(f"{url!r} is no address that can be fetched: expected http://… or https://…")
+        raise UsageError(f"{url!r} is not a web address: expected http://… or https://…")
     if parts.username is not None or parts.password is not None:
-        raise UsageError("an address with a user name or password in it is not taken: it would end up in logs")
+        raise UsageError("addresses with a user name or password are refused, because they would end up in logs")
     try:
         host = host.encode("idna").decode() if not host.isascii() else host
     except UnicodeError as error:
-        raise UsageError(f"{url!r} is no address: its host's name is not one") from error
+        raise UsageError(f"{url!r} is not a web address: its host's name is not one") from error
     where = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
     path, query = (quote(text, safe=SAFE_IN_PATHS) for text in (parts.path, parts.query))
     return urlunsplit((parts.scheme, where, path or "/", query, ""))
@@ -135,7 +135,7 @@ def checked_sha256(text: str) -> str:
     """Return 64 lower-case hexadecimal digits. Raises UsageError."""
     digits = text.strip().lower().removeprefix("sha256:")
     if not re.fullmatch(r"[0-9a-f]{64}", digits):
-        raise UsageError(f"{text!r} is no SHA-256: expected 64 hexadecimal digits")
+        raise UsageError(f"{text!r} is not a SHA-256: expected 64 hexadecimal digits")
     return digits
 
 
@@ -235,7 +235,7 @@ class _Fetching:
                 failures = 1 if self.bytes_done - before >= WORTH_A_TRY else failures + 1
                 if failures >= self.limits.tries:
                     done = self.bytes_done
-                    rest = f"; {bytes_text(done)} are kept, the same command goes on from there" if done else ""
+                    rest = f"; {bytes_text(done)} are kept; the same command continues from there" if done else ""
                     tried = f" ({failures} tries)" if failures > 1 else ""
                     raise DownloadError(f"{shown_url(self.url)}: {error}{tried}{rest}") from error
                 wait_s = max(self.limits.first_wait_s * 2 ** (failures - 1), error.wait_s)
@@ -261,12 +261,12 @@ class _Fetching:
             raise _BrokenOff(f"the server answers {status} {response.reason}", _retry_after_s(response))
         if status == 416 and asked_for_rest:  # it has less than we hold: another file, or ours is whole and unmarked
             self.begin_anew()
-            raise _BrokenOff("the server's file is shorter than what was here already; beginning anew")
+            raise _BrokenOff("the server's file is shorter than what was here already; starting over")
         if status not in (200, 206) or (status == 206 and not asked_for_rest):
             what = {401: "it wants a password", 403: "it does not give it out", 404: "it has no such file"}.get(status)
             raise DownloadError(f"{name}: the server answers {status} {response.reason}{f' ({what})' if what else ''}")
         if response.headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
-            raise DownloadError(f"{name}: the server sends it compressed although it was asked not to")
+            raise DownloadError(f"{name}: the server sends the file compressed, although it was asked not to")
         if response.headers.get_content_type() == "text/html":
             raise DownloadError(f"{name}: this is the address of a web page, not of a file; look for a direct link")
         etag = response.headers.get("ETag", "")
@@ -277,7 +277,7 @@ class _Fetching:
             changed = (self.state.total not in (None, total)) or (etag and self.state.etag and etag != self.state.etag)
             if total is None or changed:
                 self.begin_anew()
-                raise _BrokenOff("the server's file is not the one that was begun; beginning anew")
+                raise _BrokenOff("the server's file has changed since the download began; starting over")
             self.is_joined = True
         else:
             self.begin_anew()
@@ -289,7 +289,7 @@ class _Fetching:
             if total > self.limits.max_bytes:
                 self.begin_anew()
                 raise DownloadError(
-                    f"{name}: {bytes_text(total)}, more than the {bytes_text(self.limits.max_bytes)} that are taken"
+                    f"{name}: {bytes_text(total)}, more than the limit of {bytes_text(self.limits.max_bytes)}"
                 )
             free = shutil.disk_usage(self.part.parent).free
             if total - done + DISK_MARGIN > free:
@@ -321,7 +321,7 @@ class _Fetching:
                     if (done - judged_bytes) / (now - judged_at) < limits.slowest_bytes_per_s:
                         raise DownloadError(
                             f"{shown_url(self.url)}: the server sends only {bytes_text(done - judged_bytes)} in"
-                            f" {now - judged_at:.0f} s; {bytes_text(done)} are kept, the same command goes on there"
+                            f" {now - judged_at:.0f} s; {bytes_text(done)} are kept; repeat the command to continue"
                         )
                     judged_at, judged_bytes = now, done
                 if pace.is_time(now):
@@ -334,7 +334,7 @@ class _Fetching:
 
     def _check_cancelled(self, done: int) -> None:
         if self.cancel is not None and self.cancel.is_set():
-            raise Cancelled(f"stopped; {bytes_text(done)} are kept, the same command goes on from there")
+            raise Cancelled(f"stopped; {bytes_text(done)} are kept; the same command continues from there")
 
     def _wait(self, seconds: float) -> None:
         if self.cancel is not None:
@@ -409,7 +409,7 @@ def _open(url: str, headers: dict[str, str], timeout_s: float) -> Iterator[http.
         try:
             url = checked_url(following)
         except UsageError as error:
-            raise DownloadError(f"{shown_url(first)}: redirects to what is no address") from error
+            raise DownloadError(f"{shown_url(first)}: redirects to something that is not a web address") from error
     raise DownloadError(f"{shown_url(first)}: redirects more than {MAX_REDIRECTS} times")
 
 
@@ -452,7 +452,7 @@ def _errors_of_the_net(url: str) -> Iterator[None]:
     except http.client.IncompleteRead as error:
         raise _BrokenOff("the connection ended in the middle") from error
     except http.client.InvalidURL as error:
-        raise DownloadError(f"{name}: this is no address ({error})") from error
+        raise DownloadError(f"{name}: this is not a web address ({error})") from error
     except OSError as error:
         if isinstance(error, ConnectionError | TimeoutError | ssl.SSLError) or error.errno in NETWORK_ERRORS:
             raise _BrokenOff(_network_reason(error)) from error

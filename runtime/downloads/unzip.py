@@ -59,7 +59,7 @@ def unzip_pictures(
     Raises DataError, UsageError (the folder is there already), OutputError, Cancelled.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder}: is there already and not empty; name another --out")
+        raise UsageError(f"{folder}: this folder exists already and is not empty; name another with --out")
     partial = partial_path(folder.absolute().parent)
     sweep_partials(partial.parent)
     try:
@@ -67,7 +67,7 @@ def unzip_pictures(
             members = _checked_members(archive, opened, limits)
             wanted = [(info, parts) for info, parts in members if _is_wanted(parts)]
             if not wanted:
-                raise DataError(f"{archive}: there is no picture in it")
+                raise DataError(f"{archive}: there are no pictures in it")
             tops = {parts[0] for _, parts in wanted}
             wrapped = len(tops) == 1 and all(len(parts) > 1 for _, parts in wanted) and not SPLITS.match(tops.pop())
             partial.mkdir(parents=True)
@@ -79,7 +79,7 @@ def unzip_pictures(
                     yield FilesProgressed("unpack", number, len(wanted))
                 pictures += _unpack(archive, opened, info, partial.joinpath(*parts[wrapped:]))
             if not pictures:
-                raise DataError(f"{archive}: nothing in it is a picture, whatever the names say")
+                raise DataError(f"{archive}: its files have names of pictures, but none is a picture")
             if folder.exists():
                 folder.rmdir()
             partial.rename(folder)
@@ -115,7 +115,7 @@ def _checked_members(archive: Path, opened: ZipFile, limits: UnzipLimits) -> lis
         if info.flag_bits & 0x1:
             raise refuse("is encrypted", info)
         if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-            raise refuse("is packed in a way that is not taken", info)
+            raise refuse("is compressed in a way that is not supported", info)
         if total > limits.bytes or info.file_size > limits.file_bytes:
             raise refuse(f"unpacks to {total / 1e9:.1f} GB or more, as a zip bomb does", info)
         if info.file_size > max(limits.ratio_from_bytes, limits.ratio * info.compress_size):
@@ -168,6 +168,6 @@ def _errors_of(archive: Path, folder: Path) -> Iterator[None]:
         yield
     except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeError) as error:
         text = " ".join(str(error).split())[:120]
-        raise DataError(f"{archive}: is no zip file, or damaged ({text or type(error).__name__})") from error
+        raise DataError(f"{archive}: not a zip file, or a damaged one ({text or type(error).__name__})") from error
     except OSError as error:
         raise OutputError(f"{folder} cannot be written: {error.strerror or error}") from error

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
 
 import av
 from av.error import FFmpegError
 
+from cgconv.runtime.choices import VideoCodec
 from cgconv.runtime.errors import UsageError
 
 from .reader import FilmInfo
-
-
-class VideoCodec(StrEnum):
-    """What a film's pictures are stored as."""
-
-    AUTO = "auto"
-    H264 = "h264"
-    HEVC = "hevc"
-    AV1 = "av1"
-    VP9 = "vp9"
-    PRORES = "prores"
-    FFV1 = "ffv1"
 
 
 @dataclass(frozen=True)
@@ -137,7 +125,7 @@ def check_crf(codec: VideoCodec | None, crf: int | None, name: str) -> None:
     if codec not in _LARGEST_CRF:
         raise UsageError(f"--crf {crf}: {name} has no such setting")
     if not 0 <= crf <= _LARGEST_CRF[codec]:
-        raise UsageError(f"--crf is {crf}, expected 0 to {_LARGEST_CRF[codec]} for {name}")
+        raise UsageError(f"--crf: found {crf}, expected 0 to {_LARGEST_CRF[codec]} for {name}")
 
 
 def _encoding(
@@ -192,7 +180,7 @@ def _pixel_format(info: FilmInfo, image_hw: tuple[int, int], encoder: str) -> tu
                     if chroma < wanted_chroma:
                         notes.append(f"colour detail is reduced to 4:{chroma[1]}:{chroma[2]}: {encoder} has no more")
                     return name, tuple(notes)
-    raise UsageError(f"{encoder} takes no format that cgconv can give it")
+    raise UsageError(f"{encoder} takes no format that cgconv can write")
 
 
 def _names(chroma: str, bits: int) -> tuple[str, ...]:

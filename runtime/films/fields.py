@@ -12,6 +12,8 @@ import av
 from av.error import EOFError as NoMoreFrames
 from av.filter import Graph
 
+from cgconv.runtime.choices import FieldRate
+
 LOOK_AT_FRAMES = 75  # three seconds of PAL
 LOOK_LONGER_FRAMES = 300  # where too little moves in those
 FEW_MOVING = 10
@@ -21,21 +23,6 @@ SURE = 0.8  # share of one order of fields over which pictures are believed, and
 FRAMES_AROUND = 4  # that bwdif looks at, about a frame
 EVEN = Fraction(1, 30)  # a clock for filters that want an even one; true times are kept beside it
 CYCLE, KEPT = 5, 4  # of 5 telecined frames 4 are the film's
-
-
-class Deinterlace(StrEnum):
-    """Whether interlaced films are made progressive: where they are found to be so, never, or in any case."""
-
-    AUTO = "auto"
-    OFF = "off"
-    BWDIF = "bwdif"
-
-
-class FieldRate(StrEnum):
-    """How many frames interlaced ones become: one each, or one for every field, which is twice as many."""
-
-    HALF = "half"
-    FULL = "full"
 
 
 class Scan(StrEnum):

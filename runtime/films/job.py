@@ -18,6 +18,7 @@ import av
 import numpy as np
 
 from cgconv.runtime.brush import check_brush, shrink, working_hw
+from cgconv.runtime.choices import Deinterlace, FieldRate, VideoCodec
 from cgconv.runtime.errors import Cancelled, FilmError, OutputError, PartialFilmError, UsageError
 from cgconv.runtime.events import JobProgressed, JobWarned, counted
 from cgconv.runtime.files import make_folder_for
@@ -27,8 +28,7 @@ from cgconv.runtime.translate.memory import available_bytes
 from cgconv.runtime.translate.shared_translator import StartsEarly
 
 from .colors import RGB, Image
-from .encoding import VideoCodec, check_crf, choose_encoding
-from .fields import Deinterlace, FieldRate
+from .encoding import check_crf, choose_encoding
 from .gif import join_gif
 from .join import DamagedSegment, NotJoined, StreamReport, check_film, join_film, rehearse
 from .painted import painted
@@ -85,18 +85,18 @@ class FilmOptions:
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
-            raise UsageError(f"strength is {self.strength}, expected 0 to 1")
+            raise UsageError(f"strength: found {self.strength}, expected 0 to 1")
         if self.short_side is not None and self.short_side < 8:
-            raise UsageError(f"resize is {self.short_side}, expected at least 8")
+            raise UsageError(f"resize: found {self.short_side}, expected at least 8")
         check_brush(self.brush, self.detail)
         if self.batch < 1:
-            raise UsageError(f"batch is {self.batch}, expected at least 1")
+            raise UsageError(f"batch: found {self.batch}, expected at least 1")
         if self.start_s is not None and self.start_s < 0:
-            raise UsageError(f"start is {self.start_s}, expected 0 or more seconds")
+            raise UsageError(f"start: found {self.start_s}, expected 0 or more seconds")
         if self.end_s is not None and self.end_s <= (self.start_s or 0):
-            raise UsageError(f"end is {self.end_s}, expected more than the start ({self.start_s or 0})")
+            raise UsageError(f"end: found {self.end_s}, expected more than the start ({self.start_s or 0})")
         if self.max_pixels < 1:
-            raise UsageError(f"--max-pixels is {self.max_pixels}, expected at least 1")
+            raise UsageError(f"--max-pixels: found {self.max_pixels}, expected at least 1")
         if self.codec is not VideoCodec.AUTO:
             check_crf(self.codec, self.crf, self.codec.value)
 
@@ -147,7 +147,7 @@ def _alone(target: Path) -> Iterator[None]:
             raise PermissionError(errno.EACCES, "no permission", str(target.parent))
     lock = Lock(hidden_path(target, LOCK))
     if not lock.take():
-        raise OutputError(f"{target}: another cgconv is writing it now")
+        raise OutputError(f"{target}: another cgconv is writing this file right now")
     try:
         yield
     finally:
@@ -323,8 +323,8 @@ class _FilmJob:
             self.parts.discard(error.number)
             kept = self.parts.frames
             raise OutputError(
-                "a part of what was translated has been damaged on the disk since; "
-                f"the same command goes on {f'from frame {kept + 1}' if kept else 'from the start'}",
+                "part of the finished work was damaged on the disk; "
+                f"give the same command again to continue {f'from frame {kept + 1}' if kept else 'from the start'}",
                 path=self.target,
             ) from error
         finally:
@@ -564,7 +564,7 @@ class _FilmJob:
     def _check_cancel(self) -> None:
         if self.cancel.is_set():
             kept = self.parts.frames
-            how = f"; the same command goes on from frame {kept + 1}" if kept else ""
+            how = f"; the same command continues from frame {kept + 1}" if kept else ""
             raise Cancelled(f"stopped{how}", path=self.reader.path)
 
     def _progress(self) -> JobProgressed:
@@ -582,7 +582,7 @@ class _FilmJob:
             notes.append(fields)
         notes += [f"left out: {dropped}" for dropped in self.plan.dropped]
         if self.resumed_frames:
-            notes.append(f"going on after {counted(self.resumed_frames, 'frame')} that an earlier run finished")
+            notes.append(f"continuing after {counted(self.resumed_frames, 'frame')} from an earlier run")
         if self.reader.info.is_transparent:
             notes.append("the film is transparent in places; transparency is not kept")
         info = self.reader.info
@@ -603,7 +603,7 @@ class _FilmJob:
             )
         if self.frames_faded:
             faded = counted(self.frames_faded, "frame has", "frames have")
-            notes.append(f"{faded} hardly any contrast and stayed nearer to the original")
+            notes.append(f"{faded} hardly any contrast and stayed closer to the original")
         return notes
 
     def _new_warnings(self) -> Generator[JobWarned, None, None]:

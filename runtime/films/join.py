@@ -208,7 +208,7 @@ class _Film:
             elif stream.index in waiting:
                 waiting[stream.index].open(output, stream)
         if picture is None:
-            raise OutputError(f"{self.source.path}: this is not the film any more that was translated")
+            raise OutputError(f"{self.source.path}: the film has changed since it was translated")
         return picture
 
     def _mux(self, output: OutputContainer, other: InputContainer, picture: av.VideoStream, sides: list[Side]) -> None:

@@ -204,9 +204,9 @@ class PartFolder:
         now = json.loads(json.dumps(wanted))  # as what was done before says it: with lists for tuples
         changed = _changes(before, now) if isinstance(before, dict) else []
         raise OutputError(
-            "an earlier run stopped in the middle of it, with other settings "
-            f"({', '.join(changed) or 'of another version of cgconv'}); its work is kept: use those again to go on, "
-            "or --fresh to throw it away (in the window, remove the film from the list and add it again)",
+            "an interrupted run has begun this film with other settings "
+            f"({', '.join(changed) or 'of another version of cgconv'}); its work is kept: use those settings to "
+            "continue, or --fresh to discard it (in the window, remove the film from the list and add it again)",
             path=target,
         )
 

@@ -18,11 +18,12 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
 
+from cgconv.runtime.choices import Deinterlace, FieldRate
 from cgconv.runtime.errors import FilmError
 from cgconv.runtime.opencv import cv2
 
 from .colors import HLG, Colors, FrameToRgb, Image, colors_of
-from .fields import Deinterlace, FieldRate, Fields, Scan, WholeFrames, find_fields
+from .fields import Fields, Scan, WholeFrames, find_fields
 from .timeline import Timeline, read_timeline
 
 PICTURE_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".hif"))  # MP4's relatives that hold one picture
@@ -515,14 +516,14 @@ def film_stream(container: InputContainer, path: Path) -> av.VideoStream:
     """Return the stream that is the film, never a cover. Raises FilmError where there is none."""
     name = container.format.name
     if name.endswith("_pipe") or name == "image2" or path.suffix.lower() in PICTURE_SUFFIXES:
-        raise FilmError("this is a picture and no film; use cgconv images", path=path)
+        raise FilmError("this is a picture, not a film; use cgconv images", path=path)
     if not TEXT_FORMATS.isdisjoint(name.split(",")):
-        raise FilmError("this is text and no film", path=path)
+        raise FilmError("this is text, not a film", path=path)
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
             return stream
     if container.streams.audio:
-        raise FilmError("this holds sound and no film", path=path)
+        raise FilmError("this holds only sound, no film", path=path)
     raise FilmError("there is no film in this file", path=path)
 
 

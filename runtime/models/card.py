@@ -133,10 +133,10 @@ class ModelCard:
         major = version.split(".")[0]
         own_major = FORMAT_VERSION.split(".")[0]
         if not (major.isdecimal() and len(major) < 10):
-            raise ModelError(f"{where}: card field format_version is {version}, expected {own_major}.x")
+            raise ModelError(f"{where}: card field format_version: found {version}, expected {own_major}.x")
         if int(major) > int(own_major):
             raise ModelError(
-                f"{where}: card field format_version is {version}, expected at most {own_major}.x (update cgconv)"
+                f"{where}: card field format_version: found {version}, expected at most {own_major}.x (update cgconv)"
             )
         known = {}
         for wanted in fields(cls):
@@ -259,7 +259,7 @@ def _checked(name: str, value: Any, *, where: str) -> Any:  # Any: JSON values i
         return (value[0], value[1])
     if name in {"color_mean", "color_std"} and _are_numbers(value, 3) and all(0 <= part <= 255 for part in value):
         return tuple(float(part) for part in value)
-    raise ModelError(f"{where}: card field {name} is {_shown(value)}, expected {_EXPECTED[name]}")
+    raise ModelError(f"{where}: card field {name}: found {_shown(value)}, expected {_EXPECTED[name]}")
 
 
 def _strangeness(card: Any) -> str | None:  # Any: JSON values
@@ -351,4 +351,6 @@ def _check_graph(card: ModelCard, graph: onnx.GraphProto, where: str) -> None:
 
 
 def _unfit(where: str, name: str, found: object, wanted: object) -> ModelError:
-    return ModelError(f"{where}: card field {name} is {_shown(found)}, expected {_shown(wanted)}, as its graph has it")
+    return ModelError(
+        f"{where}: card field {name}: found {_shown(found)}, expected {_shown(wanted)}, as its graph has it"
+    )

@@ -153,8 +153,8 @@ def _refuse_external_data(model: onnx.ModelProto, path: Path) -> None:
     for tensor in tensors:
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
             raise ModelError(
-                f"{path}: keeps its weights in another file; cgconv takes self-contained models only "
-                "(save it again with save_as_external_data=False)"
+                f"{path}: keeps its weights in another file; save it again as a single file "
+                "(save_as_external_data=False)"
             )
 
 

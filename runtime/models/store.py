@@ -54,7 +54,7 @@ def resolve_model(name_or_path: str | Path) -> Path:
     """Return the file that `name_or_path` means.
 
     Raises:
-        UsageError: there is no such file and no model of that name; lists what there is and the nearest match.
+        UsageError: no such file and no model of that name; lists what there is and the nearest match.
     """
     given = str(name_or_path)
     path = Path(name_or_path)
@@ -68,12 +68,12 @@ def resolve_model(name_or_path: str | Path) -> Path:
     if stem in files:
         return files[stem]
     if looks_like_path:
-        raise UsageError(f"{given}: there is no such model file")
+        raise UsageError(f"{given}: no such file")
     known = ", ".join(sorted(files)) or "none yet"
     near = difflib.get_close_matches(given.lower(), [name.lower() for name in files], n=1)
     nearest = [name for name in files if name.lower() in near]
     hint = f" (did you mean {nearest[0]}?)" if nearest else ""
-    raise UsageError(f"there is no model named {given!r}{hint}; there is: {known}")
+    raise UsageError(f"no model is named {given!r}{hint}; there is: {known}")
 
 
 def list_models() -> list[StoredModel]:
@@ -116,7 +116,7 @@ def check_name(name: str) -> None:
     if not _ALLOWED_NAME.fullmatch(name):
         raise UsageError(f"{name!r} cannot be a model's name: use letters, digits, - . _ + and no folder")
     if _DEVICES.fullmatch(name):
-        raise UsageError(f"{name!r} cannot be a model's name: Windows keeps it for a device")
+        raise UsageError(f"{name!r} cannot be a model's name: Windows reserves it for a device")
 
 
 def remove_model(name: str) -> Path:
@@ -127,13 +127,13 @@ def remove_model(name: str) -> Path:
     """
     path = resolve_model(name) if _ALLOWED_NAME.fullmatch(name) else None
     if path is None or path != _files().get(name):
-        raise UsageError(f"{name!r} is not the name of a model")
+        raise UsageError(f"{name!r} is not a model's name")
     if path.parent == bundled_folder():
-        raise UsageError(f"{name} is shipped with cgconv and cannot be removed")
+        raise UsageError(f"{name} comes with cgconv and cannot be removed")
     try:
         path.unlink()
     except OSError as error:
-        raise OutputError(f"{path}: cannot be removed ({error.strerror or error})") from error
+        raise OutputError(f"{path}: could not be deleted ({error.strerror or error})") from error
     return path
 
 

@@ -69,7 +69,7 @@ def encode_animation(animation: Animation, *, file_format: str, quality: int | N
     """Return all frames with their times as a file's bytes: gif, webp, png or avif. Raises OutputError as above."""
     kind = FileFormat(file_format)
     if kind not in ANIMATED_FORMATS:
-        raise OutputError(f"{title(kind)} holds no animation; choose gif, webp, png or avif")
+        raise OutputError(f"{title(kind)} cannot hold an animation; choose gif, webp, png or avif")
     check_fits(animation.frames[0].size_hw, kind)
     animation = replace(animation, frames=[frame.with_8_bits() for frame in animation.frames])
     number = DEFAULT_QUALITY.get(kind, 100) if quality is None else quality
@@ -135,7 +135,7 @@ def check_fits(size_hw: tuple[int, int], file_format: str) -> None:
         raise OutputError("HEIC cannot be written; choose jpg, png, webp, tiff or avif")
     longest = LONGEST_SIDE.get(kind)
     if longest is not None and max(height, width) > longest:
-        raise OutputError(f"{title(kind)} holds at most {longest} pixels a side, not {width}×{height}; choose png")
+        raise OutputError(f"{title(kind)} allows at most {longest} pixels per side, not {width}×{height}; choose png")
 
 
 def _icc_for_output(picture: Picture) -> bytes | None:
@@ -314,7 +314,9 @@ def _encode_jp2(picture: Picture, quality: int, asked: bool) -> bytes:
     if not picture.is_deep:
         return _saved(_pillow_image(picture, one_channel=picture.is_gray), "JPEG2000")
     if min(picture.size_hw) < SMALLEST_DEEP_JP2:
-        raise OutputError(f"JPEG 2000 of 16 bits a channel has at least {SMALLEST_DEEP_JP2} pixels a side; choose png")
+        raise OutputError(
+            f"JPEG 2000 with 16 bits per channel needs at least {SMALLEST_DEEP_JP2} pixels per side; choose png"
+        )
     samples = _samples(picture, one_channel=picture.is_gray and picture.alpha is None)
     return _opencv_encoded(".jp2", samples, cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000)
 

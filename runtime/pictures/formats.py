@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 
+from cgconv.runtime.choices import PictureFormat
 from cgconv.runtime.errors import UsageError
 
 
@@ -58,7 +59,7 @@ SUFFIXES = {
     ".heif": FileFormat.HEIC,
     ".hif": FileFormat.HEIC,
 }
-REQUESTABLE = ("same", "png", "jpg", "webp", "tiff", "avif")
+REQUESTABLE = tuple(PictureFormat)
 
 
 def format_of_suffix(path: Path) -> FileFormat | None:
@@ -72,7 +73,7 @@ def output_format(source_format: str, requested: str = "same") -> FileFormat:
     An animation asked for as png, webp or avif stays one; asked for as jpg or tiff, its first frame is kept.
     """
     if requested not in REQUESTABLE:
-        raise UsageError(f"--format is {requested}, but can be one of {', '.join(REQUESTABLE)}")
+        raise UsageError(f"--format: found {requested}, expected one of {', '.join(REQUESTABLE)}")
     if requested != "same":
         return FileFormat(requested)
     source = FileFormat(source_format)

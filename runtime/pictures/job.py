@@ -62,18 +62,18 @@ class PictureOptions:
 
     def __post_init__(self) -> None:
         if self.file_format not in REQUESTABLE:
-            raise UsageError(f"--format is {self.file_format}, expected one of {', '.join(REQUESTABLE)}")
+            raise UsageError(f"--format: found {self.file_format}, expected one of {', '.join(REQUESTABLE)}")
         if self.quality is not None and not 1 <= self.quality <= 100:
-            raise UsageError(f"--quality is {self.quality}, expected 1 to 100")
+            raise UsageError(f"--quality: found {self.quality}, expected 1 to 100")
         if self.resize_short_side is not None and self.resize_short_side < 1:
-            raise UsageError(f"--resize is {self.resize_short_side}, expected at least 1 pixel")
+            raise UsageError(f"--resize: found {self.resize_short_side}, expected at least 1 pixel")
         if not 0 <= self.strength <= 1:
-            raise UsageError(f"--strength is {self.strength}, expected 0 to 1")
+            raise UsageError(f"--strength: found {self.strength}, expected 0 to 1")
         check_brush(self.brush, self.detail)
         if self.max_pixels < 1:
-            raise UsageError(f"--max-pixels is {self.max_pixels}, expected at least 1")
+            raise UsageError(f"--max-pixels: found {self.max_pixels}, expected at least 1")
         if self.frames_at_once < 1:
-            raise UsageError(f"frames_at_once is {self.frames_at_once}, expected at least 1")
+            raise UsageError(f"frames_at_once: found {self.frames_at_once}, expected at least 1")
 
 
 def translate_picture_file(

@@ -141,7 +141,9 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     """Open a file, and turn whatever the decoders raise into one sentence."""
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
-            raise PictureError(f"{path} is no regular file, and is not opened")  # a pipe would keep us waiting for ever
+            raise PictureError(
+                f"{path} is not a regular file, so it is not opened"
+            )  # a pipe would keep us waiting for ever
         with libraries_quiet, path.open("rb") as file:
             yield file
     except CgconvError:
@@ -203,7 +205,7 @@ def _read_still(path: Path, image: Image.Image, file: BinaryIO, file_format: Fil
         notes = (*tiff.note_on_pages(image), *tiff.check_layout(path, tags, image.mode))
         exif, xmp = exif_from_tiff(image), image.info.pop("xmp", None)
     elif image.mode in ("I", "F"):
-        raise PictureError(f"{path} has 32-bit samples, whose range is not known; save it with 8 or 16 bits a channel")
+        raise PictureError(f"{path} has 32-bit samples of unknown range; save it with 8 or 16 bits per channel")
     if file_format is FileFormat.AVIF:
         facts = heif.header_facts(file)
     deep = _is_deep(image, file, file_format, facts)

@@ -56,7 +56,7 @@ def seek_to_picture(path: Path, image: Image.Image) -> None:
         if not kind & MASK:
             reduced[page] = image.width * image.height
     if len(reduced) < 2:
-        raise PictureError(f"{path} is a camera's raw file, which holds only a preview; develop it to TIFF or JPEG")
+        raise PictureError(f"{path} is a camera's raw file; convert it to TIFF or JPEG first")
     image.seek(max(reduced, key=reduced.__getitem__))
 
 
@@ -76,18 +76,14 @@ def check_layout(path: Path, tags: Tags, mode: str) -> tuple[str, ...]:
     bits, formats = _numbers(tags, BITS, 1), _numbers(tags, SAMPLE_FORMAT, 1)
     photometric = _number(tags, PHOTOMETRIC, 1)
     if 3 in formats:
-        raise PictureError(
-            f"{path} has floating-point samples, whose white is not known; save it with 8 or 16 bits a channel"
-        )
+        raise PictureError(f"{path} has floating-point samples of unknown range; save it with 8 or 16 bits per channel")
     if 2 in formats:
-        raise PictureError(
-            f"{path} has signed samples, which may lie below black; save it with 8 or 16 unsigned bits a channel"
-        )
+        raise PictureError(f"{path} has signed samples; save it with 8 or 16 unsigned bits per channel")
     if max(bits) > 64:
         raise PictureError(f"{path} is damaged: it says that its samples have {max(bits)} bits")
     if max(bits) > 16:
         raise PictureError(
-            f"{path} has {max(bits)}-bit samples, whose range is not known; save it with 8 or 16 bits a channel"
+            f"{path} has {max(bits)}-bit samples of unknown range; save it with 8 or 16 bits per channel"
         )
     if not mode or (photometric > 5 and max(bits) > 8):
         names = {6: "YCbCr ", 8: "Lab ", 9: "Lab ", 10: "Lab ", 32844: "LogLuv ", 32845: "LogLuv "}

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cgconv.runtime.backends.machine import Array, BackendName, Machine
+from cgconv.runtime.backends.machine import Array, Machine
 from cgconv.runtime.backends.onnxruntime_backend import OnnxruntimeBackend
 from cgconv.runtime.backends.probe import mirrored_picture
+from cgconv.runtime.choices import BackendName
 from cgconv.runtime.errors import ModelError
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialise
 from cgconv.runtime.models.card import Layout, ModelCard
@@ -47,7 +48,9 @@ def check_card(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
                 ) from error
             _compare(translated, (count, *size_hw), card, path)
             if nth == 0 and translated.min() == translated.max():  # also what NaN becomes
-                raise ModelError(f"{path}: it makes one colour of every picture, or no numbers at all; it is of no use")
+                raise ModelError(
+                    f"{path}: it turns every picture into a single color or into invalid numbers, so it cannot be used"
+                )
 
 
 def _tried(model: onnx.ModelProto, card: ModelCard) -> list[tuple[int, tuple[int, int]]]:
@@ -71,7 +74,7 @@ def _compare(translated: Array, given: tuple[int, int, int], card: ModelCard, pa
     if len(made) == 4 and tuple(made[axis] for axis in swapped) == promised:
         other = Layout.NCHW if card.layout_out is Layout.NHWC else Layout.NHWC
         raise ModelError(
-            f'{path}: card field layout_out is "{card.layout_out}", expected "{other}", as its graph makes it'
+            f'{path}: card field layout_out: found "{card.layout_out}", expected "{other}", as its graph makes it'
         )
     raise ModelError(
         f"{path}: of {count}×{height}×{width}×3 (pictures, height, width, colours) its graph makes "

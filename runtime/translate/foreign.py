@@ -18,9 +18,10 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, numpy_helper
 
-from cgconv.runtime.backends.machine import Array, BackendName, Machine
+from cgconv.runtime.backends.machine import Array, Machine
 from cgconv.runtime.backends.onnxruntime_backend import OnnxruntimeBackend
 from cgconv.runtime.backends.probe import mirrored_picture
+from cgconv.runtime.choices import BackendName
 from cgconv.runtime.errors import CgconvError, ModelError, UsageError
 from cgconv.runtime.graphs.ends import give_usual_ends, has_other_ends, takes_bytes
 from cgconv.runtime.graphs.graph import IR_VERSION, modernise, specialise
@@ -70,7 +71,7 @@ def parse_range(text: str) -> Range:
     """
     found = {f"{low:g}..{high:g}": (low, high) for low, high in VALUE_RANGES}
     if text not in found:
-        raise UsageError(f"--range is {text!r}, expected one of {', '.join(found)}")
+        raise UsageError(f"--range: found {text!r}, expected one of {', '.join(found)}")
     return found[text]
 
 
@@ -103,7 +104,7 @@ def import_onnx(path: Path, name: str | None = None, said: Said | None = None) -
     if card is None:
         model, card = adopt(model, path, said)
     elif said not in (None, Said()):
-        raise UsageError(f"{path}: has a model card that says its range and channel order; import it without yours")
+        raise UsageError(f"{path}: has a model card with its range and channel order; leave out --range and --bgr")
     else:
         check_card(model, card, path)
     write_card(model, replace(card, name=target.stem))
@@ -429,8 +430,8 @@ def _find_ranges(model: onnx.ModelProto, card: ModelCard, said_out: Range | None
     close = [ranges for ranges in _by_habit(candidates) if candidates[ranges] >= best - 0.02]
     if not close or (not same and len({ranges[0] for ranges in close}) > 1 and len(close) > 1):
         raise UsageError(
-            f"{path}: the value range of this model cannot be found out; "
-            "say it with `cgconv models import FILE --range -1..1` (or 0..1, or 0..255)"
+            f"{path}: the value range of this model could not be detected; "
+            "give it with `cgconv models import FILE --range -1..1` (or 0..1, or 0..255)"
         )
     return close[0]
 

@@ -24,7 +24,8 @@ from cgconv.runtime.backends.choose import (
     open_graph,
     without_building,
 )
-from cgconv.runtime.backends.machine import Array, Backend, BackendName, Machine, Overlapping, PrecisionChoice
+from cgconv.runtime.backends.machine import Array, Backend, Machine, Overlapping
+from cgconv.runtime.choices import BackendName, PrecisionChoice
 from cgconv.runtime.errors import ModelError, ResourceError, UsageError
 from cgconv.runtime.events import BackendOpened, EngineBuilding, EngineBuilt
 from cgconv.runtime.graphs.graph import IMAGES, STRANGE, TRANSLATED, Doors, Precision, specialise, watched
@@ -247,7 +248,9 @@ class Translator:
             pixels = batch.shape[1] * batch.shape[2]
             if len(batch) == 1 and pixels <= _SMALLEST_PART_PIXELS:
                 raise
-        _log.warning("memory ran out on %d image(s) of %d pixels; going on with less at once", len(batch), pixels)
+        _log.warning(
+            "not enough memory for %d image(s) of %d pixels at once; continuing with fewer", len(batch), pixels
+        )
         if len(batch) == 1:
             return self._each_in_parts(batch, doors, max(pixels // 4, _SMALLEST_PART_PIXELS))
         half = len(batch) // 2

@@ -47,7 +47,7 @@ def first_run(path: Path, cancel: threading.Event | None = None) -> None:
         return
     problem = _try(path, cancel)
     if problem is not None:
-        raise ModelError(f"{path}: {problem}; it is not run")
+        raise ModelError(f"{path}: {problem}; it was not run")
     remember(path)
 
 
@@ -109,7 +109,7 @@ def _watch(child: subprocess.Popen[str], file_bytes: int, cancel: threading.Even
             values = int(line)
             began, began_s = time.monotonic(), _processor_s(child.pid)
         if cancel is not None and cancel.is_set():
-            raise Cancelled("stopped while a model was tried")
+            raise Cancelled("stopped while the model was being checked")
         limit_s = STEP_S + values * S_A_VALUE + file_bytes * S_A_BYTE
         used_s = _processor_s(child.pid) - began_s
         passed_s = time.monotonic() - began

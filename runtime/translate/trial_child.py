@@ -13,8 +13,9 @@ import numpy as np
 
 from cgconv.runtime.backends import onnxruntime_backend
 from cgconv.runtime.backends.choose import open_graph
-from cgconv.runtime.backends.machine import BackendName, Machine
+from cgconv.runtime.backends.machine import Machine
 from cgconv.runtime.backends.probe import mirrored_picture
+from cgconv.runtime.choices import BackendName
 from cgconv.runtime.graphs.graph import IMAGES, specialise
 from cgconv.runtime.models.card import read_card
 from cgconv.runtime.models.model_file import load_model

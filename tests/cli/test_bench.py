@@ -61,7 +61,7 @@ def test_what_does_not_open_is_said_and_left_out_of_the_table(small: Path) -> No
     assert "fp16 needs --backend onnxruntime" in (found.timings[2].problem or "")
     lines = described(found)
     assert sum(line.startswith("| openvino cpu fp16") for line in lines) == 0
-    assert any(line.startswith("not here: openvino cpu fp16: ") for line in lines)
+    assert any(line.startswith("not available: openvino cpu fp16: ") for line in lines)
     assert any(line.startswith("| openvino cpu fp32 | 64×32 | 2.00 | same |") for line in lines)
     assert found.processor in lines[0]
 

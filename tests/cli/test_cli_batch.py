@@ -91,7 +91,7 @@ def test_a_folder_is_translated_and_a_second_run_skips_it(
 
     assert main(["images", str(tmp_path / "photos"), "--model", model]) == 0
     shown = capfd.readouterr()
-    assert "1 skipped (there already" in shown.err
+    assert "1 skipped (result exists" in shown.err
     assert "running on" not in shown.err, "nothing to do needs no backend"
 
 
@@ -105,7 +105,7 @@ def test_failures_are_listed_with_reasons_and_end_with_1(
     end = capfd.readouterr().err.splitlines()[-4:]
     assert end[0].startswith("failed: ")
     assert "b.png" in end[0] + end[1]
-    assert "c.png: there is no such file or folder" in end[0] + end[1]
+    assert "c.png: no such file or folder" in end[0] + end[1]
     assert end[2].startswith("1 picture done, 2 failed")
 
 

@@ -41,7 +41,7 @@ def test_times_read_as_people_say_them(seconds: float, words: str) -> None:
 
 def test_a_films_line_has_count_pace_time_left_and_the_slow_stage() -> None:
     line = film_line(JobProgressed(0, 120, 300, 24.0, 7.5, "translate"))
-    assert line == "120/300 frames · 24.0 a second · 7.5 s left · slowest: translate"
+    assert line == "120/300 frames · 24.0 per second · 7.5 s left · slowest: translate"
     assert film_line(JobProgressed(0, 12, None, 24.0, None, "decode")).startswith("12 frames · ")
 
 
@@ -57,7 +57,7 @@ def test_every_picture_that_is_finished_is_a_line() -> None:
     assert [line for line in lines if line.startswith("[")] == [
         f"[{number + 1}/5000] {number}.png → out/{number}.png" for number in range(5000)
     ]
-    assert lines[-2:] == ["5,000 pictures done in 50 s (100 a second)", "results: out"]
+    assert lines[-2:] == ["5,000 pictures done in 50 s (100 per second)", "results: out"]
 
 
 def test_every_film_that_is_finished_is_a_line() -> None:
@@ -69,7 +69,7 @@ def test_every_film_that_is_finished_is_a_line() -> None:
 def test_a_batch_ends_with_failures_counts_and_places() -> None:
     lines = shown(
         "picture",
-        BatchPlanned(4, 1, ("ignored 3 files that are no pictures",)),
+        BatchPlanned(4, 1, ("ignored 3 files that are not pictures",)),
         JobSkipped(0, Path("a.png"), Path("x/a.png"), "x/a.png exists already"),
         JobStarted(1, Path("b.png"), Path("x/b.png")),
         JobWarned(1, "colours were converted"),
@@ -78,12 +78,12 @@ def test_a_batch_ends_with_failures_counts_and_places() -> None:
         JobFailed(3, Path("d.png"), "memory ran out"),
         BatchFinished(1, 1, 2, 2.0),
     )
-    assert lines[0] == "ignored 3 files that are no pictures"
+    assert lines[0] == "ignored 3 files that are not pictures"
     assert "warning: b.png: colours were converted" in lines
     assert lines[-4:] == [
         "failed: c.png is cut off",
         "failed: d.png: memory ran out",
-        "1 picture done, 1 skipped (there already; --exists overwrite does them again), 2 failed in 2.0 s,"
+        "1 picture done, 1 skipped (result exists; --exists overwrite translates them again), 2 failed in 2.0 s,"
         " slowest stage: translate",
         "results: x/b.png",
     ]
@@ -128,7 +128,7 @@ with open_show(as_json=False, kind="film") as show:
     assert process.wait() == 0
     text = seen.decode()
     assert "[red]clip[bold].mp4" in text
-    assert "50/100 frames · 25.0 a second · 2.0 s left · slowest: encode" in text
+    assert "50/100 frames · 25.0 per second · 2.0 s left · slowest: encode" in text
     assert "[bold]careful" in text
     assert "broken [/b]" in text
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from PIL import Image
@@ -44,7 +46,7 @@ def test_a_run_is_trained_kept_and_gone_on_with(
     assert main(["train", "data", "--out", "runs/tiny", "--epochs", "2", *SMALL.split()]) == 2
     assert "--resume" in capfd.readouterr().err, "a run is not overwritten by mistake"
     assert main(["train", "--resume", "runs/tiny", "--width", "8"]) == 2
-    assert "--width cannot be changed" in capfd.readouterr().err
+    assert "--width: cannot be changed" in capfd.readouterr().err
     assert main(["train", "--resume", "runs/tiny", "--epochs", "2", "--json"]) == 0
     events = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert events[0]["event"] == "TrainStarted"
@@ -54,9 +56,9 @@ def test_a_run_is_trained_kept_and_gone_on_with(
     best = tmp_path / "runs" / "tiny" / "best-00000006.pt"
     best.write_bytes((tmp_path / "runs" / "tiny" / "checkpoint.pt").read_bytes())
     assert main(["train", "--resume", str(best), "--epochs", "3"]) == 2
-    assert "wanted a run's folder" in capfd.readouterr().err
+    assert "name the run's folder" in capfd.readouterr().err
     assert main(["train", "--resume", "runs/tiny/checkpoint.pt"]) == 0, "meant the run"
-    assert "all of its 6 images are seen; a larger --images goes on" in capfd.readouterr().err
+    assert "all of its 6 images have been seen; a larger --images continues the training" in capfd.readouterr().err
 
 
 def test_export_hands_its_options_on_and_says_what_was_written(
@@ -98,7 +100,8 @@ def test_folders_that_are_not_there_are_one_line(tmp_path: Path, capfd: pytest.C
     assert not (tmp_path / "run").exists()
 
 
-def test_every_setting_is_an_option_with_the_defaults_and_choices_of_the_trainer() -> None:
+def test_every_setting_is_an_option_and_help_shows_the_published_value() -> None:
+    from cgconv.cli.train import train
     from cgconv.cli.train_options import SETTINGS
     from cgconv.trainer.config import TrainConfig, config_as_dict
 
@@ -106,16 +109,29 @@ def test_every_setting_is_an_option_with_the_defaults_and_choices_of_the_trainer
     there = {f"{section}.{name}" for section, fields in values.items() if isinstance(fields, dict) for name in fields}
     named_otherwise = {"data.a", "data.b", "run.out"}  # the arguments and --out
     assert {setting.path for setting in SETTINGS} - {"direction"} == there - named_otherwise
-    for setting in SETTINGS:
-        section, _, name = setting.path.rpartition(".")
-        owner = getattr(TrainConfig(), section) if section else TrainConfig()
-        value = getattr(owner, name)
-        shown = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
-        if setting.default:
-            wanted = str(shown) if isinstance(shown, str) else f"{shown:g}"
-            assert setting.default == wanted, setting.option
-        if isinstance(setting.kind, str) and isinstance(value, str):
-            assert setting.kind.split("|") == [str(choice) for choice in type(value)], setting.option
+    helps = {option.opts[0]: option.help for option in train.params if isinstance(option, click.Option)}
+    for option, shown in {
+        "--seed": "0", "--batch": "1", "--r1": "0", "--gan-ab": "1", "--beta2": "0.999", "--learning-rate": "0.0002",
+        "--flip": "yes", "--serial": "no", "--gan-loss": "least-squares", "--device": "auto",
+    }.items():  # fmt: skip
+        assert f"[default: {shown}]" in (helps[option] or ""), option
+    assert "[default" not in (helps["--cycle-a"] or "")
+    choices = {option.opts[0]: option.type for option in train.params}
+    assert list(choices["--schedule"].choices) == ["linear", "step", "cosine", "plateau", "constant"]  # type: ignore[attr-defined]
+
+
+def test_the_first_help_page_is_short_and_help_all_has_the_rest(capfd: pytest.CaptureFixture[str]) -> None:
+    for command in ("train", "images", "video", "export"):
+        assert main([command, "--help"]) == 0
+        short = capfd.readouterr().out
+        assert main([command, "--help-all"]) == 0
+        long = capfd.readouterr().out
+        assert "--debug" not in short
+        assert "--debug" in long
+        assert "--help-all" in short
+        assert len(short.splitlines()) < 80
+    assert main(["train", "--help-all"]) == 0
+    assert "\nOptimizer:\n" in capfd.readouterr().out
 
 
 # Options that are not named as their settings are.
@@ -126,7 +142,13 @@ NAMED_OTHERWISE = {
     "--evaluate-every": "evaluation.every", "--features-range": "evaluation.feature_range",
 }  # fmt: skip
 WITH_PREFIX = ("discriminator", "contrast")  # sections whose options begin with their name
-OTHER_VALUES = {"--crop": "128", "--shrink": "1.5", "--device": "cpu"}  # that fit beside the defaults
+OTHER_VALUES = {
+    "--crop": "128",
+    "--shrink": "1.5",
+    "--device": "cpu",
+    "--channels-a": "1",
+    "--channels-b": "1",
+}  # that fit beside the defaults
 
 
 def setting_of(option: str, sections: dict[str, Any]) -> str:
@@ -141,14 +163,14 @@ def setting_of(option: str, sections: dict[str, Any]) -> str:
     return f"{section}.{name}"
 
 
-def other_value(option: str, kind: object, default: str) -> list[str]:
+def other_value(option: str, kind: type, default: Any) -> list[str]:  # Any: what the setting holds
     """Return what to type to have anything but the default."""
     if option in OTHER_VALUES:
         return [option, OTHER_VALUES[option]]
     if kind is bool:
-        return [f"--no-{option.removeprefix('--')}" if default == "yes" else option]
-    if isinstance(kind, str):
-        return [option, next(choice for choice in kind.split("|") if choice != default)]
+        return [f"--no-{option.removeprefix('--')}" if default else option]
+    if issubclass(kind, StrEnum):
+        return [option, next(str(choice) for choice in kind if choice != default)]
     if kind is int:
         return [option, str(2 * int(default or 0) or 64)]
     return [option, str(float(default or 0) / 2 or 0.5) if kind is float else "other"]
@@ -221,7 +243,7 @@ def test_presets_are_shown_in_full_and_options_go_before_them(capfd: pytest.Capt
             "loss": {"jitter": 16}, "data": {"preprocess": "short-side-and-crop", "load": 0, "shrink": 1.5},
             "optimizer": {"discriminator_learning_rate": 1e-4, "images": 20_000},
         },
-        "compact": {"generator": {"kind": "mobile", "width": 32, "upsampling": "resize"}},
+        "mobile": {"generator": {"kind": "mobile", "width": 32, "upsampling": "resize"}},
     }.items():  # fmt: skip
         wanted = {section: {**classic[section], **values} for section, values in ours.items()}
         assert shown(capfd, "--preset", name) == {**classic, **wanted}
@@ -241,20 +263,20 @@ def test_what_does_not_fit_together_is_a_sentence(tmp_path: Path, capfd: pytest.
     for arguments, wanted in (
         (["--preset", "magic", "--dry-run"], "classic"),
         (["--preset", "cut", "--recipe", "pix2pix", "--dry-run"], "is for cut"),
-        (["--crop", "30", "--dry-run"], "--crop: found 30, wanted a multiple of 4, 32 to 8192"),
-        (["--crop", "512", "--dry-run"], "--crop 512: --load is 286, wanted 0, or at least --crop"),
-        (["--evaluate-every", "-1", "--dry-run"], "--evaluate-every: found -1, wanted 0 or more"),
+        (["--crop", "30", "--dry-run"], "--crop: found 30, expected a multiple of 4, 32 to 8192"),
+        (["--crop", "512", "--dry-run"], "--crop 512: --load is 286, expected 0, or at least --crop"),
+        (["--evaluate-every", "-1", "--dry-run"], "--evaluate-every: found -1, expected 0 or more"),
         (
             ["--gan-loss", "wgan-gp", "--discriminator-sigmoid", "--dry-run"],
-            "--gan-loss: found wgan-gp, wanted least-squares with --discriminator-sigmoid",
+            "--gan-loss: found wgan-gp, expected least-squares with --discriminator-sigmoid",
         ),
         (["--preset", "aladdinpersson", "--gan-loss", "hinge", "--dry-run"], "--gan-loss: found hinge"),
-        (["--recipe", "cut", "--channels-b", "1", "--dry-run"], "--channels-b: found 1, wanted 3, as --channels-a"),
-        (["--threads", "100000", "--dry-run"], "--threads: found 100000, wanted 0 to 256"),
-        (["--images", "9" * 20, "--dry-run"], "wanted 0 to 1,000,000,000"),
-        (["--batch", "100000000", "--dry-run"], "--batch: found 100000000, wanted 1 to 4096"),
+        (["--recipe", "cut", "--channels-b", "1", "--dry-run"], "--channels-b: found 1, expected 3, as --channels-a"),
+        (["--threads", "100000", "--dry-run"], "--threads: found 100000, expected 0 to 256"),
+        (["--images", "9" * 20, "--dry-run"], "expected 0 to 1,000,000,000"),
+        (["--batch", "100000000", "--dry-run"], "--batch: found 100000000, expected 1 to 4096"),
         (["--memory-gb", "1e308", "--dry-run"], "--memory-gb: found 1e+308"),
-        (["--device", "foo", "--dry-run"], "--device: found foo, wanted auto, cpu, cuda or cuda:N"),
+        (["--device", "foo", "--dry-run"], "--device: found foo, expected auto, cpu, cuda or cuda:N"),
         (["--out", str(tmp_path / "run")], "name the two folders"),
         ([str(tmp_path), "--data", str(tmp_path), "--dry-run"], "not both"),
         ([str(tmp_path), str(tmp_path)], "--out"),
@@ -266,7 +288,7 @@ def test_what_does_not_fit_together_is_a_sentence(tmp_path: Path, capfd: pytest.
         ),
         (["--epochs", "3", "--images", "50", "--dry-run"], "--epochs: no effect beside --images"),
         (["--decay", "0.1", "--schedule", "step", "--dry-run"], "--decay: no effect with --schedule step"),
-        (["--resume", str(tmp_path / "run"), "--preset", "quick"], "--preset cannot be changed"),
+        (["--resume", str(tmp_path / "run"), "--preset", "quick"], "--preset: cannot be changed"),
         (["--resume", str(tmp_path / "run")], "no such checkpoint"),
     ):
         assert main(["train", *arguments]) == 2
@@ -277,7 +299,7 @@ def test_what_does_not_fit_together_is_a_sentence(tmp_path: Path, capfd: pytest.
 
 def test_a_dry_run_misses_a_file_of_features_as_the_run_would(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--features", "no.onnx", "--dry-run"]) == 2
-    assert "no.onnx: there is no such model file" in capfd.readouterr().err
+    assert "no.onnx: no such file" in capfd.readouterr().err
 
 
 def test_commands_to_paste_keep_folders_with_spaces_in_one_piece(capfd: pytest.CaptureFixture[str]) -> None:
@@ -290,10 +312,10 @@ def test_commands_to_paste_keep_folders_with_spaces_in_one_piece(capfd: pytest.C
 
 
 def test_the_help_says_what_skip_does_and_how_to_have_no_samples(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "--help"]) == 0
+    assert main(["train", "--help-all"]) == 0
     text = " ".join(capfd.readouterr().out.split())
-    assert "Lead tone past the norms, and first features to the last layer." in text
-    assert "Steps between two grids of pictures; 0: none." in text
+    assert "Lead tones and fine detail around the inner layers." in text
+    assert "Steps between two sheets of sample pictures; 0: none." in text
     assert shown(capfd, "--sample-every", "0")["run"]["sample_every"] == 0
     assert main(["train", "--checkpoint-every", "0", "--dry-run"]) == 2
-    assert "--checkpoint-every: found 0, wanted 1 or more" in capfd.readouterr().err
+    assert "--checkpoint-every: found 0, expected 1 or more" in capfd.readouterr().err

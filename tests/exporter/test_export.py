@@ -179,4 +179,4 @@ def test_a_run_becomes_files_in_half_precision_checked_on_its_own_pictures(
     assert half.verification["largest_difference_real"] == full.verification["largest_difference_real"]
     assert (half.direction, half.name) == ("dot → dash", "dots.fp16")
     assert main(["export", str(run), "--direction", "a2b", "--out", str(tmp_path / "x.fp16.onnx"), "--fp16"]) == 2
-    assert "lands beside it" in capfd.readouterr().err
+    assert "is written beside it" in capfd.readouterr().err

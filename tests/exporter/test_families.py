@@ -224,7 +224,7 @@ def test_of_several_generators_one_must_be_named(tmp_path: Path) -> None:
     path, x = tmp_path / "all.pth", picture_batch(3, 16)
     discriminator = {"model.0.weight": torch.zeros(64, 3, 4, 4), "model.2.weight": torch.zeros(1, 64, 4, 4)}
     torch.save({"netG_A": one.state_dict(), "netG_B": other.state_dict(), "netD_A": discriminator}, path)
-    with pytest.raises(UsageError, match="several generators: netG_A, netG_B; say which with --part"):
+    with pytest.raises(UsageError, match="several generators: netG_A, netG_B; choose one with --part"):
         read(path)
     assert difference(read(path, part="netG_B").generator.network, other, x) < 1e-5
     with pytest.raises(UsageError, match="'netD_A', expected one of netG_A, netG_B"):
@@ -341,7 +341,7 @@ def test_import_has_options_for_parts_and_norms(
     torch.save({"G_A": one.state_dict(), "G_B": other.state_dict()}, file)
     assert main(["models", "import", str(file)]) == 2
     (line,) = capfd.readouterr().err.splitlines()
-    assert "G_A, G_B; say which with --part" in line
+    assert "G_A, G_B; choose one with --part" in line
     assert main(["models", "import", str(file), "--part", "G_B", "--norm-mode", "batch", "--name", "b"]) == 0
     assert "cgconv images photos --model b" in capfd.readouterr().out
     assert main(["models", "info", "b"]) == 0
@@ -400,13 +400,13 @@ def test_what_is_no_checkpoint_is_named(tmp_path: Path, good: State) -> None:
         b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n": "a Git-LFS pointer",
         b"\n <!DOCTYPE html><html>": "a web page",
         b"\x89HDF\r\n\x1a\n": "an HDF5 file",
-        b"hello": "no PyTorch checkpoint",
-        pickle.dumps({"a": 1}): "a Python pickle, but no checkpoint that torch wrote",
+        b"hello": "not a PyTorch checkpoint",
+        pickle.dumps({"a": 1}): "a Python pickle, but not a checkpoint written by torch",
     }.items():
         path.write_bytes(data)
         assert words in refusal(path)
     np.savez(tmp_path / "x.npz", a=np.zeros(3))
-    assert "a zip archive, but no checkpoint" in refusal(tmp_path / "x.npz")
+    assert "a zip archive, but not a checkpoint" in refusal(tmp_path / "x.npz")
     with zipfile.ZipFile(path, "w") as program:  # as torch.jit.save lays it out
         for name in ("data.pkl", "code/__torch__.py", "constants.pkl", "version"):
             program.writestr(f"x/{name}", b"")
@@ -414,7 +414,7 @@ def test_what_is_no_checkpoint_is_named(tmp_path: Path, good: State) -> None:
     torch.save([1, 2], path)
     assert "not a generator's weights" in refusal(path)
     torch.save({"cgconv": 1, "generators": good}, path)
-    assert "`cgconv export` makes models of it" in refusal(path)
+    assert "use cgconv export to make a model of it" in refusal(path)
     assert "a folder" in refusal(tmp_path)
 
 
@@ -504,6 +504,6 @@ def test_a_taken_name_is_said_before_the_work(tmp_path: Path, models: Path) -> N
     (tmp_path / "net.pth").write_bytes(b"not even read")
     with pytest.raises(UsageError, match="already a model named net"):
         import_checkpoint(tmp_path / "net.pth")
-    with pytest.raises(ModelError, match="no PyTorch checkpoint"):
+    with pytest.raises(ModelError, match="not a PyTorch checkpoint"):
         import_checkpoint(tmp_path / "net.pth", name="other")
     assert [path.name for path in models.iterdir()] == ["net.onnx"]

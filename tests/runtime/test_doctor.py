@@ -33,7 +33,7 @@ def test_where_nothing_runs_the_exit_code_is_3(
     monkeypatch.setattr(doctor, "TRIALS", (("openvino", "gpu:7", "auto"),))
     monkeypatch.setattr(doctor, "_chosen", lambda: None)
     assert main(["doctor"]) == 3
-    assert "auto finds nothing that runs" in capfd.readouterr().out
+    assert "auto finds no backend that works" in capfd.readouterr().out
 
 
 def test_json_is_all_that_standard_output_gets(capfd: pytest.CaptureFixture[str]) -> None:
@@ -56,4 +56,4 @@ def test_a_damaged_model_is_named(capfd: pytest.CaptureFixture[str]) -> None:
         assert main(["doctor"]) == 0
     finally:
         damaged.unlink()
-    assert f"cannot be used: {Path(damaged)}" in capfd.readouterr().out
+    assert f"not usable: {Path(damaged)}" in capfd.readouterr().out

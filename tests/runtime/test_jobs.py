@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cgconv.runtime.choices import Exists
 from cgconv.runtime.doctor import unchanging_model
 from cgconv.runtime.errors import ModelError, ResourceError, UsageError
 from cgconv.runtime.events import (
@@ -29,7 +30,7 @@ from cgconv.runtime.events import (
     JobWarned,
 )
 from cgconv.runtime.find import PICTURE_SUFFIXES, Kind
-from cgconv.runtime.jobs import BatchOptions, Exists, JobList, plan_jobs, run_jobs
+from cgconv.runtime.jobs import BatchOptions, JobList, plan_jobs, run_jobs
 from cgconv.runtime.models.card import ModelCard
 
 PICTURES = BatchOptions(kind=Kind.PICTURE, model_name="monet")
@@ -133,7 +134,7 @@ def test_a_format_keeps_suffixes_that_mean_it_already(tmp_path: Path) -> None:
 
 
 def test_a_codec_that_the_container_cannot_hold_is_refused(tmp_path: Path) -> None:
-    from cgconv.runtime.films.encoding import VideoCodec
+    from cgconv.runtime.choices import VideoCodec
     from cgconv.runtime.films.job import FilmOptions
 
     touch(tmp_path, "a.mp4")
@@ -202,7 +203,7 @@ def test_a_second_run_does_not_eat_the_first_ones_results(tmp_path: Path) -> Non
     assert all(job.skip for job in plan_jobs([tmp_path / "trip", tmp_path / "a.jpg"], PICTURES))
     whole = plan_jobs([tmp_path], PICTURES)
     assert sorted(job.input.name for job in whole) == ["a.jpg", "b.png", "c.jpg"]
-    assert whole.notes == ["left alone 2 results of earlier runs"]
+    assert whole.notes == ["skipped 2 results of earlier runs"]
 
 
 def test_results_of_other_models_and_other_formats_are_known_too(tmp_path: Path) -> None:
@@ -263,12 +264,12 @@ def test_hidden_and_foreign_files_in_folders_are_ignored_and_counted(tmp_path: P
     touch(tmp_path, "a.jpg", "notes.txt", "clip.mp4", ".cache/b.jpg", "._a.jpg")
     jobs = plan_jobs([tmp_path], PICTURES)
     assert len(jobs) == 1
-    assert jobs.notes == ["ignored 2 files that are no pictures, 1 film among them: use cgconv video"]
+    assert jobs.notes == ["ignored 2 files that are not pictures, 1 film among them: use cgconv video"]
 
 
 def test_a_film_beside_pictures_is_left_to_its_command(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "clip.mp4")
-    assert plan_jobs([tmp_path], PICTURES).notes == ["left 1 film to cgconv video"]
+    assert plan_jobs([tmp_path], PICTURES).notes == ["skipped 1 film; use cgconv video"]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
@@ -280,7 +281,7 @@ def test_pipes_are_named_and_never_opened(tmp_path: Path) -> None:
     jobs = plan_jobs([tmp_path / "photos", tmp_path / "pipe"], PICTURES)
     assert [(job.input.name, job.problem) for job in jobs] == [
         ("a.jpg", None),
-        *((name, "this is no regular file, and is not opened") for name in ("link.jpg", "pipe.jpg", "pipe")),
+        *((name, "this is not a regular file, so it is not opened") for name in ("link.jpg", "pipe.jpg", "pipe")),
     ]
 
 
@@ -301,7 +302,7 @@ def test_a_missing_file_among_others_fails_alone(tmp_path: Path) -> None:
     jobs = plan_jobs([tmp_path / "a.jpg", tmp_path / "gone.jpg", tmp_path / "b.mp4"], PICTURES)
     assert [job.problem for job in jobs] == [
         None,
-        "there is no such file or folder",
+        "no such file or folder",
         "this is a film, not a picture: use cgconv video for it",
     ]
 

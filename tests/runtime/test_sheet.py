@@ -92,7 +92,7 @@ def test_the_command_writes_a_sheet_and_replaces_none(
         assert opened.width > 64
     assert capsys.readouterr().out == "sheet.jpg\n"
     assert main(["sheet", "a.png"]) == 1
-    assert "sheet.jpg: exists already" in capsys.readouterr().err
+    assert "sheet.jpg: this file exists already" in capsys.readouterr().err
     assert main(["sheet", "a.png", "--models", "same,negative", "--out", "b.png", "--overwrite"]) == 0
     with Image.open("b.png") as opened:
         sheet = np.asarray(opened.convert("RGB"))

@@ -174,9 +174,9 @@ def test_pairs_are_compared_one_with_one() -> None:
 
 
 def test_what_cannot_be_evaluated_is_said() -> None:
-    with pytest.raises(DataError, match="found 3 of a kind, wanted at least 4"):
+    with pytest.raises(DataError, match="found 3 of a kind, expected at least 4"):
         Evaluation(RED[:3], BLUE)
-    with pytest.raises(DataError, match="32×32, wanted at least 64"):
+    with pytest.raises(DataError, match="32×32, expected at least 64"):
         Evaluation(RED[:, :32, :32], BLUE)
     with pytest.raises(DataError, match="6 and 5 pictures"):
         Evaluation(RED, BLUE, paired=True)
@@ -284,12 +284,12 @@ def test_every_range_of_values_is_its_formula(tmp_path: Path) -> None:
 
 
 def test_what_gives_no_features_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no such model file"):
+    with pytest.raises(UsageError, match="no such file"):
         open_features(tmp_path / "nothing.onnx")
     (tmp_path / "text.onnx").write_text("not a model")
     with pytest.raises(ModelError, match=r"text\.onnx"):
         open_features(tmp_path / "text.onnx")
-    with pytest.raises(ModelError, match="wanted one input"):
+    with pytest.raises(ModelError, match="expected one input"):
         open_features(mean_of_picture(tmp_path / "gray.onnx", shape=["n", 1, 9, 9]))
 
 

@@ -47,7 +47,7 @@ def test_a_fast_run_says_its_pace_in_whole_pictures(tmp_path: Path) -> None:
     page = write_report(write_run(tmp_path, [{**progress(500), "images_per_second": 123.4}])).read_text(
         encoding="utf-8"
     )
-    assert "123 a second" in page
+    assert "123 per second" in page
 
 
 def test_the_page_shows_how_far_the_run_is_and_what_it_measured(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_the_page_shows_how_far_the_run_is_and_what_it_measured(tmp_path: Path) 
     assert "50%" in page
     assert "500 of 1,000 images" in page
     assert "1 h 02 min left" in page
-    assert "2.5 a second" in page
+    assert "2.5 per second" in page
     assert "inverts &lt;colours&gt;" in page
     assert "40 &lt;held-out&gt; pictures" in page
     assert "horse &amp; co → zebra, averaged weights" in page

@@ -123,10 +123,10 @@ def test_a_run_that_has_learned_from_all_pictures_is_not_judged_by_them(
 ) -> None:
     train(tiny(data, tmp_path / "run", images=1, every=0))
     assert len(learned_from(opened[-1])) == 44
-    with pytest.raises(UsageError, match=r"evaluation\.every: found 2, wanted 0: .*learned from all"):
+    with pytest.raises(UsageError, match=r"evaluation\.every: found 2, expected 0: .*learned from all"):
         train(tiny(data, tmp_path / "run", images=2, every=2), resume=True)
     assert main(["train", "--resume", str(tmp_path / "run"), "--images", "2", "--evaluate-every", "2"]) == 2
-    assert "--evaluate-every: found 2, wanted 0" in capfd.readouterr().err
+    assert "--evaluate-every: found 2, expected 0" in capfd.readouterr().err
     state = load_checkpoint(tmp_path / "run")
     assert state["images_seen"] == 1
     del state["held_out"]  # as earlier versions wrote it
@@ -158,7 +158,7 @@ def test_a_checkpoint_that_cannot_be_read_is_one_sentence(
     state = load_checkpoint(path)
     for name in ("judge", "generators", "discriminators", "processes"):
         save_checkpoint(path, {key: value for key, value in state.items() if key != name})
-        with pytest.raises(ModelError, match=f"a checkpoint without {name}"):
+        with pytest.raises(ModelError, match=f"this checkpoint lacks {name}"):
             train(tiny(data, tmp_path / "run", images=2, every=0), resume=True)
     state["generators"] = {key: value[:1] for key, value in state["generators"].items()}
     save_checkpoint(path, state)
@@ -177,9 +177,9 @@ def test_where_nothing_is_left_to_train_nothing_is_written(
         paint(tmp_path / "other" / name, 3)
     resume = ["train", "--resume", str(tmp_path / "run")]
     assert main([*resume, "--images", "1"]) == 0
-    assert "2 images are seen, more than the 1 wanted: nothing is changed" in capfd.readouterr().err
+    assert "2 images have been seen, more than the 1 asked for: nothing is left to do" in capfd.readouterr().err
     assert main([*resume, "--data", str(tmp_path / "other")]) == 0
-    assert "all of its 2 images are seen" in capfd.readouterr().err
+    assert "all of its 2 images have been seen" in capfd.readouterr().err
     assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
 
 
@@ -188,7 +188,7 @@ def test_a_run_without_a_checkpoint_says_how_to_begin_anew(data: Path, tmp_path:
     killed = training.train(tiny(data, out, images=2, every=0), threading.Event())
     assert isinstance(next(killed), TrainStarted)
     killed.close()  # type: ignore[attr-defined]  # a generator
-    with pytest.raises(UsageError, match=r"no checkpoint yet.*--out '.*/my run'\) begins anew"):
+    with pytest.raises(UsageError, match=r"no checkpoint yet.*--out '.*/my run'\) starts over"):
         load_checkpoint(out)
     train(tiny(data, out, images=2, every=0))
     assert load_checkpoint(out)["images_seen"] == 2
@@ -249,7 +249,7 @@ def test_rates_and_weights_may_change_in_a_run_that_goes_on(data: Path, tmp_path
 def test_what_a_run_was_made_of_may_not_change(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     train(tiny(data, tmp_path / "run", images=2, every=0))
     assert main(["train", "--resume", str(tmp_path / "run"), "--width", "8"]) == 2
-    assert "--width cannot be changed by --resume" in capfd.readouterr().err
+    assert "--width: cannot be changed with --resume" in capfd.readouterr().err
     assert main(["train", "--resume", str(tmp_path / "run"), "--l1", "8"]) == 2
     assert "--l1: no effect with --recipe cyclegan" in capfd.readouterr().err
 

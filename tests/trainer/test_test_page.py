@@ -53,7 +53,7 @@ def test_a_page_among_the_pictures_is_refused(
 ) -> None:
     """Its translations were taken for test pictures by the next test."""
     assert main(["test", str(run), "--data", str(data), "--out", str(data / place)]) == 2
-    assert "would lie among the pictures" in capfd.readouterr().err
+    assert "would be among the pictures" in capfd.readouterr().err
     assert sorted(path.name for path in (data / "testA").iterdir()) == ["0.png", "1.png", "2.png"]
 
 
@@ -79,4 +79,4 @@ def test_a_page_takes_the_place_of_an_earlier_one_and_of_nothing_else(
 def test_a_model_is_no_run(run: Path, data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.onnx").write_bytes(b"onnx")
     assert main(["test", str(tmp_path / "a.onnx"), "--data", str(data)]) == 2
-    assert "is a model; wanted a run's folder" in capfd.readouterr().err
+    assert "this is a model; name a run's folder" in capfd.readouterr().err

@@ -80,17 +80,17 @@ def test_options_with_an_effect_are_taken(options: str, capfd: pytest.CaptureFix
 def test_a_dry_run_refuses_folders_as_the_run_would(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
     a, b = str(data / "trainA"), str(data / "trainB")
     assert main(["train", a, a, "--out", str(data / "run"), "--dry-run"]) == 2
-    assert "one holds the other" in capfd.readouterr().err
+    assert "one is inside the other" in capfd.readouterr().err
     assert main(["train", a, b, "--out", f"{a}/run", "--dry-run"]) == 2
-    assert "lies within" in capfd.readouterr().err
+    assert "is inside" in capfd.readouterr().err
 
 
 def test_a_run_is_a_folder_with_names(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("mine")
     assert main(["train", str(data), "--out", str(tmp_path / "file"), "--images", "1"]) == 2
-    assert "file: is a file, wanted a folder" in capfd.readouterr().err
+    assert "file: this is a file; name another folder" in capfd.readouterr().err
     assert main(["train", str(data), "--name-a", " ", "--dry-run"]) == 2
-    assert "--name-a: found ' ', wanted a word or two" in capfd.readouterr().err
+    assert "--name-a: found ' ', expected a word or two" in capfd.readouterr().err
 
 
 def test_the_presets_are_listed_for_programs_too(capfd: pytest.CaptureFixture[str]) -> None:
@@ -104,4 +104,4 @@ def test_why_a_training_ended_is_an_event_too(data: Path, tmp_path: Path, capfd:
     assert main(["train", str(data), "--out", str(tmp_path / "run"), "--json"]) == 2
     event = json.loads(capfd.readouterr().out.splitlines()[-1])
     assert (event["event"], event["exit_code"]) == ("CommandFailed", 2)
-    assert "no picture in it that can be read" in event["reason"]
+    assert "found no readable picture in it" in event["reason"]

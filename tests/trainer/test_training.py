@@ -227,7 +227,7 @@ def test_one_process_at_a_time_trains_into_a_folder(folders: Folders, tmp_path: 
     first = train(config, threading.Event())
     next(first)
     other = replace(config, run=replace(config.run, seed=1))
-    with pytest.raises(UsageError, match="run: another process trains into this folder"):
+    with pytest.raises(UsageError, match="run: another process is training into this folder"):
         next(train(other, threading.Event()))
     assert json.loads((tmp_path / "run" / "config.json").read_text())["run"]["seed"] == 0
     list(first)
@@ -240,10 +240,10 @@ def test_folders_within_each_other_are_refused(folders: Folders, tmp_path: Path)
     """A run whose folder lay in a folder of pictures took its own samples for pictures when it went on."""
     root, (a, b) = folders[0].parent, folders
     for data_a, data_b, out, wanted in (
-        (a, b, a, "--out .*lies within .*trainA"),
-        (a, b, b / "runs" / "new", "--out .*lies within .*trainB"),
-        (a, a, tmp_path / "run", "one holds the other"),
-        (root, b, tmp_path / "run", "one holds the other"),
+        (a, b, a, "--out .*is inside .*trainA"),
+        (a, b, b / "runs" / "new", "--out .*is inside .*trainB"),
+        (a, a, tmp_path / "run", "one is inside the other"),
+        (root, b, tmp_path / "run", "one is inside the other"),
     ):
         with pytest.raises(UsageError, match=wanted):
             next(train(tiny((data_a, data_b), out), threading.Event()))
@@ -261,7 +261,7 @@ def test_a_run_that_cannot_be_judged_says_so_once(folders: Folders, tmp_path: Pa
     off = replace(config, evaluation=EvaluationConfig(every=0), run=replace(config.run, out=tmp_path / "off"))
     assert not any(isinstance(e, TrainWarned) for e in train(off, threading.Event()))
     wanted = replace(config, evaluation=EvaluationConfig(features="no.onnx"))
-    with pytest.raises(UsageError, match=r"no\.onnx: there is no such model file"):
+    with pytest.raises(UsageError, match=r"no\.onnx: no such file"):
         next(train(replace(wanted, run=replace(config.run, out=tmp_path / "features")), threading.Event()))
 
 
@@ -342,7 +342,7 @@ def test_checkpoints_of_the_first_format_export_and_are_not_gone_on_with(folders
     kept = load_checkpoint(config.run.out)
     Generators(checkpoint_config(kept)).load_state_dict(kept["generators"])
     longer = replace(config, optimizer=replace(config.optimizer, epochs=2.0))
-    with pytest.raises(ModelError, match="trial version; it can be exported, but not gone on with"):
+    with pytest.raises(ModelError, match="pre-release version; it can be exported, but not resumed"):
         list(train(longer, threading.Event(), resume=True))
 
 
@@ -479,7 +479,7 @@ def test_a_device_that_is_none_is_refused(folders: Folders, tmp_path: Path, devi
 def test_a_crop_that_a_u_net_cannot_take_is_refused(folders: Folders, tmp_path: Path) -> None:
     config = tiny(folders, tmp_path / "run")
     config = replace(config, generator=GeneratorConfig(kind=GeneratorKind.UNET_128))
-    with pytest.raises(UsageError, match=r"data\.crop: found 32, wanted a multiple of 128"):
+    with pytest.raises(UsageError, match=r"data\.crop: found 32, expected a multiple of 128"):
         next(iter(train(config, threading.Event())))
 
 
@@ -495,16 +495,16 @@ def test_a_config_survives_its_file_and_refuses_what_does_not_fit(folders: Folde
         ({"recipe": "cut", "generator": {"focus": "a2b"}}, r"generator\.focus"),
         ({"recipe": "cut", "generator": {"channels_in": 1}}, r"generator\.channels_out"),
         ({"data": {"preprocess": "none", "batch": 2}}, r"data\.batch"),
-        ({"discriminator": {"layers": 4}, "data": {"crop": 32}}, r"data\.crop: found 32, wanted 48 or more"),
-        ({"loss": {"jitter": 9}, "data": {"crop": 64, "crop_from": 32}}, r"data\.crop_from: found 32, wanted 33"),
+        ({"discriminator": {"layers": 4}, "data": {"crop": 32}}, r"data\.crop: found 32, expected 48 or more"),
+        ({"loss": {"jitter": 9}, "data": {"crop": 64, "crop_from": 32}}, r"data\.crop_from: found 32, expected 33"),
         ({"loss": dict.fromkeys(("gan_ab", "gan_ba", "cycle", "identity"), 0)}, "nothing to learn"),
         ({"recipe": "cut", "loss": {"gan_ab": 0}, "contrast": {"weight": 0}}, "nothing to learn"),
         ({"recipe": "pix2pix", "direction": "b2a", "loss": {"gan_ba": 0, "l1": 0}}, "nothing to learn"),
-        ({"generator": {"width": 4, "focus": "a2b"}}, r"generator\.width: found 4, wanted 8 to 512"),
+        ({"generator": {"width": 4, "focus": "a2b"}}, r"generator\.width: found 4, expected 8 to 512"),
         ({"optimizer": {"beta2": 1}}, r"optimizer\.beta2"),
-        ({"optimizer": {"epochs": "inf"}}, r"optimizer\.epochs: found inf, wanted a finite number"),
+        ({"optimizer": {"epochs": "inf"}}, r"optimizer\.epochs: found inf, expected a finite number"),
         ({"run": {"seed": -1}}, r"run\.seed"),
-        ({"run": {"compile": "no"}}, r"compile: found 'no', wanted true or false"),
+        ({"run": {"compile": "no"}}, r"compile: found 'no', expected true or false"),
     ):
         with pytest.raises(UsageError, match=named):
             config_from_dict(wrong)

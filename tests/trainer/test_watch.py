@@ -84,7 +84,7 @@ def test_a_winning_discriminator_is_named_after_some_reports_in_a_row() -> None:
     assert looks(watch, REPORTS - 1, wins, {}) == []
     assert watch.look({"discriminator_a": 0.2, "discriminator_b": 0.05}, {}) == []
     (warning,) = looks(watch, REPORTS, wins, {})
-    assert "discriminator b wins outright" in warning
+    assert "discriminator b is too strong" in warning
     assert looks(Watch(guessing_loss=None), 50, wins, {}) == []
 
 
@@ -214,5 +214,5 @@ def test_a_generator_that_hardly_learns_lets_the_discriminators_win(
         evaluation=EvaluationConfig(every=0),
     )
     warning = first_warning(config, monkeypatch)
-    assert re.search("discriminator [ab] wins outright", warning)
-    assert "guessing costs 0.693" in warning
+    assert re.search("discriminator [ab] is too strong", warning)
+    assert "guessing would give 0.693" in warning

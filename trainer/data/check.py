@@ -118,7 +118,7 @@ def check_data(
         paths, others[folder.name] = _pictures_in(folder.path)
         listed += [(folder, path) for path in paths]
         if not paths and folder.split == "train":
-            raise UsageError(f"{folder.path}: there is no picture in it")
+            raise UsageError(f"{folder.path}: there are no pictures in it")
     looked: list[Looked] = []
     said_at = time.monotonic()
     yield FilesProgressed("check", 0, len(listed))
@@ -340,7 +340,7 @@ def choose_preset(facts: DataFacts) -> tuple[str, str]:
         return "small-data", f"there {'is' if fewest == 1 else 'are'} {only}, which a discriminator soon knows by heart"
     if facts.short_side_px < SMALL_PX:
         reason = "which is less than the published network is made for"
-        return "compact", f"the pictures' median short side is {facts.short_side_px} px, {reason}"
+        return "mobile", f"the pictures' median short side is {facts.short_side_px} px, {reason}"
     return "classic", "there are enough pictures of both kinds for the training as published"
 
 

@@ -61,10 +61,10 @@ def refuse_nested(out: Path, a: Path, b: Path, *, paired: bool) -> None:
     whole_out, whole_a, whole_b = (path.resolve() for path in (out, a, b))
     for folder in (whole_a, whole_b):
         if whole_out.is_relative_to(folder):
-            raise UsageError(f"--out {out}: lies within {folder}, whose pictures are trained on; name another")
+            raise UsageError(f"--out {out}: is inside {folder}, whose pictures are trained on; name another folder")
     side_by_side = paired and whole_a == whole_b
     if not side_by_side and (whole_a.is_relative_to(whole_b) or whole_b.is_relative_to(whole_a)):
-        raise UsageError(f"{a} and {b}: one holds the other, wanted two folders apart")
+        raise UsageError(f"{a} and {b}: one is inside the other; name two separate folders")
 
 
 def pictures_in(folder: Path, *, largest: int = 0) -> list[Path]:

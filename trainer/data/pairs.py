@@ -129,7 +129,7 @@ def images_together(domains: Sequence[Domain], index: int) -> list[Image]:
         readable = [image for image in images if image is not None]
         if len(readable) == len(domains):
             return readable
-    raise DataError(f"{domains[0].sources[index].path.parent}: none of its pictures can be read any more")
+    raise DataError(f"{domains[0].sources[index].path.parent}: none of its pictures can be read anymore")
 
 
 class Pairs:
@@ -290,7 +290,7 @@ def open_pairs(
     (a, b), held_domains = sets
     for domain, folder in ((a, data.a), (b, data.b)):
         if not len(domain):
-            raise UsageError(f"{folder}: found no picture in it that can be read")
+            raise UsageError(f"{folder}: found no readable picture in it")
     return Pairs(a, b, config, paired=paired, rank=rank, processes=processes, held=held_domains, held_names=held_names)
 
 

@@ -72,14 +72,14 @@ class Evaluation:
     ) -> None:
         for images in (real_a, real_b):
             if len(images) < FEWEST:
-                raise DataError(f"pictures to evaluate on: found {len(images)} of a kind, wanted at least {FEWEST}")
+                raise DataError(f"pictures to evaluate on: found {len(images)} of a kind, expected at least {FEWEST}")
             if min(images.shape[1:3]) < SMALLEST_SIDE_PX:
                 raise DataError(
                     f"pictures to evaluate on: found {images.shape[2]}×{images.shape[1]},"
-                    f" wanted at least {SMALLEST_SIDE_PX} pixels a side"
+                    f" expected at least {SMALLEST_SIDE_PX} pixels a side"
                 )
         if paired and real_a.shape != real_b.shape:
-            raise DataError(f"pairs to evaluate on: found {len(real_a)} and {len(real_b)} pictures, wanted as many")
+            raise DataError(f"pairs to evaluate on: found {len(real_a)} and {len(real_b)} pictures, expected as many")
         judging_network()  # what is missing is said before anything is judged
         self.real = {"a": real_a, "b": real_b}
         self.paired = paired
@@ -282,7 +282,7 @@ def spread(count: int, wanted: int | None) -> list[int]:
     if wanted is None or wanted >= count:
         return list(range(count))
     if wanted < 1:
-        raise UsageError(f"--count: found {wanted}, wanted 1 or more")
+        raise UsageError(f"--count: found {wanted}, expected 1 or more")
     return [index * count // wanted for index in range(wanted)]
 
 

@@ -172,7 +172,7 @@ def _onnx_features(path: Path, values: FeatureRange) -> Features:
     from cgconv.runtime.backends.quiet_onnxruntime import onnxruntime
 
     if not path.exists():
-        raise UsageError(f"{path}: there is no such model file")
+        raise UsageError(f"{path}: no such file")
     model = load_model(path)  # which refuses weights in other files: from a path, ONNX Runtime would read them
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -183,7 +183,7 @@ def _onnx_features(path: Path, values: FeatureRange) -> Features:
     nchw = len(shape) == 4 and shape[1] == 3
     if len(inputs) != 1 or not (nchw or (len(shape) == 4 and shape[3] == 3)):
         found = ", ".join(f"{given.name} {given.shape}" for given in inputs) or "none"
-        raise ModelError(f"{path}: takes {found}, wanted one input of N×3×H×W or N×H×W×3 pictures")
+        raise ModelError(f"{path}: takes {found}, expected one input of N×3×H×W or N×H×W×3 pictures")
     sides = shape[2:4] if nchw else shape[1:3]
     height, width = (side if isinstance(side, int) else INCEPTION_EDGE_PX for side in sides)
     at_once = shape[0] if isinstance(shape[0], int) else BATCH
@@ -206,7 +206,7 @@ def _onnx_features(path: Path, values: FeatureRange) -> Features:
             rows.append(out)
         features = np.concatenate(rows).astype(np.float32)
         if features.ndim != 2:
-            raise ModelError(f"{path}: gives {features.shape} for {len(images)} pictures, wanted a row for each")
+            raise ModelError(f"{path}: gives {features.shape} for {len(images)} pictures, expected one row for each")
         return features
 
     return Features(f"{path.name} at {width}×{height}, {values}", extract)

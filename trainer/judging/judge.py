@@ -90,7 +90,7 @@ class Judge:
             return []
         a, b = (len(domain) for domain in pairs.held) if pairs.held is not None else (0, 0)
         return [TrainWarned(0, (
-            f"this run is not judged while it trains: {a} and {b} pictures could be held out, wanted {FEWEST} of each"
+            f"this run is not judged while it trains: {a} and {b} pictures could be held out, and {FEWEST} of each"
             f" kind. Folders of {FEWEST * HELD_OUT_SHARE} pictures or more, and --held-out {FEWEST} or more, have them."
         ))]  # fmt: skip
 

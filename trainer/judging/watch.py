@@ -78,9 +78,9 @@ class Watch:
 
 def _wins(name: str, loss: float, guessing: float) -> str:
     return (
-        f"{name.replace('_', ' ')} wins outright: its loss has stayed near {loss:.4f}, where guessing costs"
+        f"{name.replace('_', ' ')} is too strong: its loss stays near {loss:.4f}, while guessing would give"
         f" {guessing:g}, so the generator learns little from it. Try a lower learning rate for the discriminators, a"
-        " narrower discriminator, or more pictures: with few it learns them by heart."
+        " narrower discriminator, or more pictures; it memorizes few ones."
     )
 
 

@@ -83,7 +83,7 @@ def compare_model(
     Raises UsageError where no direction is given: a model's file need not say which folder's pictures it takes.
     """
     if direction not in list(Direction):
-        raise UsageError(f"{name} does not say which way it goes: add --direction a2b or --direction b2a")
+        raise UsageError(f"{name} does not say which way it translates; add --direction a2b or --direction b2a")
     images = [[read_image(one.path) for one in kind] for kind in _chosen(data, paired, count)]
     shortest = min(min(image.shape[:2]) for kind in images for image in kind)
     side_px = max(SMALLEST_SIDE_PX, min(shortest, LARGEST_SIDE_PX) // 4 * 4)
@@ -108,7 +108,7 @@ def compare_model(
 
 def _chosen(data: Path, paired: bool, count: int | None) -> list[list[Source]]:
     if count is not None and count < FEWEST:
-        raise UsageError(f"--count: found {count}, wanted at least {FEWEST}")
+        raise UsageError(f"--count: found {count}, expected at least {FEWEST}")
     sources = find_test_sources(data, paired=paired)
     return [[kind[index] for index in spread(len(kind), count)] for kind in sources]
 

@@ -85,12 +85,12 @@ def alone_in(out: Path) -> Iterator[None]:
     where another process trains into it.
     """
     if out.is_file():
-        raise UsageError(f"{out}: is a file, wanted a folder for the run; name another --out")
+        raise UsageError(f"{out}: this is a file; name another folder with --out")
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     lock = Lock(out / LOCK)
     if not lock.take():
-        raise UsageError(f"{out}: another process trains into this folder; stop it first, or name another --out")
+        raise UsageError(f"{out}: another process is training into this folder; stop it first, or name another --out")
     try:
         yield
     finally:
@@ -130,7 +130,7 @@ def _cut_metrics(path: Path, images_seen: int) -> None:
             kept.append(text if text.endswith(b"\n") else text + b"\n")
     if damaged:
         aside = keep_aside(path, b"".join(damaged))
-        log.warning("%s could not be read in places; what was left out lies in %s", path, aside)
+        log.warning("%s could not be read in places; the unreadable parts are kept in %s", path, aside)
     write_atomically(path, b"".join(kept))
 
 
@@ -143,7 +143,7 @@ def _cut_best(path: Path) -> None:
     entries = listing.get("kept")
     good = [one for one in entries if is_best_state(one)] if isinstance(entries, list) else []
     if good != entries:
-        log.warning("%s could not be read in places; as it was it lies in %s", path, keep_aside(path, data))
+        log.warning("%s could not be read in places; the original is kept as %s", path, keep_aside(path, data))
         write_atomically(path, (json.dumps({**listing, "kept": good}, indent=1) + "\n").encode())
 
 
@@ -156,4 +156,4 @@ def _set_damaged_aside(path: Path) -> None:
     except OSError:  # not there, or it will be said when it is written
         return
     if not is_good:
-        log.warning("%s could not be read and is called %s now", path, set_aside(path).name)
+        log.warning("%s could not be read, and was renamed to %s", path, set_aside(path).name)

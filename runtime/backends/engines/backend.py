@@ -13,13 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cgconv.runtime.backends.machine import (
-    Array,
-    Building,
-    Machine,
-    PrecisionChoice,
-    cuda_devices,
-)
+from cgconv.runtime.backends.machine import Array, Building, Machine, cuda_devices
+from cgconv.runtime.choices import PrecisionChoice
 from cgconv.runtime.errors import CgconvError, MissingError, ModelError, OutputError
 from cgconv.runtime.events import BackendOpened, EngineBuilding, EngineBuilt, counted
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED

@@ -186,7 +186,7 @@ class EngineCache:
                     continue  # an engine is being built
                 path.unlink(missing_ok=True)
             except OSError as error:
-                raise OutputError(f"{path}: cannot be removed ({error.strerror or error})") from error
+                raise OutputError(f"{path}: could not be deleted ({error.strerror or error})") from error
             freed += size
             engines += path.suffix == ".engine"
         return engines, freed
@@ -276,7 +276,7 @@ class EngineCache:
             _make_secret(self._secret_file)
             self._secret_bytes = self._read_secret()
             if self._secret_bytes is None:
-                raise OutputError(f"{self._secret_file}: others can read it or it is damaged; remove it")
+                raise OutputError(f"{self._secret_file}: other users can read it, or it is damaged; delete it")
         return self._secret_bytes
 
     def _read_secret(self) -> bytes | None:

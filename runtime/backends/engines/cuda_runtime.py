@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Any, Self
 
@@ -67,8 +68,8 @@ def _driver_from_nvml() -> str:
         return ""
 
 
-class DeviceMemory:
-    """Memory on the GPU that only grows. `pointer` is 0 while it is empty."""
+class _Memory(ABC):
+    """Memory that only grows. `pointer` is 0 while it is empty."""
 
     def __init__(self) -> None:
         self.pointer, self.size = 0, 0
@@ -78,32 +79,36 @@ class DeviceMemory:
         if size <= self.size and self.pointer:
             return
         self.close()
-        error, pointer = cudart.cudaMalloc(max(size, 256))
-        check(error, f"allocate {size} bytes")
-        self.pointer, self.size = pointer, max(size, 256)
+        self.pointer, self.size = self._allocated(max(size, 256)), max(size, 256)
 
     def close(self) -> None:
-        """Free it."""
+        """Free it; arrays made of it must be gone."""
         if self.pointer:
-            (error,) = cudart.cudaFree(self.pointer)
-            self.pointer, self.size = 0, 0
-            check(error, "free memory")
+            pointer, self.pointer, self.size = self.pointer, 0, 0
+            self._free(pointer)
+
+    @abstractmethod
+    def _allocated(self, size: int) -> int: ...
+
+    @abstractmethod
+    def _free(self, pointer: int) -> None: ...
 
 
-class PinnedMemory:
-    """Memory of the computer that the GPU reads and writes beside everything else; it only grows."""
+class DeviceMemory(_Memory):
+    """Memory on the GPU."""
 
-    def __init__(self) -> None:
-        self.pointer, self.size = 0, 0
+    def _allocated(self, size: int) -> int:
+        error, pointer = cudart.cudaMalloc(size)
+        check(error, f"allocate {size} bytes")
+        return pointer
 
-    def grow(self, size: int) -> None:
-        """Hold at least `size` bytes. Raises ResourceError."""
-        if size <= self.size and self.pointer:
-            return
-        self.close()
-        error, pointer = cudart.cudaHostAlloc(max(size, 256), cudart.cudaHostAllocDefault)
-        check(error, f"pin {size} bytes of memory")
-        self.pointer, self.size = pointer, max(size, 256)
+    def _free(self, pointer: int) -> None:
+        (error,) = cudart.cudaFree(pointer)
+        check(error, "free memory")
+
+
+class PinnedMemory(_Memory):
+    """Memory of the computer that the GPU reads and writes beside everything else."""
 
     def array(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:  # Any: whatever dtype says
         """Return its beginning as an array: a view, good until it grows or is closed."""
@@ -112,12 +117,14 @@ class PinnedMemory:
         raw = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(self.pointer))
         return raw.view(dtype).reshape(shape)
 
-    def close(self) -> None:
-        """Free it; arrays made of it must be gone."""
-        if self.pointer:
-            (error,) = cudart.cudaFreeHost(self.pointer)
-            self.pointer, self.size = 0, 0
-            check(error, "free pinned memory")
+    def _allocated(self, size: int) -> int:
+        error, pointer = cudart.cudaHostAlloc(size, cudart.cudaHostAllocDefault)
+        check(error, f"pin {size} bytes of memory")
+        return pointer
+
+    def _free(self, pointer: int) -> None:
+        (error,) = cudart.cudaFreeHost(pointer)
+        check(error, "free pinned memory")
 
 
 class Event:
@@ -233,7 +240,7 @@ class Graph:
         check(error, "destroy a graph")
 
 
-def close_all(*things: DeviceMemory | PinnedMemory | Event | Stream | Graph) -> None:
+def close_all(*things: _Memory | Event | Stream | Graph) -> None:
     """Close everything, whatever goes wrong with single ones: after one error of the GPU each call repeats it."""
     for thing in things:
         try:

@@ -105,7 +105,7 @@ def parse_sizes(text: str) -> list[tuple[int, int]]:
     for part in text.split(","):
         match = re.fullmatch(r"(\d{1,5})\s*[x×*]\s*(\d{1,5})", part.strip(), re.IGNORECASE)
         if match is None or not all(1 <= int(edge) <= LARGEST_EDGE_PX for edge in match.groups()):
-            raise UsageError(f"--sizes is {text!r}, expected widths and heights such as 1280x720,1920x1080")
+            raise UsageError(f"--sizes: found {text!r}, expected widths and heights such as 1280x720,1920x1080")
         size_hw = (int(match[2]), int(match[1]))
         if size_hw not in sizes:
             sizes.append(size_hw)
@@ -117,5 +117,5 @@ def parse_batch(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,3})(?:\s*[-–]\s*(\d{1,3}))?", text.strip())
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not 1 <= first <= last <= LARGEST_BATCH:
-        raise UsageError(f"--batch is {text!r}, expected images at once such as 1 or 1-8, at most {LARGEST_BATCH}")
+        raise UsageError(f"--batch: found {text!r}, expected images at once such as 1 or 1-8, at most {LARGEST_BATCH}")
     return first, last

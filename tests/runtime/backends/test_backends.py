@@ -16,9 +16,10 @@ from small_models import GraphBuilder, card_for, decibels, identity_model, photo
 from cgconv.runtime.backends import choose as backends
 from cgconv.runtime.backends import onnxruntime_backend, openvino_backend, precision_check
 from cgconv.runtime.backends.choose import open_backend, open_graph
-from cgconv.runtime.backends.machine import BackendName, Machine, Overlapping, PrecisionChoice
+from cgconv.runtime.backends.machine import Machine, Overlapping
 from cgconv.runtime.backends.precision_check import check_bf16
 from cgconv.runtime.backends.probe import natural_picture
+from cgconv.runtime.choices import BackendName, PrecisionChoice
 from cgconv.runtime.errors import MissingError, ModelError, UsageError
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, specialise
 from cgconv.runtime.models.card import ModelCard, read_card
@@ -151,16 +152,16 @@ def test_other_devices_that_are_not_there_are_missing(device: str) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"backend": "tensorflow"}, "--backend is 'tensorflow', expected one of auto, onnxruntime, openvino"),
-        ({"device": "tpu"}, "--device is 'tpu'"),
-        ({"device": "cuda:x"}, "--device is 'cuda:x'"),
-        ({"device": "cpu:1"}, "takes no number"),
-        ({"precision": "int4"}, "--precision is 'int4'"),
-        ({"device": "cuda", "precision": "int8"}, "computed by processors"),
-        ({"backend": "tensorrt", "precision": "int8"}, "computed by processors"),
-        ({"threads": 0}, "--threads is 0"),
-        ({"backend": "openvino", "device": "cuda"}, "has no device cuda"),
-        ({"backend": "onnxruntime", "device": "gpu"}, "has no device gpu"),
+        ({"backend": "tensorflow"}, "--backend: found 'tensorflow', expected one of auto, onnxruntime, openvino"),
+        ({"device": "tpu"}, "--device: found 'tpu'"),
+        ({"device": "cuda:x"}, "--device: found 'cuda:x'"),
+        ({"device": "cpu:1"}, "does not take a number"),
+        ({"precision": "int4"}, "--precision: found 'int4'"),
+        ({"device": "cuda", "precision": "int8"}, "works only on processors"),
+        ({"backend": "tensorrt", "precision": "int8"}, "works only on processors"),
+        ({"threads": 0}, "--threads: found 0"),
+        ({"backend": "openvino", "device": "cuda"}, "does not support cuda"),
+        ({"backend": "onnxruntime", "device": "gpu"}, "does not support gpu"),
         ({"backend": "onnxruntime", "precision": "bf16"}, "needs --backend openvino"),
         ({"backend": "openvino", "precision": "fp16"}, "fp32 or bf16"),
         ({"device": "cuda", "precision": "bf16"}, "use fp16"),

@@ -91,10 +91,10 @@ def test_a_model_of_one_size_gets_that_one(gpu: FakeGpu, tmp_path: Path, capsys:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--sizes", "24x24"], "add --engine"),
-        (["--level", "0"], "add --engine"),
-        (["--engine", "--sizes", "24"], "--sizes is '24', expected widths and heights such as 1280x720"),
-        (["--engine", "--batch", "9-2"], "--batch is '9-2'"),
+        (["--sizes", "24x24"], "no effect without --engine"),
+        (["--level", "0"], "no effect without --engine"),
+        (["--engine", "--sizes", "24"], "--sizes: found '24', expected widths and heights such as 1280x720"),
+        (["--engine", "--batch", "9-2"], "--batch: found '9-2'"),
         (["--engine", "--level", "7"], "--level"),
     ],
 )

@@ -507,8 +507,8 @@ def test_auto_takes_tensorrt_on_a_gpu_and_says_what_to_expect(gpu: FakeGpu, mode
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"device": "cpu"}, "--backend tensorrt has no device cpu: it has cuda"),
-        ({"device": "directml"}, "--backend tensorrt has no device directml"),
+        ({"device": "cpu"}, "--backend tensorrt does not support cpu; choose cuda"),
+        ({"device": "directml"}, "--backend tensorrt does not support directml"),
         ({"precision": "bf16"}, "fp16 or fp32, not bf16"),
     ],
 )

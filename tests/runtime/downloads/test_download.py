@@ -239,7 +239,7 @@ def test_a_file_over_the_limit_is_refused_before_it_comes(site: Site, tmp_path: 
         sent.append(visit.number)
         visit.head(200, Content_Length=10**12)
 
-    with pytest.raises(DownloadError, match=r"1000.00 GB, more than the 2.0 MB that are taken"):
+    with pytest.raises(DownloadError, match=r"1000.00 GB, more than the limit of 2.0 MB"):
         get(site.serves("/a.bin", answer), tmp_path / "a.bin")
     assert sent == [1]
 
@@ -277,7 +277,7 @@ def test_a_server_that_drips_is_given_up_and_what_came_is_kept(site: Site, tmp_p
     limits = Limits(max_bytes=2_000_000, timeout_s=5, slowest_bytes_per_s=50_000, slow_after_s=0.3, tries=1)
     url = site.serves("/a.bin", answer)
     begun = time.monotonic()
-    with pytest.raises(DownloadError, match=r"sends only .* the same command goes on there"):
+    with pytest.raises(DownloadError, match=r"sends only .* repeat the command to continue"):
         get(url, tmp_path / "a.bin", limits=limits)
     assert time.monotonic() - begun < 5
     site.serves("/a.bin", BODY)
@@ -305,7 +305,7 @@ def test_a_server_that_says_nothing_is_given_up(site: Site, tmp_path: Path) -> N
         ("file:///etc/passwd", "redirects to file://, which is not followed"),
         ("ftp://127.0.0.1/a.bin", "redirects to ftp://, which is not followed"),
         ("data:text/plain,hello", "redirects to data://, which is not followed"),
-        ("http://someone:secret@127.0.0.1/", "redirects to what is no address"),
+        ("http://someone:secret@127.0.0.1/", "redirects to something that is not a web address"),
         ("", "does not say where"),
         ("/a.bin", "redirects more than 5 times"),
     ],
@@ -578,9 +578,9 @@ def test_a_model_by_address_is_fetched_imported_and_says_where_it_came_from(
     digest = hashlib.sha256(data).hexdigest()
     assert main(["models", "download", url + "?key=secret", "--sha256", digest, "--name", "far"]) == 0
     said = capfd.readouterr()
-    assert said.out == "far is here now: cgconv images photos --model far\n"
+    assert said.out == "far is ready to use: cgconv images photos --model far\n"
     assert digest in said.err
-    assert "terms are for you to find out" in said.err
+    assert "check its license terms yourself" in said.err
     card = read_card(folder / "far.onnx")
     assert card is not None
     assert (card.source["url"], card.source["sha256"]) == (url, digest)
@@ -681,7 +681,7 @@ def test_a_wrong_hash_ends_the_command_with_one_line(
     assert json.loads(said.out.splitlines()[-1])["event"] == "CommandFailed"
     assert HASH in said.err.splitlines()[-1]
     assert main(["models", "download", "http://x.org/a.onnx", "--sha256", "abc"]) == 2
-    assert "no SHA-256" in capfd.readouterr().err
+    assert "not a SHA-256" in capfd.readouterr().err
 
 
 def test_a_killed_command_goes_on_where_it_was_and_ctrl_c_says_so(site: Site, tmp_path: Path) -> None:
@@ -719,7 +719,7 @@ def test_a_killed_command_goes_on_where_it_was_and_ctrl_c_says_so(site: Site, tm
         assert process.returncode == code
         sizes.append(part.stat().st_size)
     assert 0 < sizes[0] < sizes[1] < len(data)
-    assert "the same command goes on from there" in error.splitlines()[-1]
+    assert "the same command continues from there" in error.splitlines()[-1]
     assert json.loads(out.splitlines()[-1])["event"] == "CommandFailed"
     over.set()
     site.serves("/net.onnx", data)

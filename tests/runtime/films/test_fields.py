@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 from film_clips import FakeTranslator, look_at, make_film, picture, psnr_db, run_film
 
+from cgconv.runtime.choices import Deinterlace, FieldRate, VideoCodec
 from cgconv.runtime.errors import Cancelled
-from cgconv.runtime.films.encoding import VideoCodec
-from cgconv.runtime.films.fields import Deinterlace, FieldRate
 from cgconv.runtime.films.job import FilmOptions
 
 LOSSLESS = {"codec": "ffv1", "pix_fmt": "yuv422p"}

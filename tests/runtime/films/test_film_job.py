@@ -68,7 +68,7 @@ def test_a_stopped_film_goes_on_and_comes_out_the_same(tmp_path: Path) -> None:
     run_film(source, tmp_path / "whole.mp4")
     assert len(look_at(tmp_path / "whole.mp4").times) == 33
     cancel = threading.Event()
-    with pytest.raises(Cancelled, match="the same command goes on from frame 30"):
+    with pytest.raises(Cancelled, match="the same command continues from frame 30"):
         run_film(source, tmp_path / "b.mp4", stop_after(29, cancel, tmp_path, 2), cancel=cancel)
     assert names(tmp_path) == [".b.mp4.cgconv-part", "a.mp4", "whole.mp4"]
     assert names(tmp_path / ".b.mp4.cgconv-part") == [
@@ -249,7 +249,7 @@ def test_a_segment_that_is_damaged_before_the_film_is_joined_costs_itself(
 
     with monkeypatch.context() as patch:
         patch.setattr(film_job, "join_film", harm_and_join)
-        with pytest.raises(OutputError, match="goes on from frame 11"):
+        with pytest.raises(OutputError, match="continue from frame 11"):
             run_film(source, tmp_path / "b.mp4")
     assert run_film(source, tmp_path / "b.mp4").facts["resumed_frames"] == 10
     assert len(look_at(tmp_path / "b.mp4").times) == 25
@@ -353,7 +353,7 @@ def test_two_processes_never_write_one_film(tmp_path: Path) -> None:
     )  # fmt: skip
     assert held.stdout is not None
     assert held.stdout.readline() == "taken\n"
-    with pytest.raises(OutputError, match="another cgconv is writing it now"):
+    with pytest.raises(OutputError, match="another cgconv is writing this file right now"):
         run_film(source, target)
     held.kill()
     held.wait()
@@ -364,7 +364,7 @@ def test_two_processes_never_write_one_film(tmp_path: Path) -> None:
 def test_a_short_film_goes_on_too_and_one_that_was_not_begun_leaves_nothing(tmp_path: Path) -> None:
     source = make_film(tmp_path / "a.mp4", frames=9)
     cancel = threading.Event()
-    with pytest.raises(Cancelled, match=r"a\.mp4: stopped; the same command goes on from frame 5$"):
+    with pytest.raises(Cancelled, match=r"a\.mp4: stopped; the same command continues from frame 5$"):
         run_film(source, tmp_path / "b.mp4", stop_after(4, cancel, tmp_path, 0), cancel=cancel)
     translator = FakeTranslator()
     run_film(source, tmp_path / "b.mp4", translator)

@@ -12,8 +12,9 @@ import pytest
 from film_clips import FakeTranslator, look_at, make_film, picture, psnr_db, run_film
 from PIL import Image
 
+from cgconv.runtime.choices import VideoCodec
 from cgconv.runtime.errors import FilmError, PartialFilmError, UsageError
-from cgconv.runtime.films.encoding import VideoCodec, film_output_suffix
+from cgconv.runtime.films.encoding import film_output_suffix
 from cgconv.runtime.films.job import FilmOptions
 from cgconv.runtime.films.reader import FilmReader
 
@@ -398,10 +399,10 @@ def test_what_is_no_film_is_one_sentence(tmp_path: Path) -> None:
             output.mux(track.encode(frame))
         output.mux(track.encode(None))
     for name, sentence in {
-        "photo.png": "picture and no film; use cgconv images",
+        "photo.png": "picture, not a film; use cgconv images",
         "noise.mp4": "not a film that can be read",
         "empty.mov": "not a film that can be read",
-        "song.m4a": "sound and no film",
+        "song.m4a": "only sound, no film",
         "nowhere.mp4": "No such file",
     }.items():
         with pytest.raises(FilmError, match=sentence) as caught:

@@ -13,7 +13,8 @@ from onnx.reference import ReferenceEvaluator
 from small_models import GraphBuilder, card_for, decibels, identity_model, photo, small_resnet
 
 from cgconv.runtime.backends.choose import open_graph
-from cgconv.runtime.backends.machine import BackendName, Machine
+from cgconv.runtime.backends.machine import Machine
+from cgconv.runtime.choices import BackendName
 from cgconv.runtime.errors import ModelError
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, modernise, specialise
 from cgconv.runtime.graphs.half import convolutions

@@ -422,9 +422,9 @@ def test_what_cannot_be_done_is_one_sentence(models: Path, pictures: Path, tmp_p
         export_half(source)
     with pytest.raises(UsageError, match="half precision already"):
         export_half(exported.path)
-    with pytest.raises(UsageError, match="would replace the float32"):
+    with pytest.raises(UsageError, match="would overwrite the float32"):
         export_half(source, out=source, exists_ok=True)
-    with pytest.raises(UsageError, match="holds no picture that can be read"):
+    with pytest.raises(UsageError, match="holds no readable picture"):
         export_half(source, out=tmp_path / "new", pictures=models)
     with pytest.raises(ModelError, match="no convolution"):
         export_half(saved(with_card(identity_model()), models / "same.onnx"))
@@ -468,7 +468,7 @@ def test_a_small_file_in_half_precision_is_said_in_kilobytes_and_not_called_half
     share = (models / "tiny.fp16.onnx").stat().st_size / source.stat().st_size
     assert share > 0.6
     assert f" kB, {share:.0%} of the float32 file" in shown
-    assert "not half: only convolutions' weights shrink" in shown
+    assert "not half as large: only the weights of convolutions shrink" in shown
 
 
 @pytest.mark.parametrize(
@@ -476,10 +476,10 @@ def test_a_small_file_in_half_precision_is_said_in_kilobytes_and_not_called_half
     [
         (["paint"], "ONNX file already", 2),
         (["paint", "--fp16", "--direction", "a2b"], "are for runs", 2),
-        (["paint", "--pictures", "photos"], "add one of them", 2),
+        (["paint", "--pictures", "photos"], "no effect without --fp16 or --engine", 2),
         (["point", "--fp16"], "did you mean paint", 2),
         (["runs/none", "--fp16"], "no such run, checkpoint or model", 2),
-        (["paint", "--fp16", "--pictures", "nowhere"], "holds no picture", 2),
+        (["paint", "--fp16", "--pictures", "nowhere"], "holds no readable picture", 2),
     ],
 )
 def test_misuse_of_export_is_one_line(

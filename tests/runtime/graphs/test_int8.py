@@ -16,8 +16,9 @@ from small_models import GraphBuilder, card_for, decibels, identity_model, photo
 from cgconv.runtime.backends import choose, eight_bits, openvino_backend
 from cgconv.runtime.backends.choose import choose_machine, open_backend, open_graph
 from cgconv.runtime.backends.eight_bits import Int8Check, check_int8
-from cgconv.runtime.backends.machine import Array, BackendName, Machine, PrecisionChoice
+from cgconv.runtime.backends.machine import Array, Machine
 from cgconv.runtime.backends.probe import varied_picture
+from cgconv.runtime.choices import BackendName, PrecisionChoice
 from cgconv.runtime.errors import Cancelled, ModelError
 from cgconv.runtime.events import BackendOpened, EngineBuilding, EngineBuilt
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, modernise, specialise

@@ -11,7 +11,8 @@ import pytest
 from small_models import GraphBuilder, card_for, photo, small_resnet
 
 from cgconv.runtime.backends.choose import graph_for, open_graph
-from cgconv.runtime.backends.machine import Array, BackendName, Machine, PrecisionChoice
+from cgconv.runtime.backends.machine import Array, Machine
+from cgconv.runtime.choices import BackendName, PrecisionChoice
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, specialise
 from cgconv.runtime.models.card import ModelCard, read_card
 from cgconv.runtime.models.model_file import write_model

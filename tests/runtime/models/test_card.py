@@ -69,7 +69,7 @@ def test_unknown_fields_of_a_later_minor_version_are_ignored() -> None:
 
 def test_a_newer_major_version_is_refused_with_what_to_do() -> None:
     values = json.loads(a_card().to_json()) | {"format_version": "2.0"}
-    with pytest.raises(ModelError, match=r"zebra\.onnx: card field format_version is 2\.0, expected at most 1\.x"):
+    with pytest.raises(ModelError, match=r"zebra\.onnx: card field format_version: found 2\.0, expected at most 1\.x"):
         ModelCard.from_json(json.dumps(values), where="zebra.onnx")
 
 
@@ -107,7 +107,7 @@ def test_a_missing_required_field_is_named_with_what_was_wanted(name: str) -> No
 )
 def test_a_wrong_value_is_refused_with_file_field_found_and_wanted(name: str, value: object) -> None:
     values = json.loads(a_card().to_json()) | {name: value}
-    with pytest.raises(ModelError, match=rf"zebra\.onnx: card field {name} is .+, expected .+"):
+    with pytest.raises(ModelError, match=rf"zebra\.onnx: card field {name}: found .+, expected .+"):
         ModelCard.from_json(json.dumps(values), where="zebra.onnx")
 
 
@@ -116,11 +116,11 @@ def test_a_wrong_value_is_refused_with_file_field_found_and_wanted(name: str, va
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("input_name", "nope", 'card field input_name is "nope", expected "input"'),
-        ("output_name", "nope", 'card field output_name is "nope", expected "t1"'),
-        ("layout_in", "NHWC", 'card field layout_in is "NHWC", expected "NCHW"'),
-        ("dtype", "float16", 'card field dtype is "float16", expected "float32"'),
-        ("fixed_size_hw", (2048, 2048), "card field fixed_size_hw is [2048, 2048], expected null"),
+        ("input_name", "nope", 'card field input_name: found "nope", expected "input"'),
+        ("output_name", "nope", 'card field output_name: found "nope", expected "t1"'),
+        ("layout_in", "NHWC", 'card field layout_in: found "NHWC", expected "NCHW"'),
+        ("dtype", "float16", 'card field dtype: found "float16", expected "float32"'),
+        ("fixed_size_hw", (2048, 2048), "card field fixed_size_hw: found [2048, 2048], expected null"),
     ],
 )
 def test_a_card_that_its_graph_belies_is_refused_when_it_is_read(
@@ -137,8 +137,8 @@ def test_a_card_that_its_graph_belies_is_refused_when_it_is_read(
 @pytest.mark.parametrize(
     ("shape", "fixed_hw", "words"),
     [
-        ([1, 3, 24, 32], None, "card field fixed_size_hw is null, expected [24, 32]"),
-        ([1, 3, 24, 32], (32, 24), "card field fixed_size_hw is [32, 24], expected [24, 32]"),
+        ([1, 3, 24, 32], None, "card field fixed_size_hw: found null, expected [24, 32]"),
+        ([1, 3, 24, 32], (32, 24), "card field fixed_size_hw: found [32, 24], expected [24, 32]"),
         ([1, 3, 24, "w"], (24, 32), "expected height and width both free or both fixed"),
         ([1, 4, 24, 32], (24, 32), "expected 4 axes and 3 colour channels"),
     ],
@@ -171,7 +171,7 @@ def test_what_is_wrong_with_the_card_of_an_open_model_names_its_file(tmp_path: P
     for act in (lambda path: open_translator(path), lambda path: import_onnx(path, "never")):
         with pytest.raises(ModelError) as caught:
             act(tmp_path / "future.onnx")
-        assert str(caught.value).startswith(f"{tmp_path / 'future.onnx'}: card field format_version is 2.0")
+        assert str(caught.value).startswith(f"{tmp_path / 'future.onnx'}: card field format_version: found 2.0")
         assert "\x1b" not in str(caught.value)
 
 

@@ -242,13 +242,13 @@ def test_quality_makes_files_smaller(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "name"),
     [
-        ({"file_format": "bmp"}, "--format is bmp"),
-        ({"quality": 0}, "--quality is 0, expected 1 to 100"),
-        ({"quality": 101}, "--quality is 101"),
-        ({"resize_short_side": 0}, "--resize is 0"),
-        ({"strength": 1.1}, "--strength is 1.1"),
-        ({"strength": float("nan")}, "--strength is nan"),
-        ({"max_pixels": 0}, "--max-pixels is 0"),
+        ({"file_format": "bmp"}, "--format: found bmp"),
+        ({"quality": 0}, "--quality: found 0, expected 1 to 100"),
+        ({"quality": 101}, "--quality: found 101"),
+        ({"resize_short_side": 0}, "--resize: found 0"),
+        ({"strength": 1.1}, "--strength: found 1.1"),
+        ({"strength": float("nan")}, "--strength: found nan"),
+        ({"max_pixels": 0}, "--max-pixels: found 0"),
     ],
 )
 def test_options_out_of_range_are_named(options: dict[str, Any], name: str) -> None:

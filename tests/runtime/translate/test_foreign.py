@@ -12,8 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 from small_models import GraphBuilder, decibels, identity_model, photo, small_resnet, with_card
 
 from cgconv.runtime.backends.choose import open_graph
-from cgconv.runtime.backends.machine import BackendName, Machine
+from cgconv.runtime.backends.machine import Machine
 from cgconv.runtime.backends.probe import mirrored_picture, natural_picture
+from cgconv.runtime.choices import BackendName
 from cgconv.runtime.errors import InputError, ModelError, UsageError
 from cgconv.runtime.models.card import ChannelOrder, read_card
 from cgconv.runtime.models.store import resolve_model
@@ -135,7 +136,7 @@ def test_a_model_with_a_card_that_gives_no_numbers_is_not_imported(tmp_path: Pat
     negative = net.node("Sub", "input", net.constant([5.0], np.float32))
     nothing = with_card(net.model(net.node("Log", negative)), name="nan")
     for model, name in ((broken, "none"), (nothing, "nan")):
-        with pytest.raises(ModelError, match="one colour of every picture, or no numbers at all"):
+        with pytest.raises(ModelError, match="every picture into a single color or into invalid numbers"):
             import_onnx(saved(model, tmp_path), name)
 
 
@@ -155,7 +156,7 @@ def one_by_one(net: GraphBuilder) -> onnx.ModelProto:
     ("make", "changes", "words"),
     [
         (lambda net: identity_model(), {"scale": 4}, "makes 2×37×39×3, its card promises 2×148×156×3 (scale 4, "),
-        (lambda net: identity_model(), {"layout_out": "NHWC"}, 'card field layout_out is "NHWC", expected "NCHW"'),
+        (lambda net: identity_model(), {"layout_out": "NHWC"}, 'card field layout_out: found "NHWC", expected "NCHW"'),
         (strided, {"size_multiple": 1}, "makes 2×38×40×3, its card promises 2×37×39×3"),
         (lambda net: net.model(net.pad("input", 8)), {}, "makes 2×53×55×3, its card promises 2×37×39×3"),
         (
@@ -268,7 +269,7 @@ def test_a_range_that_cannot_be_found_out_names_the_option_and_takes_its_word(tm
     card = inspect_foreign(path, Said(value_range_in=parse_range("0..255"), channel_order=ChannelOrder.BGR))
     assert (card.value_range_in, card.value_range_out) == ((0.0, 255.0), (0.0, 255.0))
     assert card.channel_order == "BGR"
-    with pytest.raises(UsageError, match=r"--range is '0\.\.2', expected one of -1\.\.1, 0\.\.1, 0\.\.255"):
+    with pytest.raises(UsageError, match=r"--range: found '0\.\.2', expected one of -1\.\.1, 0\.\.1, 0\.\.255"):
         parse_range("0..2")
 
 

@@ -13,7 +13,8 @@ from onnx import TensorProto, helper
 from small_models import GraphBuilder, card_for, decibels, identity_model, photo, small_resnet, with_card
 
 from cgconv.runtime.backends.choose import graph_for
-from cgconv.runtime.backends.machine import Array, BackendName, Machine
+from cgconv.runtime.backends.machine import Array, Machine
+from cgconv.runtime.choices import BackendName
 from cgconv.runtime.errors import InputError, ModelError, ResourceError, UsageError
 from cgconv.runtime.events import BackendOpened
 from cgconv.runtime.folders import cache_folder
@@ -381,7 +382,7 @@ def test_a_model_that_openvino_cannot_compute_goes_over_to_onnxruntime(tmp_path:
 
 def test_a_card_that_does_not_fit_its_graph_is_refused_on_opening(tmp_path: Path) -> None:
     write_model(with_card(identity_model(), input_name="picture"), tmp_path / "wrong.onnx")
-    with pytest.raises(ModelError, match=r'wrong\.onnx: card field input_name is "picture", expected "input"'):
+    with pytest.raises(ModelError, match=r'wrong\.onnx: card field input_name: found "picture", expected "input"'):
         open_translator(tmp_path / "wrong.onnx")
 
 
