@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,9 +47,11 @@ def download(dataset: str | None, out: Path | None, sha256: str | None, base_url
         return show_list(Kind.DATA, base_url, as_json=as_json)
     entry = find_entry(Kind.DATA, dataset, base_url=base_url)
     folder = out or Path(entry.name)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder}: this folder exists already and is not empty; name another with --out")
     archive_path = folder.absolute().with_name(f".cgconv-{folder.absolute().name}.zip")  # nobody else's
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        for rest in archive_path.parent.glob(glob.escape(archive_path.name) + "*"):
+            rest.unlink(missing_ok=True)  # of a download that was killed once the folder was there
+        raise UsageError(f"{folder}: this folder exists already and is not empty; name another with --out")
     with open_file_show(as_json=as_json) as show:
         for sentence in entry.terms:
             show.note(sentence)

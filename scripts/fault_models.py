@@ -309,7 +309,7 @@ def read_run(file: Path, results: Path) -> None:
     for translators in run.weights.values():
         assert translators.ab is not None
         translators.ab(np.zeros((1, 32, 32, 3), np.uint8))
-    export(file, out=results)
+    export(file, out=results, direction="ab")  # one is enough: torch works ten seconds on it, on a busy machine more
 
 
 def resume(file: Path, results: Path) -> None:

@@ -22,6 +22,7 @@ from cgconv.runtime.folders import cache_folder
 from cgconv.runtime.models.store import bundled_folder
 
 VARIABLE = "CGCONV_TRIAL"  # "no": models are run at once, by who made them himself
+NETWORK = "network"  # the child's word for what is no translator
 CHILD = "cgconv.runtime.translate.trial_child"
 
 # A step is what the child does between two lines of its output: opening the graph, or one run of it. Waiting for a busy
@@ -35,37 +36,40 @@ BYTES_A_BYTE = 6  # of the file: read, rewritten, and optimized by two libraries
 POLL_S = 0.02
 
 
-def first_run(path: Path, cancel: threading.Event | None = None) -> None:
+def first_run(path: Path, cancel: threading.Event | None = None, *, is_translator: bool = True) -> None:
     """Return where `path` may be run in this process: it is one of ours, was tried, or passes its trial now.
+
+    A model that is no translator is run as it is, on pictures of zeros.
 
     Raises:
         ModelError: it did not come to an end, took too much memory, or ended its process. Cancelled: `cancel` was set.
     """
     if os.environ.get(VARIABLE) == "no" or path.parent == bundled_folder() or not path.is_file():
         return
-    if _mark_of(path).exists():
+    if _mark_of(path, is_translator).exists():
         return
-    problem = _try(path, cancel)
+    problem = _try(path, cancel, is_translator)
     if problem is not None:
         raise ModelError(f"{path}: {problem}; it was not run")
-    remember(path)
+    remember(path, is_translator=is_translator)
 
 
-def remember(path: Path) -> None:
+def remember(path: Path, *, is_translator: bool = True) -> None:
     """Take note that `path` may be run in this process: it was, or it was made of a model that was."""
     with contextlib.suppress(OutputError):  # policy: it is tried again the next time
-        write_atomically(_mark_of(path), b"")
+        write_atomically(_mark_of(path, is_translator), b"")
 
 
-def _mark_of(path: Path) -> Path:
+def _mark_of(path: Path, is_translator: bool) -> Path:
     with path.open("rb") as file:
-        return cache_folder() / "tried" / hashlib.file_digest(file, "sha256").hexdigest()
+        name = hashlib.file_digest(file, "sha256").hexdigest()
+    return cache_folder() / "tried" / (name if is_translator else f"{name}.network")
 
 
-def _try(path: Path, cancel: threading.Event | None) -> str | None:
+def _try(path: Path, cancel: threading.Event | None, is_translator: bool) -> str | None:
     """Return what a child that runs the model came to; None where all is well."""
     child = subprocess.Popen(
-        [sys.executable, "-m", CHILD, str(path)],
+        [sys.executable, "-m", CHILD, str(path), *([] if is_translator else [NETWORK])],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "trainer": "torch lightning numpy cv2 tensorboard torchmetrics cgconv.runtime.errors cgconv.runtime.events "
     "cgconv.runtime.images cgconv.runtime.lock cgconv.runtime.files cgconv.runtime.protocol "
     "cgconv.runtime.html_page "
-    "cgconv.runtime.models.model_file cgconv.runtime.backends.quiet_onnxruntime cgconv.runtime.backends.processor",
+    "cgconv.runtime.models.model_file cgconv.runtime.backends.quiet_onnxruntime cgconv.runtime.backends.processor "
+    "cgconv.runtime.translate.trial",
     "exporter": "torch onnx onnxscript safetensors numpy cgconv.runtime.* cgconv.trainer.*",
     "cli": "click rich numpy cgconv.runtime.* cgconv.trainer.* cgconv.exporter.* cgconv.gui.start",
     "gui": "PySide6 pyqtgraph platformdirs cgconv.runtime.choices cgconv.runtime.events cgconv.runtime.requests "

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from cgconv.runtime.errors import MissingError, ModelError, UsageError
 from cgconv.runtime.models.model_file import load_model
+from cgconv.runtime.translate.trial import first_run
 from cgconv.trainer.choices import FeatureRange
 from cgconv.trainer.networks.efficientnet import STRIDES, EfficientNetLite, Lite, open_efficientnet
 
@@ -173,6 +174,7 @@ def _onnx_features(path: Path, values: FeatureRange) -> Features:
 
     if not path.exists():
         raise UsageError(f"{path}: no such file")
+    first_run(path, is_translator=False)
     model = load_model(path)  # which refuses weights in other files: from a path, ONNX Runtime would read them
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

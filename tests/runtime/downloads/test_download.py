@@ -662,6 +662,11 @@ def test_a_file_that_is_no_data_set_vouches_for_nothing(
     site.serves("/set.zip", (tmp_path / "good.zip").read_bytes())
     assert main(command) == 0
     assert set(json.loads(record.read_text())) == {url}
+    for rest in (".cgconv-set.zip", ".cgconv-set.zip.part"):  # what a kill leaves once the folder is there
+        (tmp_path / rest).touch()
+    assert main(command) == 2
+    assert sorted(path.name for path in tmp_path.glob("*.zip*")) == ["good.zip"]
+    assert not list(tmp_path.glob(".cgconv-*"))
 
 
 def test_a_file_that_is_not_there_leaves_nothing_behind(

@@ -90,11 +90,28 @@ def test_what_has_no_end_or_takes_all_memory_is_refused(
 
 
 @pytest.mark.usefixtures("trials")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="memory is watched through /proc")
+def test_a_network_that_judges_is_tried_as_translators_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--features` ran any network in the command's own process, where an endless one hung it."""
+    monkeypatch.setattr(trial, "STEP_S", 2.0)
+    path = tmp_path / "m.onnx"
+    write_model(endless(has_card=False), path)
+    with pytest.raises(ModelError, match="did not come to an end"):
+        first_run(path, is_translator=False)
+    write_model(model_of([helper.make_node("GlobalAveragePool", ["x"], ["y"])], [], has_card=False), path)
+    first_run(path, is_translator=False)
+    monkeypatch.setattr(trial, "_try", lambda *given: "it was tried anew")
+    first_run(path, is_translator=False)
+    with pytest.raises(ModelError, match="tried anew"):
+        first_run(path)
+
+
+@pytest.mark.usefixtures("trials")
 def test_a_good_model_is_tried_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "good.onnx"
     write_model(small_resnet(), path)
     first_run(path)
-    monkeypatch.setattr(trial, "_try", lambda path, cancel: pytest.fail("it was tried before"))
+    monkeypatch.setattr(trial, "_try", lambda *given: pytest.fail("it was tried before"))
     first_run(path)
     with open_translator(path, device="cpu") as translator:
         assert translator.translate(mirrored_picture((32, 32))[None]).std() > 0
