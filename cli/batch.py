@@ -54,6 +54,9 @@ def run_command(kind: Kind, inputs: Sequence[str], given: Mapping[str, Any]) -> 
         short_side=given["resize"] or 0,
         brush=given["brush"] or 0.0,
         detail=given["detail"],
+        mask=given["mask"],
+        feather_px=given["feather"],
+        invert_mask=given["invert"],
         picture_format=given["file_format"],
         quality=given.get("quality") or 0,
         max_pixels=given["max_pixels"] or 0,
@@ -85,12 +88,14 @@ def batch_options(kind: Kind, model: str, wanted: ConvertOptions, *, fresh: bool
     """Return what a command or the window wants as the options of a batch. Raises UsageError."""
     from cgconv.runtime.find import Kind
     from cgconv.runtime.jobs import BatchOptions
+    from cgconv.runtime.mask import mask_options
 
     look: dict[str, Any] = {  # Any: of what is given
         "strength": wanted.strength,
         "keep_colors": wanted.keep_colors,
         "brush": wanted.brush or None,
         "detail": wanted.detail,
+        "mask": mask_options(wanted.mask, feather_px=wanted.feather_px, invert=wanted.invert_mask),
         "allow_hdr": wanted.allow_hdr,
     }
     if wanted.max_pixels:

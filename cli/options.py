@@ -233,6 +233,23 @@ look_options = _together(
         help="Resize to this length of the shorter side first.",
     ),
     paint_options,
+    click.option(
+        "--mask",
+        default="",
+        metavar="FILE|FOLDER|alpha",
+        help="Translate only what is white in this picture or film, in the file of the same name in this folder, or "
+        "what is opaque in the input itself (alpha).",
+    ),
+    grouped_option(
+        MORE,
+        "--feather",
+        type=click.FloatRange(0, 1000),
+        default=0.0,
+        show_default=True,
+        metavar="PX",
+        help="Soften the mask's edges by so many pixels.",
+    ),
+    grouped_option(MORE, "--invert", is_flag=True, help="Translate what is black in the mask instead."),
 )
 
 machine_options = _together(

@@ -26,6 +26,9 @@ class ConvertOptions:
     short_side: int = 0  # px
     brush: float = 0.0  # 1 to 8; 0: as the model's card says
     detail: float = 1.0
+    mask: str = ""  # a file, a folder, or "alpha"; empty: none
+    feather_px: float = 0.0
+    invert_mask: bool = False
     picture_format: str = "same"
     quality: int = 0  # 1 to 100
     max_pixels: int = 0

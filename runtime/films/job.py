@@ -23,6 +23,7 @@ from cgconv.runtime.errors import Cancelled, FilmError, OutputError, PartialFilm
 from cgconv.runtime.events import JobProgressed, JobWarned, counted
 from cgconv.runtime.files import make_folder_for
 from cgconv.runtime.lock import Lock
+from cgconv.runtime.mask import MaskOptions
 from cgconv.runtime.models.familiar import unfamiliar
 from cgconv.runtime.translate.memory import available_bytes
 from cgconv.runtime.translate.shared_translator import StartsEarly
@@ -31,6 +32,7 @@ from .colors import RGB, Image
 from .encoding import check_crf, choose_encoding
 from .gif import join_gif
 from .join import DamagedSegment, NotJoined, StreamReport, check_film, join_film, rehearse
+from .masks import Masks
 from .painted import painted
 from .parts import LOCK, PartFolder, ends_hash, hidden_path, settle_folder
 from .reader import DEFAULT_MAX_PIXELS, FilmFrame, FilmReader, film_stream, open_container
@@ -60,6 +62,7 @@ class FilmOptions:
     `brush` 1 to 8 translates at so much less than the size, None as the model's card says; `detail` 0 to 1 is how much
     of the translation's own texture is kept then (brush.py);
     `start_s` and `end_s` cut; `crf` None is the codec's usual quality; `threads` None leaves it to the libraries.
+    `mask` says where the translation is seen (mask.py), everywhere without one.
     `deinterlace` and `field_rate`: what becomes of interlaced frames (fields.py).
     `fresh` throws away what an earlier run of it, which was stopped, has done. Frames of more than `max_pixels` are
     refused.
@@ -75,6 +78,7 @@ class FilmOptions:
     short_side: int | None = None
     brush: float | None = None
     detail: float = 1.0
+    mask: MaskOptions | None = None
     batch: int = 1
     threads: int | None = None
     allow_hdr: bool = False
@@ -195,6 +199,7 @@ class _FilmJob:
         )
         self.colors = RGB if self.encoding.codec == "gif" else info.colors.for_size(self.coded_hw[0])
         self.plan = SidePlan()
+        self.masks = Masks(self.options.mask, info, self.output_hw)
         self.parts = PartFolder(
             self.target, self._fingerprint(), threads=self.options.threads, fresh=self.options.fresh
         )
@@ -261,6 +266,7 @@ class _FilmJob:
             stop.set()
             decoder.join()
             encoder.join()
+            self.masks.close()
             self.parts.tidy()
         if stopped is not None:
             self._check_cancel()  # which knows by now how many frames are kept
@@ -539,7 +545,7 @@ class _FilmJob:
         options = self.options
         image, share = painted(
             frame.image, frame.to_translate, image, self.translator.card,
-            strength=options.strength, colors=options.keep_colors, detail=options.detail,
+            strength=options.strength, colors=options.keep_colors, detail=options.detail, mask=self.masks.of(frame),
         )  # fmt: skip
         self.frames_faded += share < 1
         return image
@@ -581,6 +587,7 @@ class _FilmJob:
         if (fields := self.reader.fields.said(self.options.field_rate)) is not None:
             notes.append(fields)
         notes += [f"left out: {dropped}" for dropped in self.plan.dropped]
+        notes += self.masks.notes
         if self.resumed_frames:
             notes.append(f"continuing after {counted(self.resumed_frames, 'frame')} from an earlier run")
         if self.reader.info.is_transparent:
@@ -625,6 +632,7 @@ class _FilmJob:
         return {
             "source": ends_hash(self.reader.path),
             "options": options,
+            **({"mask": self.masks.fingerprint} if self.options.mask is not None else {}),
             "encoding": asdict(self.encoding),
             "coded_hw": list(self.coded_hw),
             "model": self.translator.sha256,

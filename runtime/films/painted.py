@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cgconv.runtime.brush import bring_back
-from cgconv.runtime.look import keep_colors, mix
+from cgconv.runtime.look import keep_colors, mix, resized_like
+from cgconv.runtime.mask import Mask, seen_through
 from cgconv.runtime.models.familiar import trust
 
 from .colors import Image
@@ -23,6 +24,7 @@ def painted(
     strength: float,
     colors: bool,
     detail: float,
+    mask: Mask | None = None,
 ) -> tuple[Image, float]:
     """Return what becomes of the frame `original`, and what share of its translation it was given (familiar.trust).
 
@@ -33,4 +35,7 @@ def painted(
     share = trust(original, card)
     if colors:
         translated = keep_colors(original, translated)
-    return mix(original, translated, share * strength), share
+    result = mix(original, translated, share * strength)
+    if mask is not None:
+        result = seen_through(resized_like(original, result), result, mask)
+    return result, share

@@ -28,6 +28,7 @@ _ENDS_BYTES = 1 << 20  # so much of a file's head and tail is hashed: all of it 
 _CALLED = {
     "source": "the film itself",
     "model": "the model",
+    "mask": "the mask",
     "encoding": "how pictures are stored",
     "coded_hw": "the size",
     "backend": "what computes the model",

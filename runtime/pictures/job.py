@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from cgconv.runtime.brush import bring_back, check_brush, shrink, working_hw
 from cgconv.runtime.errors import Cancelled, PictureError, UsageError
 from cgconv.runtime.files import write_atomically
-from cgconv.runtime.look import keep_colors, mix
+from cgconv.runtime.look import keep_colors, mix, resized_like
+from cgconv.runtime.mask import ALPHA, MaskOptions, seen_through
 from cgconv.runtime.models.card import ModelCard
 from cgconv.runtime.models.familiar import unfamiliar
 from cgconv.runtime.opencv import cv2
@@ -23,10 +24,11 @@ from cgconv.runtime.opencv import cv2
 from .encoder import check_fits, encode_animation, encode_picture, losses, title
 from .formats import ANIMATED_FORMATS, REQUESTABLE, FileFormat, format_of_suffix, output_format, written_bits
 from .picture import Animation, Picture, Pixels
-from .reader import DEFAULT_MAX_PIXELS, read_picture
+from .reader import DEFAULT_MAX_PIXELS, read_first_picture, read_picture
 
 Batch = NDArray[Any]  # Any: uint8, or float32 in [0, 1]; N×H×W×3
 
+SAME_PROPORTIONS = 0.02
 FRAMES_PIXELS = 2_000_000  # frames of an animation go to the translator together up to about this many pixels
 
 
@@ -45,6 +47,7 @@ class PictureOptions:
     None for each format's own. `resize_short_side` in pixels, None to keep the size. `strength` 0 (the original) to 1.
     `brush` 1 to 8 translates at so much less than the size, None as the model's card says; `detail` 0 to 1 is how much
     of the translation's own texture is kept then (brush.py).
+    `mask` says where the translation is seen (mask.py), everywhere without one.
     `max_pixels` bounds height × width (× frames) of what is read and of what it is resized to. `allow_hdr`: PQ and HLG.
     `frames_at_once` bounds how many frames of an animation are translated together.
     """
@@ -56,6 +59,7 @@ class PictureOptions:
     keep_colors: bool = False
     brush: float | None = None
     detail: float = 1.0
+    mask: MaskOptions | None = None
     max_pixels: int = DEFAULT_MAX_PIXELS
     allow_hdr: bool = False
     frames_at_once: int = 4
@@ -103,6 +107,7 @@ def translate_picture_file(
     frames_out: list[Picture] = []
     if card is not None and (sentence := unfamiliar(frames[0].with_8_bits().pixels, card)) is not None:
         warnings.append(sentence)
+    drawn = None if options.mask is None else _drawn_mask(options.mask, source, frames[0], warnings)
     read_s = time.perf_counter() - started
 
     started = time.perf_counter()
@@ -121,7 +126,7 @@ def translate_picture_file(
         group = [resize_picture(frame, size_out) for frame in frames[start : start + at_once]]
         frames_out += translate_pictures(
             group, translator, strength=options.strength, colors=options.keep_colors,
-            size_hw=worked_hw, detail=options.detail,
+            size_hw=worked_hw, detail=options.detail, mask=options.mask, drawn=drawn,
         )  # fmt: skip
     translate_s = time.perf_counter() - started
 
@@ -151,11 +156,13 @@ def translate_picture_file(
 def translate_pictures(
     pictures: list[Picture], translator: TranslatesImages, *, strength: float, colors: bool,
     size_hw: tuple[int, int] | None = None, detail: float = 1.0,
+    mask: MaskOptions | None = None, drawn: Pixels | None = None,
 ) -> list[Picture]:  # fmt: skip
     """Return the pictures translated together, their metadata, and their alpha at the result's size.
 
     All have one size and dtype. 16 bits a channel travel as float32. A gray picture stays gray if its result is.
-    They are translated in `size_hw` where that is less than theirs, and brought back (brush.py).
+    They are translated in `size_hw` where that is less than theirs, and brought back (brush.py). A mask is `drawn`
+    (H×W or H×W×3, of any size), or each picture's alpha.
     """
     batch = _batch(pictures)
     if size_hw is None or size_hw == pictures[0].size_hw:
@@ -167,6 +174,12 @@ def translate_pictures(
     if colors:
         translated = keep_colors(batch, translated)
     translated = mix(batch, translated, strength)
+    if mask is not None:
+        originals = resized_like(batch, translated)
+        shape = (translated.shape[1], translated.shape[2])
+        grays = [picture.alpha if drawn is None else drawn for picture in pictures]
+        masks = [mask.prepared(gray, shape) for gray in grays if gray is not None]
+        translated = np.stack([seen_through(*three) for three in zip(originals, translated, masks, strict=True)])
     if pictures[0].is_deep:
         translated = np.rint(np.clip(translated, 0, 1) * np.float32(65535)).astype(np.uint16)
     return [
@@ -178,6 +191,30 @@ def translate_pictures(
         )
         for picture, pixels in zip(pictures, translated, strict=True)
     ]
+
+
+def _drawn_mask(mask: MaskOptions, source: Path, picture: Picture, warnings: list[str]) -> Pixels | None:
+    """Return the mask that a file holds, None where the picture's alpha is to be it."""
+    if mask.source == ALPHA:
+        if picture.alpha is None:
+            raise PictureError(f"{source} has no transparency that could be its mask (--mask alpha)")
+        return None
+    drawn, stretched = read_mask(mask.file_for(source), picture.size_hw)
+    warnings += stretched
+    return drawn
+
+
+def read_mask(path: Path, size_hw: tuple[int, int]) -> tuple[Pixels, list[str]]:
+    """Return the mask in a picture file, clear parts black, and sentences where it does not fit what it is for."""
+    picture = read_first_picture(path)
+    drawn = picture.pixels
+    if picture.alpha is not None:
+        drawn = (drawn * (picture.alpha[..., None] / np.float32(np.iinfo(drawn.dtype).max))).astype(drawn.dtype)
+    height, width = picture.size_hw
+    off = abs(height * size_hw[1] / (width * size_hw[0]) - 1)
+    if off <= SAME_PROPORTIONS:
+        return drawn, []
+    return drawn, [f"the mask {path.name} ({width}×{height}) has other proportions, and is stretched to fit"]
 
 
 def _batch(pictures: list[Picture]) -> Batch:
