@@ -238,7 +238,7 @@ def exact_rgb(frame: av.VideoFrame, context: Any) -> np.ndarray:
     if matrix == 2:
         matrix = 6 if frame.height <= 576 else 1
     red, blue = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}[matrix]
-    y, u, v = planes
+    y, u, v = planes[:3]  # without transparency
     if full:
         y, u, v = y / largest, (u - 128 * unit) / largest, (v - 128 * unit) / largest
     else:

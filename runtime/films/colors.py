@@ -38,7 +38,7 @@ _EXACT = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _REPEAT = int(_EXACT | Interpolation.POINT)
 _AVERAGE = int(_EXACT | Interpolation.AREA)
 _RESIZE = int(_EXACT | Interpolation.BICUBIC)  # not bilinear: 4:2:0 → rgb48 is wildly wrong in swscale 9.5 then
-_PLANAR_YUV = re.compile(r"yuvj?(?P<chroma>420|422|444)p((?P<bits>\d+)le)?")
+_PLANAR_YUV = re.compile(r"yuv[aj]?(?P<chroma>420|422|444)p((?P<bits>\d+)le)?")
 _CHROMA_STEPS = {"420": (2, 2), "422": (1, 2), "444": (1, 1)}  # pixels a chroma sample, down and across
 _LUMA_WEIGHTS = {  # H.273 matrix → weights of red and blue
     1: (0.2126, 0.0722),
@@ -163,6 +163,38 @@ def plane_lines(plane: av.video.plane.VideoPlane) -> NDArray[np.uint8]:
     return data[: plane.height * plane.line_size].reshape(plane.height, plane.line_size)
 
 
+def has_alpha(pix_fmt: av.VideoFormat) -> bool:
+    """Say whether a pixel format has a channel for transparency."""
+    return any(component.is_alpha for component in pix_fmt.components)
+
+
+def alpha_of(frame: av.VideoFrame, size_hw: tuple[int, int], *, is_deep: bool) -> Image | None:
+    """Return a frame's transparency, H×W of `size_hw` in the image's dtype, None where its format has none."""
+    if not has_alpha(frame.format):
+        return None
+    bits = max(component.bits for component in frame.format.components if component.is_alpha)
+    if len(frame.planes) == 4 and (bits == 8 or frame.format.name.endswith("le")):
+        plane = frame.planes[3]
+        values = plane_lines(plane) if bits == 8 else plane_lines(plane).view("<u2")
+        alpha = values[:, : frame.width]
+    else:
+        bits = 16 if bits > 8 else 8
+        alpha = frame.reformat(format="rgba64le" if bits > 8 else "rgba").to_ndarray()[..., 3]
+    if is_deep:
+        alpha = alpha.astype(np.float32) / np.float32(2**bits - 1)
+    elif bits > 8:
+        alpha = np.rint(alpha * np.float32(255 / (2**bits - 1))).astype(np.uint8)
+    return resized_alpha(np.ascontiguousarray(alpha), size_hw)
+
+
+def resized_alpha(alpha: Image, size_hw: tuple[int, int]) -> Image:
+    """Return a transparency in another size; sharper curves would ring around its edges."""
+    if alpha.shape == size_hw:
+        return alpha
+    how = cv2.INTER_AREA if alpha.size > size_hw[0] * size_hw[1] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(alpha, size_hw[::-1], interpolation=how))
+
+
 class RgbToFrame:
     """Turns images into frames of one pixel format, tagged with `colors`. One thread at a time."""
 
@@ -172,13 +204,31 @@ class RgbToFrame:
         planar = _PLANAR_YUV.fullmatch(pix_fmt)
         self._bits = int(planar["bits"] or 8) if planar else 0
         self._step_hw = _CHROMA_STEPS[planar["chroma"]] if planar else (1, 1)
+        self._has_alpha = bool(planar) and pix_fmt.startswith("yuva")
 
-    def __call__(self, image: Image) -> av.VideoFrame:
-        """Return a frame in the pixel format; `image` is H×W×3 RGB, uint8 or float32 in [0, 1]."""
+    def __call__(self, image: Image, alpha: Image | None = None) -> av.VideoFrame:
+        """Return a frame in the pixel format; `image` is H×W×3 RGB, `alpha` H×W, uint8 or float32 in [0, 1].
+
+        Where the format has no place for `alpha` it is left out.
+        """
         is_even = image.shape[0] % self._step_hw[0] == 0 and image.shape[1] % self._step_hw[1] == 0
         frame = self._planar(image) if self._bits and is_even else self._by_swscale(image)
+        if self._has_alpha:
+            self._put_alpha(frame, alpha)
         tag(frame, self._colors)
         return frame
+
+    def _put_alpha(self, frame: av.VideoFrame, alpha: Image | None) -> None:
+        largest = 2**self._bits - 1
+        lines = plane_lines(frame.planes[3])
+        lines = lines if self._bits == 8 else lines.view(np.uint16)
+        if alpha is None:
+            lines[...] = largest
+        elif alpha.dtype == np.uint8 and self._bits == 8:
+            lines[:, : frame.width] = alpha
+        else:
+            levels = 255 if alpha.dtype == np.uint8 else 1
+            lines[:, : frame.width] = _rounded(alpha * np.float32(largest / levels), largest)
 
     def _planar(self, image: Image) -> av.VideoFrame:
         """Multiply and average with OpenCV: faster than swscale, which also rounds full-range chroma down."""
@@ -194,7 +244,7 @@ class RgbToFrame:
         luma = cv2.transform(image, matrix)
         chroma = luma if small is image else cv2.transform(small, matrix)
         frame = av.VideoFrame(width, height, self._pix_fmt)
-        for plane, values in zip(frame.planes, (luma[..., 0], chroma[..., 1], chroma[..., 2]), strict=True):
+        for plane, values in zip(frame.planes[:3], (luma[..., 0], chroma[..., 1], chroma[..., 2]), strict=True):
             if self._bits == 8:
                 plane_lines(plane)[:, : plane.width] = values if values.dtype == np.uint8 else _rounded(values, 255)
             else:

@@ -108,11 +108,17 @@ def choose_encoding(
     return _encoding(info, image_hw, codec, _SOFTWARE[codec], crf, tag)
 
 
+_ALPHA_CODECS = {".mov": VideoCodec.PRORES, ".webm": VideoCodec.VP9, ".mkv": VideoCodec.FFV1}
+
+
 def _usual_codec(info: FilmInfo, suffix: str) -> VideoCodec:
     """Return H.264 for 8 bits and HEVC for more: its Main 10 plays on phones and TVs, H.264's High 10 hardly anywhere.
 
-    WebM gets VP9, but AV1 for more than 8 bits, which PyAV's libvpx does not have.
+    WebM gets VP9, but AV1 for more than 8 bits, which PyAV's libvpx does not have. Films with transparency get what
+    keeps it.
     """
+    if info.has_alpha and suffix in _ALPHA_CODECS:
+        return _ALPHA_CODECS[suffix]
     if suffix == ".webm":
         return VideoCodec.AV1 if info.is_deep else VideoCodec.VP9
     return VideoCodec.HEVC if info.is_deep else VideoCodec.H264
@@ -169,6 +175,9 @@ def _pixel_format(info: FilmInfo, image_hw: tuple[int, int], encoder: str) -> tu
         )
     wanted_bits = 8 if info.bits <= 8 else 10 if info.bits <= 10 else 12
     formats = {entry.name for entry in av.codec.Codec(encoder, "w").video_formats or ()}
+    keeps_alpha = info.has_alpha and encoder in (_SOFTWARE[codec] for codec in _ALPHA_CODECS.values())
+    if keeps_alpha:
+        formats = {name.replace("yuva", "yuv") for name in formats if name.startswith("yuva")}
     chromas = [wanted_chroma] + [chroma for chroma in ("444", "422", "420") if chroma != wanted_chroma]
     depths = [wanted_bits] + [bits for bits in ((10, 12, 8) if wanted_bits > 8 else (10, 12)) if bits != wanted_bits]
     for bits in depths:
@@ -179,7 +188,7 @@ def _pixel_format(info: FilmInfo, image_hw: tuple[int, int], encoder: str) -> tu
                         notes.append(f"{info.bits} bits a channel become {bits}: {encoder} has no more")
                     if chroma < wanted_chroma:
                         notes.append(f"colour detail is reduced to 4:{chroma[1]}:{chroma[2]}: {encoder} has no more")
-                    return name, tuple(notes)
+                    return name.replace("yuv", "yuva", 1) if keeps_alpha else name, tuple(notes)
     raise UsageError(f"{encoder} takes no format that cgconv can write")
 
 

@@ -28,7 +28,7 @@ from cgconv.runtime.models.familiar import unfamiliar
 from cgconv.runtime.translate.memory import available_bytes
 from cgconv.runtime.translate.shared_translator import StartsEarly
 
-from .colors import RGB, Image
+from .colors import RGB, Image, resized_alpha
 from .encoding import check_crf, choose_encoding
 from .gif import join_gif
 from .join import DamagedSegment, NotJoined, StreamReport, check_film, join_film, rehearse
@@ -513,7 +513,9 @@ class _FilmJob:
                     frame, image = item
                     if writer is None:
                         writer, pts, durations, opened = self._open_segment(self.parts.next_path()), [], [], began
-                    writer.write(self.reader.info.orientation.coded(self._look(frame, image)))
+                    coded = self.reader.info.orientation.coded
+                    alpha = None if frame.alpha is None else coded(resized_alpha(frame.alpha, self.output_hw))
+                    writer.write(coded(self._look(frame, image)), alpha)
                     pts.append(frame.pts)
                     durations.append(frame.duration)
                     self.frames_done += 1
@@ -590,9 +592,13 @@ class _FilmJob:
         notes += self.masks.notes
         if self.resumed_frames:
             notes.append(f"continuing after {counted(self.resumed_frames, 'frame')} from an earlier run")
-        if self.reader.info.is_transparent:
-            notes.append("the film is transparent in places; transparency is not kept")
         info = self.reader.info
+        if (info.is_transparent or info.has_alpha) and "yuva" not in self.encoding.pix_fmt:
+            places = "in places" if info.is_transparent else "or may be"
+            notes.append(
+                f"the film is transparent {places}; transparency is not kept: ProRes in .mov, VP9 in .webm and FFV1 in"
+                " .mkv have a place for it"
+            )
         if "STEREO3D" in info.marks and not (info.keeps_3d_as_fact and self.suffix in (".mkv", ".webm")):
             notes.append("the mark that says how this film is 3D (side by side, top and bottom) is not kept")
         if "SPHERICAL" in info.marks:

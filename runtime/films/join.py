@@ -340,6 +340,8 @@ def _add_picture(
         stream.set_display_matrix(source.display_matrix)
     stream.disposition = film.disposition
     stream.metadata.update(facts(film.metadata))
+    if encoding.pix_fmt.startswith("yuva") and encoding.codec in ("vp8", "vp9"):
+        stream.metadata["alpha_mode"] = "1"  # which makes players look beside the pictures
     return stream
 
 

@@ -1,4 +1,4 @@
-"""Give every frame of a film its mask: a picture's, the frame of a second film at that time, or its own transparency."""
+"""Give every frame of a film its mask: a picture's, a second film's at that time, or its own transparency."""
 
 from __future__ import annotations
 

@@ -22,11 +22,14 @@ from cgconv.runtime.choices import Deinterlace, FieldRate
 from cgconv.runtime.errors import FilmError
 from cgconv.runtime.opencv import cv2
 
-from .colors import HLG, Colors, FrameToRgb, Image, colors_of
+from .colors import HLG, Colors, FrameToRgb, Image, alpha_of, colors_of, has_alpha
 from .fields import Fields, Scan, WholeFrames, find_fields
 from .timeline import Timeline, read_timeline
 
 PICTURE_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".hif"))  # MP4's relatives that hold one picture
+# Codecs whose films have alpha on purpose; bgra of screen recorders has it by chance, and counts where it is used.
+WITH_ALPHA = frozenset(("prores", "vp8", "vp9", "png", "qtrle"))
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own leave the alpha of these out
 NEVER_INTERLACED = frozenset(("vp8", "vp9", "av1", "gif", "apng", "webp"))
 MISSING_END_S = 1.0  # headers are often wrong by less
 DEFAULT_MAX_PIXELS = 250_000_000  # as for pictures
@@ -42,6 +45,7 @@ class FilmFrame:
     image: Image  # H×W×3 RGB upright, uint8, or float32 in [0, 1] for sources of more than 8 bits
     pts: int
     duration: int
+    alpha: Image | None = None  # H×W in the image's dtype, where the film has transparency
     small: Image | None = None  # what is translated instead of it, where a film is painted with a broader brush
 
     @property
@@ -102,6 +106,7 @@ class FilmInfo:
     display_matrix: tuple[int, ...] | None  # 9 numbers, None: upright already
     orientation: Orientation
     is_transparent: bool  # in its first frame
+    has_alpha: bool  # transparency is to be expected in any frame
     marks: frozenset[str]  # what the first frame says of how it is to be looked at: STEREO3D, SPHERICAL
     keeps_3d_as_fact: bool  # Matroska's way to say 3D, which goes from film to film with the other facts
 
@@ -197,9 +202,10 @@ class FilmReader:
         What cannot be decoded is left out; `broken_at_s` then says where, and `warnings` how much.
         """
         info = self.info
+        stored_hw = info.orientation.upright_hw(self.image_hw)
         to_rgb = FrameToRgb(
             info.colors,
-            info.orientation.upright_hw(self.image_hw),
+            stored_hw,
             is_deep=info.is_deep,
             threads=self._threads or 2,
         )
@@ -214,7 +220,9 @@ class FilmReader:
                 continue
             if self._end_pts is not None and pts >= self._end_pts:
                 return
-            yield FilmFrame(info.orientation.upright(to_rgb(frame)), pts, duration)
+            alpha = alpha_of(frame, stored_hw, is_deep=info.is_deep) if info.has_alpha else None
+            upright = info.orientation.upright
+            yield FilmFrame(upright(to_rgb(frame)), pts, duration, None if alpha is None else upright(alpha))
         if self._end_pts is None and self.broken_at_s is None and last_pts is not None:
             self._look_for_missing_end(float(last_pts * info.time_base))
 
@@ -301,6 +309,7 @@ class FilmReader:
             context.options = {**context.options, "max_pixels": str(self._max_pixels)}
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = self._threads
+            self._alpha_decoder = _alpha_decoder(stream, self._threads)
         except BaseException:
             container.close()
             raise
@@ -316,7 +325,7 @@ class FilmReader:
         stream, context = self._stream, self._stream.codec_context
         base = self._raw_base
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        matrix = _display_matrix(frame)
+        matrix, is_transparent = _display_matrix(frame), _is_transparent(frame)
         seconds = _seconds(self._container, stream)
         frames = stream.frames or (round(seconds * rate) if seconds else None)
         if seconds is not None and (start_s is not None or end_s is not None):
@@ -339,7 +348,8 @@ class FilmReader:
             colors=colors_of(frame, context),
             display_matrix=matrix,
             orientation=_orientation(matrix),
-            is_transparent=_is_transparent(frame),
+            is_transparent=is_transparent,
+            has_alpha=has_alpha(frame.format) and (is_transparent or context.codec.canonical_name in WITH_ALPHA),
             marks=_side_data(frame) & {"STEREO3D", "SPHERICAL"},
             keeps_3d_as_fact="stereo_mode" in stream.metadata,
         )
@@ -348,7 +358,7 @@ class FilmReader:
         packets = self._container.demux(self._stream)
         while True:
             try:
-                for frame in next(packets).decode():
+                for frame in self._frames_of(next(packets)):
                     return frame
             except StopIteration:
                 return None
@@ -427,12 +437,17 @@ class FilmReader:
 
     def _decode(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
         try:
-            return packet.decode()
+            return self._frames_of(packet)
         except FFmpegError as error:
             # Frame threads report an error when they are asked for the next packet but so many.
             late = max(0, self._stream.codec_context.thread_count - 1) / float(self.info.rate)
             self._lose(max(0.0, self._last_s - late), f"cannot be decoded ({error.strerror})")
             return []
+
+    def _frames_of(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
+        if self._alpha_decoder is None:
+            return packet.decode()
+        return self._alpha_decoder.decode(packet if packet.size else None)
 
     def _lose(self, time_s: float, what: str) -> None:
         if self.broken_at_s is None:
@@ -551,9 +566,21 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     return None
 
 
+def _alpha_decoder(stream: av.VideoStream, threads: int) -> av.VideoCodecContext | None:
+    """Return a decoder for a stream whose alpha lies beside its pictures, as in WebM; None for all others."""
+    name = ALPHA_DECODERS.get(stream.codec_context.name)
+    said = {key.lower(): value for key, value in stream.metadata.items()}
+    if name is None or said.get("alpha_mode") != "1":
+        return None
+    decoder = av.CodecContext.create(name, "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    decoder.extradata, decoder.thread_count = stream.codec_context.extradata, threads
+    return decoder
+
+
 def _is_transparent(frame: av.VideoFrame) -> bool:
     """Say whether a frame lets anything shine through; a format with an alpha channel alone says little."""
-    if not any(component.is_alpha for component in frame.format.components) and frame.format.name != "pal8":
+    if not has_alpha(frame.format) and frame.format.name != "pal8":
         return False
     return bool(frame.reformat(format="rgba").to_ndarray()[..., 3].min() < 255)
 

@@ -71,9 +71,9 @@ class SegmentWriter:
                 context.sample_aspect_ratio = sample_aspect_ratio
             tag(context, colors)
 
-    def write(self, image: Image) -> None:
-        """Encode one image, H×W×3 RGB as stored, uint8 or float32 in [0, 1]."""
-        frame = self._to_frame(image)
+    def write(self, image: Image, alpha: Image | None = None) -> None:
+        """Encode one image, H×W×3 RGB as stored, uint8 or float32 in [0, 1]; `alpha` is H×W."""
+        frame = self._to_frame(image, alpha)
         frame.pts, frame.time_base = self._frames, self._time_base
         self._frames += 1
         with writing(self.path):
