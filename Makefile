@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 INSTALL = $(BIN)/python -m pip install -q -c constraints.txt
 EDITABLE = $(INSTALL) setuptools && $(INSTALL) --no-build-isolation -e
 
-.PHONY: help demo test lint types bench faults screenshots dist clean
+.PHONY: help demo test lint types bench faults screenshots dist app clean
 
 help:
 	@echo 'make demo    translate sample photographs and a film with the bundled model, into demo/index.html (no torch)'
@@ -21,6 +21,7 @@ help:
 	@echo 'make faults  damaged and hostile files, kills: what is lost or goes wrong (under 20 minutes on 2 cores; SEED=…)'
 	@echo 'make screenshots   pictures of the window into docs/images'
 	@echo 'make dist    wheel and source distribution into dist, each tried in an empty environment elsewhere'
+	@echo 'make app     a folder with the window and the command as programs to double-click, into dist/app'
 	@echo 'make clean   remove .venv, build, .data and demo'
 	@echo 'Variables: PYTHON=python3.12   MODEL=path/or/name (demo, bench)   WORKERS=2 (test)'
 
@@ -55,6 +56,13 @@ screenshots: .venv/dev
 
 dist: .venv/dev
 	$(BIN)/python scripts/dist.py
+
+app: .venv/made
+	@$(PYTHON) scripts/setup_venv.py build/app-venv
+	build/app-venv/bin/python -m pip install -q -c constraints.txt '.[gui]' pyinstaller
+	build/app-venv/bin/pyinstaller --noconfirm --log-level WARN --distpath dist/app --workpath build/app packaging/cgconv.spec
+	@cp packaging/cgconv.desktop packaging/cgconv.svg dist/app/cgconv/
+	@echo 'good: dist/app/cgconv/cgconv-gui (docs/packaging.md)'
 
 lint: .venv/dev
 	$(BIN)/ruff check .

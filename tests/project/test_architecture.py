@@ -16,7 +16,7 @@ from places import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 FOLDERS = sorted(path.parent.name for path in ROOT.glob("*/py.typed"))
-OUTSIDE_THE_PACKAGE = {"tests", "benchmarks", "scripts", "setup.py"}
+OUTSIDE_THE_PACKAGE = {"tests", "benchmarks", "scripts", "packaging", "setup.py"}
 
 # Besides the standard library and itself. A name ending in "*" allows what lies below it, too.
 MAY_IMPORT = {
