@@ -57,6 +57,7 @@ def run_command(kind: Kind, inputs: Sequence[str], given: Mapping[str, Any]) -> 
         mask=given["mask"],
         feather_px=given["feather"],
         invert_mask=given["invert"],
+        steady=given["steady"],
         picture_format=given["file_format"],
         quality=given.get("quality") or 0,
         max_pixels=given["max_pixels"] or 0,
@@ -96,6 +97,7 @@ def batch_options(kind: Kind, model: str, wanted: ConvertOptions, *, fresh: bool
         "brush": wanted.brush or None,
         "detail": wanted.detail,
         "mask": mask_options(wanted.mask, feather_px=wanted.feather_px, invert=wanted.invert_mask),
+        "steady": wanted.steady,
         "allow_hdr": wanted.allow_hdr,
     }
     if wanted.max_pixels:

@@ -18,6 +18,7 @@ from .options import (
     model_option,
     output_options,
     report_options,
+    steady_option,
 )
 
 EXAMPLE = """\b
@@ -42,6 +43,7 @@ Try:
     "--quality", type=click.IntRange(1, 100), metavar="1-100", help="Quality of JPEG, WebP and AVIF.  [default: high]"
 )
 @look_options
+@steady_option
 @grouped_option(MORE, "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Refuse pictures with more pixels.")
 @grouped_option(MORE, "--allow-hdr", is_flag=True, help="Translate HDR pictures (PQ, HLG) too, with dull colors.")
 @machine_options

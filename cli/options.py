@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from cgconv.runtime.choices import BackendName, Exists, PrecisionChoice
+from cgconv.runtime.requests import DEFAULT_STEADY
 
 F = TypeVar("F", bound=Callable[..., Any])  # Any: commands take what their options give
 PathType = click.Path(path_type=Path)
@@ -250,6 +251,15 @@ look_options = _together(
         help="Soften the mask's edges by so many pixels.",
     ),
     grouped_option(MORE, "--invert", is_flag=True, help="Translate what is black in the mask instead."),
+)
+
+steady_option = click.option(
+    "--steady",
+    type=click.FloatRange(0, 1),
+    default=DEFAULT_STEADY,
+    show_default=True,
+    metavar="0..1",
+    help="Hold strokes still from frame to frame of films and animations; 0 paints each frame for itself.",
 )
 
 machine_options = _together(

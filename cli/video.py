@@ -19,6 +19,7 @@ from .options import (
     model_option,
     output_options,
     report_options,
+    steady_option,
 )
 
 EXAMPLE = """\b
@@ -73,6 +74,7 @@ Try:
 )
 @click.option("--fresh", is_flag=True, help="Begin anew, even if an interrupted run could be continued.")
 @look_options
+@steady_option
 @grouped_option(MORE, "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Refuse films with larger frames.")
 @grouped_option(MORE, "--allow-hdr", is_flag=True, help="Translate HDR films (PQ, HLG) too, with dull colors.")
 @machine_options

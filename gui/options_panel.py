@@ -55,6 +55,7 @@ class OptionsPanel(QWidget):
         )
         self.advanced = self._form(
             (self.tr("Strokes kept"), self.detail),
+            (self.tr("Steady films"), self.steady),
             (self.tr("Picture format"), self.picture_format),
             (self.tr("Film format"), self.film_format),
             ("", self.keep_audio),
@@ -99,6 +100,8 @@ class OptionsPanel(QWidget):
         )  # fmt: skip
         self.detail = _number(0, 100, "", suffix=" %", step=10)
         self.detail.setToolTip(self.tr("How much of the strokes a broader brush keeps"))
+        self.steady = _number(0, 100, self.tr("Off"), suffix=" %", step=10)
+        self.steady.setToolTip(self.tr("Hold strokes still from frame to frame of films and animations"))
         self.out = QLineEdit(placeholderText=self.tr("Beside the originals"), clearButtonEnabled=True)
         self.out.setAcceptDrops(False)
         self.browse = tool_button("…")
@@ -159,8 +162,8 @@ class OptionsPanel(QWidget):
         for combo in (self.exists, self.codec, self.device, self.picture_format, self.film_format, self.backend,
                       self.precision):  # fmt: skip
             combo.currentIndexChanged.connect(self._tell)
-        for number in (self.brush, self.detail, self.short_side, self.crf, self.quality, self.start_s, self.end_s,
-                       self.batch, self.threads, self.max_pixels):  # fmt: skip
+        for number in (self.brush, self.detail, self.steady, self.short_side, self.crf, self.quality, self.start_s,
+                       self.end_s, self.batch, self.threads, self.max_pixels):  # fmt: skip
             number.valueChanged.connect(self._tell)
 
     def _form(self, *rows: tuple[str, QWidget]) -> QWidget:
@@ -192,6 +195,7 @@ class OptionsPanel(QWidget):
             keep_colors=self.keep_colors.isChecked(),
             brush=self.brush.value() and max(1.0, self.brush.value()),
             detail=self.detail.value() / 100,
+            steady=self.steady.value() / 100,
             short_side=self.short_side.value(),
             picture_format=self.picture_format.currentData(),
             quality=self.quality.value(),
@@ -220,6 +224,7 @@ class OptionsPanel(QWidget):
         self.keep_colors.setChecked(options.keep_colors)
         self.brush.setValue(options.brush)
         self.detail.setValue(round(options.detail * 100))
+        self.steady.setValue(round(options.steady * 100))
         self.short_side.setValue(options.short_side)
         self.quality.setValue(options.quality)
         self.max_pixels.setValue(options.max_pixels // 1_000_000)

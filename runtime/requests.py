@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+DEFAULT_STEADY = 0.7  # see docs/steady.md
+
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertOptions:
@@ -29,6 +31,7 @@ class ConvertOptions:
     mask: str = ""  # a file, a folder, or "alpha"; empty: none
     feather_px: float = 0.0
     invert_mask: bool = False
+    steady: float = DEFAULT_STEADY
     picture_format: str = "same"
     quality: int = 0  # 1 to 100
     max_pixels: int = 0

@@ -770,6 +770,18 @@
             <source>How much of the strokes a broader brush keeps</source>
             <translation>使用较宽笔触时保留多少笔触</translation>
         </message>
+        <message>
+            <source>Steady films</source>
+            <translation>视频防闪烁</translation>
+        </message>
+        <message>
+            <source>Off</source>
+            <translation>关闭</translation>
+        </message>
+        <message>
+            <source>Hold strokes still from frame to frame of films and animations</source>
+            <translation>让视频和动画的笔触在帧与帧之间保持稳定</translation>
+        </message>
     </context>
     <context>
         <name>PreviewPanel</name>

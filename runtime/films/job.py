@@ -25,6 +25,7 @@ from cgconv.runtime.files import make_folder_for
 from cgconv.runtime.lock import Lock
 from cgconv.runtime.mask import MaskOptions
 from cgconv.runtime.models.familiar import unfamiliar
+from cgconv.runtime.steady import MotionFinder, Steadier, check_steady, small_copy
 from cgconv.runtime.translate.memory import available_bytes
 from cgconv.runtime.translate.shared_translator import StartsEarly
 
@@ -61,6 +62,7 @@ class FilmOptions:
     `strength` mixes with the original (0 to 1), `keep_colors` takes colour from it; `short_side` resizes first;
     `brush` 1 to 8 translates at so much less than the size, None as the model's card says; `detail` 0 to 1 is how much
     of the translation's own texture is kept then (brush.py);
+    `steady` 0 (off) to 1 holds strokes still from frame to frame (steady.py; `cgconv video` takes DEFAULT_STEADY).
     `start_s` and `end_s` cut; `crf` None is the codec's usual quality; `threads` None leaves it to the libraries.
     `mask` says where the translation is seen (mask.py), everywhere without one.
     `deinterlace` and `field_rate`: what becomes of interlaced frames (fields.py).
@@ -79,6 +81,7 @@ class FilmOptions:
     brush: float | None = None
     detail: float = 1.0
     mask: MaskOptions | None = None
+    steady: float = 0.0
     batch: int = 1
     threads: int | None = None
     allow_hdr: bool = False
@@ -93,6 +96,7 @@ class FilmOptions:
         if self.short_side is not None and self.short_side < 8:
             raise UsageError(f"resize: found {self.short_side}, expected at least 8")
         check_brush(self.brush, self.detail)
+        check_steady(self.steady)
         if self.batch < 1:
             raise UsageError(f"batch: found {self.batch}, expected at least 1")
         if self.start_s is not None and self.start_s < 0:
@@ -214,6 +218,18 @@ class _FilmJob:
         self.frames_repeated = 0  # not computed, because they show what the one before shows
         self.last_seen: Image | None = None  # what the last frame gave to be translated, and what that became
         self.last_translated: Image | None = None
+        self.motions: MotionFinder | None = None
+        self.steadier: Steadier | None = None
+        if self.options.steady:
+            self._take_up_steadiness()
+
+    def _take_up_steadiness(self) -> None:
+        """Begin to hold still, or go on from where the last segment ended."""
+        state = self.parts.state() or {}
+        self.last_seen, result = state.get("seen"), state.get("result")
+        self.last_translated = result  # what follows, if it shows the same
+        self.motions = MotionFinder(None if self.last_seen is None else small_copy(self.last_seen))
+        self.steadier = Steadier(self.options.steady, result)
 
     def _check_memory(self) -> None:
         """Refuse frames of which so few as the queues hold do not fit into memory. Raises FilmError."""
@@ -397,6 +413,8 @@ class _FilmJob:
                     self._compare(frame.image, at_s)
                 if self.working_hw != frame.image.shape[:2]:
                     frame = replace(frame, small=shrink(frame.image, self.working_hw))
+                if self.motions is not None:
+                    frame = replace(frame, motion=self.motions.find(frame.to_translate))
                 stage.busy_s += time.perf_counter() - began
                 if not _offer(decoded, frame, stop):
                     return
@@ -468,7 +486,8 @@ class _FilmJob:
             if item is None:
                 decoded.put(None)  # for the call after the last batch
                 break
-            batch.append((item, self._is_new(item)))
+            is_new = self._is_new(item)
+            batch.append((item if is_new else replace(item, motion=None), is_new))
         return batch
 
     def _put(
@@ -521,7 +540,10 @@ class _FilmJob:
                     self.frames_done += 1
                 is_full = len(pts) == SEGMENT_FRAMES or time.perf_counter() - opened >= SEGMENT_S
                 if writer is not None and (is_last or is_full):
-                    self.parts.add(pts, durations, writer.close(), broken_at_s=self.reader.broken_at_s)
+                    self.parts.add(
+                        pts, durations, writer.close(), broken_at_s=self.reader.broken_at_s,
+                        state=self._steady_state(frame),
+                    )  # fmt: skip
                     writer = None
                 stage.busy_s += time.perf_counter() - began
         except BaseException as error:  # raised again where the job waits for this thread
@@ -529,6 +551,12 @@ class _FilmJob:
         finally:
             if writer is not None:
                 writer.abandon()
+
+    def _steady_state(self, last: FilmFrame) -> dict[str, Image] | None:
+        """Return what goes on being held still after the frame `last`."""
+        if self.steadier is None or self.steadier.last is None:
+            return None
+        return {"seen": last.to_translate, "result": self.steadier.last}
 
     def _open_segment(self, path: Path) -> SegmentWriter:
         info = self.reader.info
@@ -545,6 +573,8 @@ class _FilmJob:
     def _look(self, frame: FilmFrame, image: Image) -> Image:
         """Bring to full size, mix with the original, keep its colours; leave frames without contrast as they are."""
         options = self.options
+        if self.steadier is not None:
+            image = self.steadier.steady(image, frame.motion)
         image, share = painted(
             frame.image, frame.to_translate, image, self.translator.card,
             strength=options.strength, colors=options.keep_colors, detail=options.detail, mask=self.masks.of(frame),
@@ -661,6 +691,7 @@ class _FilmJob:
             "streams_kept": kept,
             "streams_dropped": dropped,
             "frames_repeated": self.frames_repeated,
+            "steady": self.options.steady,
             "stage_seconds": {name: round(stage.busy_s, 3) for name, stage in self.stages.items()},
             "broken_at_s": self.reader.broken_at_s,
         }

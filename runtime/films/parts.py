@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ from cgconv.runtime.lock import is_held
 
 from .writer import Segment, writing
 
-FORMAT = 2  # of what lies in the folder
+FORMAT = 3  # of what lies in the folder
 PART, LOCK = ".cgconv-part", ".cgconv-lock"
 LONGEST_NAME_BYTES = 255  # on every usual file system
 _ENDS_BYTES = 1 << 20  # so much of a file's head and tail is hashed: all of it would take minutes
@@ -59,12 +60,13 @@ def ends_hash(path: Path) -> str:
 
 
 class PartFolder:
-    """The hidden folder `.NAME.cgconv-part` beside `target`: a manifest, and two files a finished segment.
+    """The hidden folder `.NAME.cgconv-part` beside `target`: a manifest, and two or three files a finished segment.
 
     `fingerprint` is everything the pictures depend on. Segments made with another one are kept, and the job is
     refused with what has changed, unless `fresh` says to throw them away. A segment counts once its `.json` stands
     beside it, which is written last and holds the hash of the segment, of itself and of the one before: from the
-    first one that does not fit, all are thrown away. `threads` may change; that and damage are in `notes`.
+    first one that does not fit, all are thrown away. What the next segment starts from, where that is more than the
+    film, lies in the `.npz` beside it, exactly. `threads` may change; that and damage are in `notes`.
 
     Raises:
         OutputError: the folder cannot be written, or holds work of other settings.
@@ -115,22 +117,41 @@ class PartFolder:
         return self.path / f"{len(self.segments):05d}.mkv"
 
     def add(
-        self, pts: list[int], durations: list[int], order: NDArray[np.int64], *, broken_at_s: float | None = None
+        self,
+        pts: list[int],
+        durations: list[int],
+        order: NDArray[np.int64],
+        *,
+        broken_at_s: float | None = None,
+        state: Mapping[str, NDArray[Any]] | None = None,  # Any: of whatever dtype
     ) -> None:
-        """Count the segment at `next_path()`, which is closed, as finished."""
+        """Count the segment at `next_path()`, which is closed, as finished; the next one starts from `state`."""
         path = self.next_path()
         with writing(path):
             _settle(path)
+            if state is not None:
+                packed = io.BytesIO()
+                np.savez_compressed(packed, **state)  # type: ignore[arg-type]  # the stubs take names for options
+                path.with_suffix(".npz").write_bytes(packed.getvalue())
+                _settle(path.with_suffix(".npz"))
             facts = {
                 "number": len(self.segments), "made_with": self._made_with,
                 "before": self._sums[-1] if self._sums else "", "sha256": _file_hash(path),
                 "pts": pts, "durations": durations, "order": order.tolist(), "broken_at_s": broken_at_s,
+                "state": _file_hash(path.with_suffix(".npz")) if state is not None else None,
             }  # fmt: skip
             facts["sum"] = _hash_of(facts)
             _write(path.with_suffix(".json"), json.dumps(facts))
             settle_folder(self.path)
         self._sums.append(str(facts["sum"]))
         self.segments.append(_segment(path, pts, durations, order.tolist()))
+
+    def state(self) -> dict[str, NDArray[Any]] | None:
+        """Return what the next segment starts from; None where there is no segment, or it was given nothing."""
+        if not self.segments or not (path := self.segments[-1].path.with_suffix(".npz")).exists():
+            return None
+        with writing(path), np.load(path) as packed:
+            return dict(packed)
 
     def discard(self, number: int) -> None:
         """Throw away the segments from `number` on."""
@@ -157,7 +178,7 @@ class PartFolder:
         finished = {segment.path.stem for segment in self.segments} | {"manifest", "delivered"}
         with contextlib.suppress(OSError):
             for path in self.path.iterdir():
-                if path.stem not in finished or path.suffix not in (".json", ".mkv"):
+                if path.stem not in finished or path.suffix not in (".json", ".mkv", ".npz"):
                     with contextlib.suppress(OSError):
                         path.unlink()
 
@@ -190,6 +211,7 @@ class PartFolder:
                 and known["before"] == (self._sums[-1] if self._sums else "")
                 and (last is None or known["pts"][0] > last)
                 and known["sha256"] == _file_hash(path)
+                and (known["state"] is None or known["state"] == _file_hash(path.with_suffix(".npz")))
             )
         except (OSError, KeyError, IndexError, TypeError):
             return False

@@ -21,6 +21,7 @@ from av.stream import Disposition
 from cgconv.runtime.choices import Deinterlace, FieldRate
 from cgconv.runtime.errors import FilmError
 from cgconv.runtime.opencv import cv2
+from cgconv.runtime.steady import Motion
 
 from .colors import HLG, Colors, FrameToRgb, Image, alpha_of, colors_of, has_alpha
 from .fields import Fields, Scan, WholeFrames, find_fields
@@ -47,6 +48,7 @@ class FilmFrame:
     duration: int
     alpha: Image | None = None  # H×W in the image's dtype, where the film has transparency
     small: Image | None = None  # what is translated instead of it, where a film is painted with a broader brush
+    motion: Motion | None = None  # how it came from the one before; None where that shows the same, or nobody asks
 
     @property
     def to_translate(self) -> Image:

@@ -20,6 +20,7 @@ from cgconv.runtime.mask import ALPHA, MaskOptions, seen_through
 from cgconv.runtime.models.card import ModelCard
 from cgconv.runtime.models.familiar import unfamiliar
 from cgconv.runtime.opencv import cv2
+from cgconv.runtime.steady import MotionFinder, Steadier, check_steady
 
 from .encoder import check_fits, encode_animation, encode_picture, losses, title
 from .formats import ANIMATED_FORMATS, REQUESTABLE, FileFormat, format_of_suffix, output_format, written_bits
@@ -48,6 +49,7 @@ class PictureOptions:
     `brush` 1 to 8 translates at so much less than the size, None as the model's card says; `detail` 0 to 1 is how much
     of the translation's own texture is kept then (brush.py).
     `mask` says where the translation is seen (mask.py), everywhere without one.
+    `steady` 0 (off) to 1 holds the strokes of animations still from frame to frame (steady.py).
     `max_pixels` bounds height × width (× frames) of what is read and of what it is resized to. `allow_hdr`: PQ and HLG.
     `frames_at_once` bounds how many frames of an animation are translated together.
     """
@@ -60,6 +62,7 @@ class PictureOptions:
     brush: float | None = None
     detail: float = 1.0
     mask: MaskOptions | None = None
+    steady: float = 0.0
     max_pixels: int = DEFAULT_MAX_PIXELS
     allow_hdr: bool = False
     frames_at_once: int = 4
@@ -74,6 +77,7 @@ class PictureOptions:
         if not 0 <= self.strength <= 1:
             raise UsageError(f"--strength: found {self.strength}, expected 0 to 1")
         check_brush(self.brush, self.detail)
+        check_steady(self.steady)
         if self.max_pixels < 1:
             raise UsageError(f"--max-pixels: found {self.max_pixels}, expected at least 1")
         if self.frames_at_once < 1:
@@ -121,12 +125,13 @@ def translate_picture_file(
     check_fits(size_out, file_format)
     worked_hw = working_hw(size_out, card, options.brush)
     at_once = max(1, min(options.frames_at_once, FRAMES_PIXELS // (size_out[0] * size_out[1])))
+    hold = _Holding(options.steady) if options.steady and len(frames) > 1 else None
     for start in range(0, len(frames), at_once):
         _stop_if(cancel, source)
         group = [resize_picture(frame, size_out) for frame in frames[start : start + at_once]]
         frames_out += translate_pictures(
             group, translator, strength=options.strength, colors=options.keep_colors,
-            size_hw=worked_hw, detail=options.detail, mask=options.mask, drawn=drawn,
+            size_hw=worked_hw, detail=options.detail, hold=hold, mask=options.mask, drawn=drawn,
         )  # fmt: skip
     translate_s = time.perf_counter() - started
 
@@ -155,7 +160,7 @@ def translate_picture_file(
 
 def translate_pictures(
     pictures: list[Picture], translator: TranslatesImages, *, strength: float, colors: bool,
-    size_hw: tuple[int, int] | None = None, detail: float = 1.0,
+    size_hw: tuple[int, int] | None = None, detail: float = 1.0, hold: _Holding | None = None,
     mask: MaskOptions | None = None, drawn: Pixels | None = None,
 ) -> list[Picture]:  # fmt: skip
     """Return the pictures translated together, their metadata, and their alpha at the result's size.
@@ -163,13 +168,16 @@ def translate_pictures(
     All have one size and dtype. 16 bits a channel travel as float32. A gray picture stays gray if its result is.
     They are translated in `size_hw` where that is less than theirs, and brought back (brush.py). A mask is `drawn`
     (H×W or H×W×3, of any size), or each picture's alpha.
+    `hold` holds the strokes of an animation's frames still, which come in their order.
     """
     batch = _batch(pictures)
     if size_hw is None or size_hw == pictures[0].size_hw:
         translated = translator.translate(batch)
+        translated = translated if hold is None else hold(batch, translated)
     else:
         small = _batch([_small(picture, size_hw) for picture in pictures])
         made = translator.translate(small)
+        made = made if hold is None else hold(small, made)
         translated = np.stack([bring_back(*images, detail=detail) for images in zip(batch, small, made, strict=True)])
     if colors:
         translated = keep_colors(batch, translated)
@@ -215,6 +223,21 @@ def read_mask(path: Path, size_hw: tuple[int, int]) -> tuple[Pixels, list[str]]:
     if off <= SAME_PROPORTIONS:
         return drawn, []
     return drawn, [f"the mask {path.name} ({width}×{height}) has other proportions, and is stretched to fit"]
+
+
+class _Holding:
+    """Holds the frames of one animation still."""
+
+    def __init__(self, steady: float) -> None:
+        self._motions, self._steadier = MotionFinder(), Steadier(steady)
+
+    def __call__(self, batch: Batch, translated: Batch) -> Batch:
+        """Return the translations of the next frames."""
+        held = [
+            self._steadier.steady(made, self._motions.find(image))
+            for image, made in zip(batch, translated, strict=True)
+        ]
+        return np.stack(held)
 
 
 def _batch(pictures: list[Picture]) -> Batch:
