@@ -465,7 +465,7 @@ def _is_like_a_suffix(suffix: str) -> bool:
 
 def _written_suffixes(kind: Kind) -> list[str]:
     if kind is Kind.PICTURE:
-        return [suffix for suffix, kept in PICTURE_SUFFIXES.items() if kept is not FileFormat.HEIC]
+        return [suffix for suffix, kept in PICTURE_SUFFIXES.items() if kept not in (FileFormat.HEIC, FileFormat.DPX)]
     from .films.encoding import FORMATS
 
     return list(FORMATS)

@@ -22,6 +22,7 @@ from cgconv.runtime.opencv import cv2
 
 from .color_profile import HDR_NAMES
 from .formats import ANIMATED_FORMATS, FileFormat, written_bits
+from .light import encode_exr
 from .metadata import EXIF_PREFIX, exif_tags_for_tiff, icc_color_space, png_chunk, png_with_metadata
 from .picture import Animation, Picture, Pixels
 from .quiet import libraries_quiet
@@ -59,6 +60,7 @@ def encode_picture(picture: Picture, *, file_format: str, quality: int | None = 
         FileFormat.GIF: _encode_gif,
         FileFormat.BMP: _encode_bmp,
         FileFormat.JP2: _encode_jp2,
+        FileFormat.EXR: lambda picture, number, asked: encode_exr(picture),
     }
     number = DEFAULT_QUALITY.get(kind, 100) if quality is None else quality
     with libraries_quiet:
@@ -95,6 +97,10 @@ def losses(picture: Picture, file_format: str, *, quality: int | None = None) ->
         found.append(f"{title(kind)} is written with {bits} bits a channel instead of {picture.bits}{coarse}")
     elif coarse:
         found.append(f"AVIF of {bits} bits a channel is written{coarse}")
+    if kind is FileFormat.EXR and (picture.exif or picture.xmp or picture.iptc or picture.icc):
+        found.append("metadata and colour profiles are not written to EXR; its light is that of sRGB")
+    elif picture.light is not None and kind is not FileFormat.EXR and float(picture.light.values.max()) > 1:
+        found.append(f"light over white is cut, because {title(kind)} has no place for it")
     if picture.hdr_codes:
         found.append(_loss_of_hdr(picture.hdr_codes[1], kind))
     if kind is FileFormat.JPG:
@@ -131,6 +137,8 @@ def check_fits(size_hw: tuple[int, int], file_format: str) -> None:
     """Raise OutputError where a format is not written at all or allows no side so long."""
     kind = FileFormat(file_format)
     height, width = size_hw
+    if kind is FileFormat.DPX:
+        raise OutputError("DPX cannot be written; choose exr, tiff or png")
     if kind is FileFormat.HEIC:
         raise OutputError("HEIC cannot be written; choose jpg, png, webp, tiff or avif")
     longest = LONGEST_SIDE.get(kind)

@@ -10,7 +10,7 @@ from cgconv.runtime.errors import UsageError
 
 
 class FileFormat(StrEnum):
-    """The formats that are read. All but HEIC are written, too."""
+    """The formats that are read. All but HEIC and DPX are written, too."""
 
     PNG = "png"
     JPG = "jpg"
@@ -21,10 +21,12 @@ class FileFormat(StrEnum):
     BMP = "bmp"
     JP2 = "jp2"
     HEIC = "heic"
+    EXR = "exr"
+    DPX = "dpx"
 
 
 ANIMATED_FORMATS = frozenset({FileFormat.GIF, FileFormat.WEBP, FileFormat.PNG, FileFormat.AVIF})
-DEEP_FORMATS = frozenset({FileFormat.PNG, FileFormat.TIFF, FileFormat.JP2})  # written with 16 bits
+DEEP_FORMATS = frozenset({FileFormat.PNG, FileFormat.TIFF, FileFormat.JP2, FileFormat.EXR})  # written with 16 bits
 
 
 def written_bits(bits: int, file_format: str) -> int:
@@ -58,6 +60,8 @@ SUFFIXES = {
     ".heic": FileFormat.HEIC,
     ".heif": FileFormat.HEIC,
     ".hif": FileFormat.HEIC,
+    ".exr": FileFormat.EXR,
+    ".dpx": FileFormat.DPX,
 }
 REQUESTABLE = tuple(PictureFormat)
 
@@ -77,7 +81,7 @@ def output_format(source_format: str, requested: str = "same") -> FileFormat:
     if requested != "same":
         return FileFormat(requested)
     source = FileFormat(source_format)
-    return FileFormat.JPG if source is FileFormat.HEIC else source
+    return {FileFormat.HEIC: FileFormat.JPG, FileFormat.DPX: FileFormat.TIFF}.get(source, source)
 
 
 def output_suffix(source: Path, requested: str = "same") -> str:

@@ -24,6 +24,7 @@ from cgconv.runtime.steady import MotionFinder, Steadier, check_steady
 
 from .encoder import check_fits, encode_animation, encode_picture, losses, title
 from .formats import ANIMATED_FORMATS, REQUESTABLE, FileFormat, format_of_suffix, output_format, written_bits
+from .light import relit, resized_light
 from .picture import Animation, Picture, Pixels
 from .reader import DEFAULT_MAX_PIXELS, read_first_picture, read_picture
 
@@ -196,6 +197,7 @@ def translate_pictures(
             pixels=pixels,
             alpha=None if picture.alpha is None else _resized_alpha(picture.alpha, (pixels.shape[0], pixels.shape[1])),
             is_gray=picture.is_gray and _channels_are_equal(pixels),
+            light=relit(picture, pixels),
         )
         for picture, pixels in zip(pictures, translated, strict=True)
     ]
@@ -269,6 +271,7 @@ def resize_picture(picture: Picture, size_hw: tuple[int, int]) -> Picture:
     if picture.size_hw == size_hw:
         return picture
     plain = _resized(picture.pixels, size_hw)
+    picture = replace(picture, light=resized_light(picture.light, plain))
     if picture.alpha is None:
         return replace(picture, pixels=plain)
     alpha = _resized_alpha(picture.alpha, size_hw)

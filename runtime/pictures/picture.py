@@ -15,6 +15,14 @@ NEARLY_BLACK = 2**12  # of 2**16
 
 
 @dataclass(frozen=True)
+class Light:
+    """Scene-linear float32 values H×W×3 or H×W×4 as in an OpenEXR file, colours multiplied by alpha; any size."""
+
+    values: NDArray[np.float32]
+    is_half: bool  # the file had 16 bits a sample
+
+
+@dataclass(frozen=True)
 class Picture:
     """One picture, upright, with what its file said about it.
 
@@ -22,7 +30,7 @@ class Picture:
     `is_gray`: the file had one channel, and it is written with one again; all three channels are equal.
     `exif` is the TIFF structure without an `Exif` prefix, its orientation 1; `xmp` a packet; `icc` a profile that fits
     the pixels as they are here. `dpi` across and down. `is_lossless`: the file kept every bit of its pixels.
-    `notes`: sentences about what reading could not keep.
+    `notes`: sentences about what reading could not keep. `light`: what `pixels` are the sRGB of, whites over 1 too.
     """
 
     pixels: Pixels
@@ -39,6 +47,7 @@ class Picture:
     file_format: str = FileFormat.PNG
     is_lossless: bool = False
     notes: tuple[str, ...] = ()
+    light: Light | None = None
 
     def with_8_bits(self) -> Picture:
         """Return the picture as uint8, each value rounded to the nearest of v × 255 / 65535."""
@@ -73,7 +82,7 @@ class Picture:
     @property
     def is_nearly_black(self) -> bool:
         """Whether 16 bits a channel are used up to the 12th only, as scanners and cameras for science do."""
-        return self.bits == 16 and self.pixels.size > 0 and int(self.pixels.max()) < NEARLY_BLACK
+        return self.bits == 16 and self.light is None and self.pixels.size > 0 and int(self.pixels.max()) < NEARLY_BLACK
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from cgconv.runtime.errors import CgconvError, PictureError, ResourceError
 from cgconv.runtime.opencv import cv2
 
-from . import heif, tiff
+from . import heif, light, tiff
 from .beside import MOST_SCANNED_BYTES, exif_without_thumbnail, notes_on, xmp_without_claims
 from .color_profile import (
     SRGB_CURVE,
@@ -85,6 +85,9 @@ def read_picture(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS, allow_hdr:
             opened = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
             _check_size(path, opened.size[1], opened.size[0], 1, max_pixels)
             return heif.read_heic(path, file, opened, allow_hdr=allow_hdr)
+        if light.kind_of(file) is not None:
+            _check_size(path, *light.light_size_hw(file), 1, max_pixels)
+            return with_notes(found := light.read_light(path, file, max_pixels), found.notes)
         if tiff.is_tiff(file) and tiff.is_deep_gray_with_alpha(tags := tiff.first_tags(file)):
             return _read_deep_gray_tiff(path, file, tags, max_pixels)
         with _open(path, file) as image:
@@ -110,6 +113,8 @@ def picture_size_hw(path: Path) -> tuple[int, int]:
             file.seek(0)
             width, height = pillow_heif.open_heif(file).size
             return int(height), int(width)
+        if light.kind_of(file) is not None:
+            return light.light_size_hw(file)
         if tiff.is_tiff(file) and tiff.is_deep_gray_with_alpha(tags := tiff.first_tags(file)):
             size_hw = tiff.size_hw(tags)
             return size_hw[::-1] if tiff.orientation(tags) in (5, 6, 7, 8) else size_hw

@@ -1,0 +1,222 @@
+"""Read OpenEXR and DPX files, write OpenEXR, and bring a translation back to light, which goes on over white."""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from cgconv.runtime.errors import PictureError
+from cgconv.runtime.look import resized_like
+
+from .formats import FileFormat
+from .picture import Light, Picture, Pixels
+
+Values = NDArray[Any]  # Any: float32; linear light, or sRGB-encoded without an end at 1
+
+EXR_MAGIC = b"\x76\x2f\x31\x01"
+DPX_MAGICS = (b"SDPX", b"XPDS")
+HEAD_BYTES = 1 << 16
+MULTIPART = 0x1000  # of the flags behind the magic number
+HALF = 1  # of a channel's type
+PLANES = {3: (2, 0, 1), 4: (2, 0, 1, 3)}  # FFmpeg's G, B, R, A → R, G, B, A
+LOGARITHMIC = (1, 3)  # of DPX's transfer characteristics: printing density, logarithmic
+LEAST_VARIANCE = 1e-6
+
+
+def kind_of(file: BinaryIO) -> FileFormat | None:
+    """Return EXR or DPX where a file begins so."""
+    file.seek(0)
+    head = file.read(4)
+    return FileFormat.EXR if head == EXR_MAGIC else FileFormat.DPX if head in DPX_MAGICS else None
+
+
+def light_size_hw(file: BinaryIO) -> tuple[int, int]:
+    """Return the size of an EXR or DPX file."""
+    with _opened(file, 1 << 40) as container:
+        context = container.streams.video[0].codec_context
+        return context.height, context.width
+
+
+def read_light(path: Path, file: BinaryIO, max_pixels: int) -> Picture:
+    """Return the picture in an EXR or DPX file: 16 bits as sRGB, and of an EXR file its light beside it.
+
+    EXR colours are multiplied by their transparency; `pixels` have them undone. Raises PictureError.
+    """
+    kind = kind_of(file)
+    assert kind is not None
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    with _opened(file, max_pixels) as container:
+        frame = next(container.decode(video=0))
+    return _exr(path, frame, head) if kind is FileFormat.EXR else _dpx(path, frame, head)
+
+
+def encode_exr(picture: Picture) -> bytes:
+    """Return an OpenEXR file of the picture's light; of a picture without, of what its sRGB values mean, in halves."""
+    light = picture.light or Light(_light_of(picture), is_half=True)
+    values = light.values
+    channels = values.shape[2]
+    height, width = values.shape[:2]
+    frame = av.VideoFrame(width, height, "gbrapf32le" if channels == 4 else "gbrpf32le")
+    for plane, channel in zip(frame.planes, (1, 2, 0, 3)[:channels], strict=True):
+        _lines(plane)[:, :width] = values[..., channel]
+    frame.pts, frame.time_base = 0, Fraction(1, 24)
+    written = io.BytesIO()
+    with av.open(written, "w", format="image2pipe") as output:
+        options = {"format": "half" if light.is_half else "float", "compression": "zip16"}
+        stream = output.add_stream("exr", rate=24, options=options)
+        stream.width, stream.height, stream.pix_fmt = width, height, frame.format.name
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return written.getvalue()
+
+
+def relit(before: Picture, pixels: Pixels) -> Light | None:
+    """Return the light of `before` after it became `pixels`, sRGB of 16 bits; None where it has none.
+
+    What is over white (or under black) a model does not see. It is given the change of the whole picture, fitted for
+    each colour as gain × before + offset: the gain times what was cut off is added. A sample that is not changed
+    keeps its light bit for bit.
+    """
+    if before.light is None:
+        return None
+    values, seen = before.light.values, before.pixels
+    if seen.shape != pixels.shape:  # an upscaler's result
+        light = replace(before.light, values=_resized(values, pixels))
+        return relit(replace(before, pixels=resized_like(seen, pixels), light=light), pixels)
+    alpha = values[..., 3:] if values.shape[2] == 4 else np.float32(1)
+    encoded = to_srgb(_apart(values))
+    beyond = encoded - np.clip(encoded, 0, 1)
+    wanted = pixels / np.float32(65535) + _gain(seen, pixels) * beyond
+    colors = np.where(seen == pixels, values[..., :3], from_srgb(wanted) * alpha)
+    return replace(before.light, values=np.concatenate([colors, values[..., 3:]], axis=2, dtype=np.float32))
+
+
+def to_srgb(light: Values) -> Values:
+    """Return linear light as sRGB-encoded values; over 1 and under 0 the curve goes on."""
+    size = np.abs(light)
+    low = size <= 0.0031308
+    high = 1.055 * np.power(np.where(low, 1, size), 1 / 2.4) - 0.055
+    return np.copysign(np.where(low, 12.92 * size, high), light).astype(np.float32)
+
+
+def from_srgb(encoded: Values) -> Values:
+    """Return the light that sRGB-encoded values mean, over 1 and under 0 too."""
+    size = np.abs(encoded.astype(np.float64))
+    light = np.where(size <= 0.04045, size / 12.92, np.power((size + 0.055) / 1.055, 2.4))
+    return np.copysign(light, encoded).astype(np.float32)
+
+
+def resized_light(light: Light | None, pixels: Pixels) -> Light | None:
+    """Return the light in the size of `pixels`."""
+    return None if light is None else replace(light, values=_resized(light.values, pixels))
+
+
+def _resized(values: Values, pixels: Pixels) -> Values:
+    from cgconv.runtime.opencv import cv2
+
+    height, width = pixels.shape[:2]
+    how = cv2.INTER_AREA if height * width < values.shape[0] * values.shape[1] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(values, (width, height), interpolation=how))
+
+
+def _gain(seen: Pixels, pixels: Pixels) -> Values:
+    """Return the least-squares gain of each colour from `seen` to `pixels`; 1 where there is nothing to fit."""
+    gains = []
+    for channel in range(3):
+        one, other = (image[..., channel].astype(np.float64) / 65535 for image in (seen, pixels))
+        variance = one.var()
+        covariance = ((one - one.mean()) * (other - other.mean())).mean()
+        gains.append(max(0.0, covariance / variance) if variance > LEAST_VARIANCE else 1.0)
+    return np.array(gains, np.float32)
+
+
+def _apart(values: Values) -> Values:
+    """Return colours that are not multiplied by their transparency any more."""
+    if values.shape[2] == 3:
+        return values
+    alpha = values[..., 3:]
+    return np.where(alpha > 0, values[..., :3] / np.where(alpha > 0, alpha, 1), values[..., :3])
+
+
+def _light_of(picture: Picture) -> Values:
+    whole = np.float32(np.iinfo(picture.pixels.dtype).max)
+    colors = from_srgb(picture.pixels / whole)
+    if picture.alpha is None:
+        return colors
+    alpha = (picture.alpha / whole).astype(np.float32)[..., None]
+    return np.concatenate([colors * alpha, alpha], axis=2)
+
+
+def _exr(path: Path, frame: av.VideoFrame, head: bytes) -> Picture:
+    names, is_half = _channels(head)
+    if frame.format.name not in ("gbrpf32le", "gbrapf32le", "grayf32le", "gbrpf16le", "gbrapf16le"):
+        raise PictureError(f"{path} has channels in a layout that is not read ({frame.format.name}); save it as RGB(A)")
+    stored = "<f2" if "f16" in frame.format.name else "<f4"
+    planes = [np.array(_lines(plane, stored)[:, : frame.width], np.float32) for plane in frame.planes]
+    is_gray = len(planes) == 1
+    values = np.stack(planes * 3 if is_gray else [planes[index] for index in PLANES[len(planes)]], axis=2)
+    if not np.isfinite(values).all():
+        raise PictureError(f"{path} has samples that are infinite or no numbers; mend it before it is translated")
+    pixels = np.rint(np.clip(to_srgb(_apart(values)), 0, 1) * np.float32(65535)).astype(np.uint16)
+    alpha = np.rint(np.clip(values[..., 3], 0, 1) * 65535).astype(np.uint16) if values.shape[2] == 4 else None
+    others = sorted(names - {"R", "G", "B", "A", "Y"})
+    notes = [f"channels beside the colours are left out: {', '.join(others[:6])}"] if others else []
+    if int.from_bytes(head[4:8], "little") & MULTIPART:
+        notes.append("of several parts the first is read")
+    light = Light(values, is_half=is_half)
+    return Picture(
+        pixels, alpha, is_gray=is_gray, light=light, file_format=FileFormat.EXR, is_lossless=True, notes=tuple(notes)
+    )
+
+
+def _dpx(path: Path, frame: av.VideoFrame, head: bytes) -> Picture:
+    name = frame.format.name
+    bits = max(component.bits for component in frame.format.components)
+    if name.startswith("gbrp") and name.endswith("le"):
+        samples = np.stack([_lines(frame.planes[i], "<u2")[:, : frame.width] for i in PLANES[3]], axis=2)
+        pixels = ((samples.astype(np.uint32) * 65535 + (2**bits - 1) // 2) // (2**bits - 1)).astype(np.uint16)
+    elif bits == 8:
+        pixels = frame.reformat(format="rgb24").to_ndarray()
+    elif bits == 16:
+        pixels = frame.reformat(format="rgb48le").to_ndarray()
+    else:
+        raise PictureError(f"{path} has a layout that is not read ({name}); save it as RGB of 8, 10, 12 or 16 bits")
+    notes = ("its densities (log) are taken as they are",) if head[801:802] and head[801] in LOGARITHMIC else ()
+    return Picture(pixels, source_bits=bits, file_format=FileFormat.DPX, is_lossless=True, notes=notes)
+
+
+def _channels(head: bytes) -> tuple[set[str], bool]:
+    """Return the names of an EXR file's channels, and whether all colours are halves."""
+    start = head.find(b"channels\0chlist\0")
+    names: set[str] = set()
+    types = set[int]()
+    place = start + len(b"channels\0chlist\0") + 4
+    while start >= 0 and place < len(head) - 16 and head[place]:
+        end = head.index(b"\0", place)
+        name = head[place:end].decode("latin-1")
+        (kind,) = struct.unpack_from("<i", head, end + 1)
+        names.add(name)
+        if name in ("R", "G", "B", "A", "Y"):
+            types.add(kind)
+        place = end + 1 + 16
+    return names, types == {HALF}
+
+
+def _opened(file: BinaryIO, max_pixels: int) -> av.container.InputContainer:
+    form = "exr_pipe" if kind_of(file) is FileFormat.EXR else "dpx_pipe"
+    file.seek(0)
+    return av.open(file, "r", format=form, options={"max_pixels": str(max_pixels)})
+
+
+def _lines(plane: Any, dtype: str = "<f4") -> NDArray[Any]:  # Any: PyAV's plane; its samples
+    data = np.frombuffer(memoryview(plane), np.uint8)[: plane.height * plane.line_size]
+    return data.reshape(plane.height, plane.line_size).view(dtype)
