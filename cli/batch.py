@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,7 @@ def run_command(kind: Kind, inputs: Sequence[str], given: Mapping[str, Any]) -> 
         allow_hdr=given["allow_hdr"],
         start_s=float(start or 0),
         end_s=float(end or 0),
+        fps=str(given.get("fps") or ""),
         batch=given["batch"],
         threads=given["threads"] or 0,
     )
@@ -90,6 +92,7 @@ def batch_options(kind: Kind, model: str, wanted: ConvertOptions, *, fresh: bool
     from cgconv.runtime.find import Kind
     from cgconv.runtime.jobs import BatchOptions
     from cgconv.runtime.mask import mask_options
+    from cgconv.runtime.sequences import SequenceOptions
 
     look: dict[str, Any] = {  # Any: of what is given
         "strength": wanted.strength,
@@ -109,6 +112,7 @@ def batch_options(kind: Kind, model: str, wanted: ConvertOptions, *, fresh: bool
             file_format=wanted.picture_format,
             quality=wanted.quality or None,
             resize_short_side=wanted.short_side or None,
+            frames_per_second=Fraction(wanted.fps) if wanted.fps else None,
             **look,
         )
         own: dict[str, Any] = {"file_format": wanted.picture_format, "picture": picture}  # Any: likewise
@@ -131,7 +135,9 @@ def batch_options(kind: Kind, model: str, wanted: ConvertOptions, *, fresh: bool
         )
         own = {"file_format": wanted.film_format, "film": film}
     path, names = model_names(model)
+    rate = Fraction(wanted.fps) if wanted.fps else None
     return BatchOptions(
+        sequence=SequenceOptions(frames_per_second=rate, start_s=wanted.start_s, end_s=wanted.end_s),
         kind=kind,
         model_name=path.stem,
         model_names=names,

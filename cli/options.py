@@ -136,6 +136,21 @@ class BrushType(click.ParamType[float]):
         return brush
 
 
+class RateType(click.ParamType[Fraction]):
+    """Frames a second: 24, 23.976 or 24000/1001."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+        try:
+            rate = Fraction(str(value))
+        except (ValueError, ZeroDivisionError):
+            rate = Fraction(0)
+        if not 0 < rate <= 1000:
+            self.fail(f"{value!r} is no rate; write frames a second, as 24 or 24000/1001", param, ctx)
+        return rate
+
+
 class SizeType(click.ParamType[tuple[int, int]]):
     """A width and a height: 1280x720."""
 

@@ -11,6 +11,7 @@ from cgconv.runtime.choices import Deinterlace, FieldRate, FilmFormat, VideoCode
 from .options import (
     MORE,
     CommandWithMore,
+    RateType,
     TimeType,
     choice_of,
     grouped_option,
@@ -25,7 +26,8 @@ from .options import (
 EXAMPLE = """\b
 Try:
   cgconv video holiday.mp4 --model monet
-  cgconv video holiday.mp4 --model monet --start 1:30 --end 1:45 --out trial"""
+  cgconv video holiday.mp4 --model monet --start 1:30 --end 1:45 --out trial
+  cgconv video frames/%05d.exr --model monet --fps 24 --out out/%05d.exr"""
 
 
 @click.command(cls=CommandWithMore, epilog=EXAMPLE, short_help="Translate films, with their sound.")
@@ -53,6 +55,7 @@ Try:
 )
 @click.option("--start", type=TimeType(), metavar="TIME", help="Begin at this time: 90.5, 1:30 or 0:01:30.5.")
 @click.option("--end", type=TimeType(), metavar="TIME", help="End before this time.")
+@click.option("--fps", type=RateType(), metavar="RATE", help="Of a numbered sequence: frames a second, as 24.")
 @click.option(
     "--audio", type=click.Choice(["copy", "none"]), default="copy", show_default=True, help="Keep the sound, or not."
 )
@@ -87,9 +90,21 @@ def video(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options abo
     interrupted film, give the same command again.
     """
     from cgconv.runtime.find import Kind
+    from cgconv.runtime.sequences import is_sequence
 
     from .batch import run_command
 
+    if any(is_sequence(one) for one in inputs):
+        for name, usual in (("codec", "auto"), ("crf", None), ("file_format", "same")):
+            if given[name] != usual:
+                raise click.UsageError(
+                    "a sequence becomes pictures, named by --out, without --codec, --crf and --format"
+                )
+        return run_command(Kind.PICTURE, inputs, given)
+    if given["fps"] is not None:
+        raise click.UsageError("--fps is for numbered sequences such as frames/%05d.png; a film has times of its own")
+    if given["out"] is not None and is_sequence(given["out"]):
+        raise click.UsageError(f"{given['out']}: a film becomes a film; name a film or a folder (--out)")
     if given["end"] is not None and not given["end"]:
         raise click.UsageError("--end 0: nothing is left to translate; give a later time")
     return run_command(Kind.FILM, inputs, given)

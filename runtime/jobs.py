@@ -46,6 +46,7 @@ from .find import (
 )
 from .images import SUFFIXES as PICTURE_SUFFIXES
 from .images import FileFormat, output_suffix, picture_size_hw
+from .sequences import SequenceOptions, find_sequence, is_sequence, outputs_of
 
 if TYPE_CHECKING:
     from .films.job import FilmOptions
@@ -76,6 +77,7 @@ class BatchOptions:
     name: str = ""
     exists: Exists = Exists.SKIP
     file_format: str = "same"
+    sequence: SequenceOptions | None = None
     picture: PictureOptions | None = None
     film: FilmOptions | None = None
     batch: int = 1
@@ -130,6 +132,8 @@ def plan_jobs(inputs: Sequence[str | Path], options: BatchOptions) -> JobList:
     Raises:
         UsageError: the inputs name nothing to do at all, or the output folder is a file.
     """
+    if any(is_sequence(given) for given in inputs):
+        return _plan_sequence(inputs, options)
     found = find_files(
         inputs, options.kind, model_names=options.model_names | {options.model_name}, leave_out=options.out
     )
@@ -153,7 +157,33 @@ def plan_files(
     outputs of those planned before. None of them becomes an output.
     """
     others = [*inputs, *taken]
-    outputs = _settle_names(files, options, others)
+    return _with_outputs(files, _settle_names(files, options, others), options, others)
+
+
+def _plan_sequence(inputs: Sequence[str | Path], options: BatchOptions) -> JobList:
+    """Return a job for each frame of the numbered sequence that is the only input."""
+    if len(inputs) > 1 or options.kind is not Kind.PICTURE:
+        raise UsageError("a numbered sequence (frames/%05d.png) is translated alone, by cgconv video")
+    pattern = Path(inputs[0]).expanduser()
+    sequence = find_sequence(pattern, options.sequence or SequenceOptions())
+    outputs = outputs_of(pattern, sequence, out=options.out, model_name=options.model_name)
+    files = [FoundFile(path, None) for _, path in sequence.frames]
+    if {_key(file.path) for file in files} & {_key(output) for output in outputs}:
+        raise UsageError(f"{options.out}: these are the frames themselves; write to another folder or name (--out)")
+    if options.out is None or outputs[0].suffix == files[0].path.suffix:  # what is only read becomes what is written
+        suffix = result_suffix(files[0].path, options)
+        outputs = [output.with_suffix(suffix) for output in outputs]
+    jobs = _with_outputs(files, outputs, options, [])
+    jobs.notes = sequence.notes
+    if options.picture is not None and options.picture.steady:
+        jobs.notes.append("the frames of a sequence are translated each for itself; --steady holds films only")
+    return jobs
+
+
+def _with_outputs(
+    files: Sequence[FoundFile], outputs: Sequence[Path], options: BatchOptions, others: Sequence[Path]
+) -> JobList:
+    """Return the jobs that make `outputs` of `files`, as far as they are not there already."""
     jobs = JobList()
     taken_now = {_key(output) for output in [*outputs, *others]}
     for file, wanted in zip(files, outputs, strict=True):

@@ -44,6 +44,7 @@ class ConvertOptions:
     allow_hdr: bool = False
     start_s: float = 0.0
     end_s: float = 0.0  # 0: the film's end
+    fps: str = ""  # of a numbered sequence, as 24 or 24000/1001; empty: not known
     batch: int = 1
     threads: int = 0
     device: str = "auto"

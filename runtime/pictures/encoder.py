@@ -11,6 +11,7 @@ import os
 import struct
 import zlib
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,15 @@ SMALL_TEXTS = ("date:", "Software", "Creation Time")  # that programs write into
 TITLES = {FileFormat.JPG: "JPEG", FileFormat.WEBP: "WebP", FileFormat.JP2: "JPEG 2000"}
 
 
-def encode_picture(picture: Picture, *, file_format: str, quality: int | None = None) -> bytes:
+def encode_picture(
+    picture: Picture, *, file_format: str, quality: int | None = None, frames_per_second: Fraction | None = None
+) -> bytes:
     """Return the picture as a file's bytes.
 
     PNG, TIFF, BMP and JPEG 2000 are lossless, and WebP is where the source was and no `quality` (1 to 100) is given;
     GIF is where 256 colors are enough. What a format cannot hold is in `losses`. EXIF, XMP and ICC go where the format
-    has a place for them. Raises OutputError where the format cannot hold the size.
+    has a place for them; `frames_per_second` goes into OpenEXR alone. Raises OutputError where the format cannot hold
+    the size.
     """
     kind = FileFormat(file_format)
     check_fits(picture.size_hw, kind)
@@ -60,7 +64,7 @@ def encode_picture(picture: Picture, *, file_format: str, quality: int | None = 
         FileFormat.GIF: _encode_gif,
         FileFormat.BMP: _encode_bmp,
         FileFormat.JP2: _encode_jp2,
-        FileFormat.EXR: lambda picture, number, asked: encode_exr(picture),
+        FileFormat.EXR: lambda picture, number, asked: encode_exr(picture, frames_per_second),
     }
     number = DEFAULT_QUALITY.get(kind, 100) if quality is None else quality
     with libraries_quiet:

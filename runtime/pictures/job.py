@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -49,6 +50,7 @@ class PictureOptions:
     None for each format's own. `resize_short_side` in pixels, None to keep the size. `strength` 0 (the original) to 1.
     `brush` 1 to 8 translates at so much less than the size, None as the model's card says; `detail` 0 to 1 is how much
     of the translation's own texture is kept then (brush.py).
+    `frames_per_second` is written into OpenEXR files.
     `mask` says where the translation is seen (mask.py), everywhere without one.
     `steady` 0 (off) to 1 holds the strokes of animations still from frame to frame (steady.py).
     `max_pixels` bounds height × width (× frames) of what is read and of what it is resized to. `allow_hdr`: PQ and HLG.
@@ -64,6 +66,7 @@ class PictureOptions:
     detail: float = 1.0
     mask: MaskOptions | None = None
     steady: float = 0.0
+    frames_per_second: Fraction | None = None
     max_pixels: int = DEFAULT_MAX_PIXELS
     allow_hdr: bool = False
     frames_at_once: int = 4
@@ -143,7 +146,8 @@ def translate_picture_file(
         animation = replace(cast(Animation, content), frames=frames_out)
         data = encode_animation(animation, file_format=file_format, quality=options.quality)
     else:
-        data = encode_picture(frames_out[0], file_format=file_format, quality=options.quality)
+        rate = options.frames_per_second
+        data = encode_picture(frames_out[0], file_format=file_format, quality=options.quality, frames_per_second=rate)
     write(target, data)
     height, width = frames_out[0].size_hw
     return {

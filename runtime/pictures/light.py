@@ -59,7 +59,7 @@ def read_light(path: Path, file: BinaryIO, max_pixels: int) -> Picture:
     return _exr(path, frame, head) if kind is FileFormat.EXR else _dpx(path, frame, head)
 
 
-def encode_exr(picture: Picture) -> bytes:
+def encode_exr(picture: Picture, frames_per_second: Fraction | None = None) -> bytes:
     """Return an OpenEXR file of the picture's light; of a picture without, of what its sRGB values mean, in halves."""
     light = picture.light or Light(_light_of(picture), is_half=True)
     values = light.values
@@ -73,6 +73,9 @@ def encode_exr(picture: Picture) -> bytes:
     with av.open(written, "w", format="image2pipe") as output:
         options = {"format": "half" if light.is_half else "float", "compression": "zip16"}
         stream = output.add_stream("exr", rate=24, options=options)
+        stream.codec_context.framerate = (
+            frames_per_second or light.frames_per_second or Fraction(0)
+        )  # 0: none is written
         stream.width, stream.height, stream.pix_fmt = width, height, frame.format.name
         output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
@@ -172,7 +175,7 @@ def _exr(path: Path, frame: av.VideoFrame, head: bytes) -> Picture:
     notes = [f"channels beside the colours are left out: {', '.join(others[:6])}"] if others else []
     if int.from_bytes(head[4:8], "little") & MULTIPART:
         notes.append("of several parts the first is read")
-    light = Light(values, is_half=is_half)
+    light = Light(values, is_half=is_half, frames_per_second=_rate(head))
     return Picture(
         pixels, alpha, is_gray=is_gray, light=light, file_format=FileFormat.EXR, is_lossless=True, notes=tuple(notes)
     )
@@ -209,6 +212,16 @@ def _channels(head: bytes) -> tuple[set[str], bool]:
             types.add(kind)
         place = end + 1 + 16
     return names, types == {HALF}
+
+
+def _rate(head: bytes) -> Fraction | None:
+    """Return the frames a second that an EXR file says it is of."""
+    name = b"framesPerSecond\0rational\0"
+    start = head.find(name) + len(name) + 4
+    if name not in head or len(head) < start + 8:
+        return None
+    frames, seconds = struct.unpack_from("<iI", head, start)
+    return Fraction(frames, seconds) if frames > 0 and seconds else None
 
 
 def _opened(file: BinaryIO, max_pixels: int) -> av.container.InputContainer:

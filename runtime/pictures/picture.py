@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ class Light:
 
     values: NDArray[np.float32]
     is_half: bool  # the file had 16 bits a sample
+    frames_per_second: Fraction | None = None  # of the sequence that it is a frame of
 
 
 @dataclass(frozen=True)
