@@ -163,7 +163,11 @@ def _show_warnings() -> None:
     if not any(isinstance(handler, _Lines) for handler in log.handlers):
         log.addHandler(_Lines())
     log.propagate = False
-    for name in ("PIL", "pillow_heif"):  # without a handler of their own, Python prints what they say of damaged files
+    for name in (
+        "PIL",
+        "pillow_heif",
+        "py.warnings",
+    ):  # without a handler of their own, Python prints what they say of damaged files
         library = logging.getLogger(name)
         if not library.handlers:
             library.addHandler(_Debugging())

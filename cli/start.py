@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ def start() -> None:
     nothing more is taken down than the command itself does: threads of libraries still compute then.
     """
     interrupted = False
+    logging.captureWarnings(True)  # to the log: what libraries warn their programmers of helps no user
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal interrupted

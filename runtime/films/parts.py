@@ -219,7 +219,12 @@ class PartFolder:
     def _refuse_other_work(self, target: Path, found: dict[str, Any] | None, wanted: Mapping[str, Any]) -> None:
         """Raise OutputError where there are finished segments of another job."""
         first = _read_json(self.path / "00000.json")
-        if first is None or _made_with(first) == self._made_with or not (self.path / "00000.mkv").exists():
+        if (
+            first is None
+            or "pts" not in first
+            or _made_with(first) == self._made_with
+            or not (self.path / "00000.mkv").exists()
+        ):
             return  # nothing there, or damaged from the start
         if "sum" in first and first.pop("sum") != _hash_of(first):
             return  # damaged, likewise; earlier versions of cgconv wrote no sums

@@ -58,7 +58,7 @@ def resolve_model(name_or_path: str | Path) -> Path:
     """
     given = str(name_or_path)
     path = Path(name_or_path)
-    if path.is_file():
+    if path.is_file() or (os.path.lexists(path) and not path.is_dir()):  # a pipe, a link to itself: reading says it
         return path
     if looks_like_path := (path.suffix.lower() == ".onnx" or len(path.parts) > 1 or path.is_dir()):
         stem = path.stem if len(path.parts) == 1 else ""

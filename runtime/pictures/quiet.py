@@ -6,9 +6,11 @@ import threading
 import warnings
 from contextlib import ExitStack
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from cgconv.runtime.opencv import cv2
+
+MOST_TEXT_BYTES = 32 << 20  # of a text or profile in a PNG file; Pillow's own megabyte is less than some programs write
 
 
 class _LibrariesQuiet:
@@ -29,6 +31,8 @@ class _LibrariesQuiet:
                 self._undo.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
                 self._undo.enter_context(warnings.catch_warnings())
                 Image.MAX_IMAGE_PIXELS = None
+                self._undo.callback(setattr, PngImagePlugin, "MAX_TEXT_CHUNK", PngImagePlugin.MAX_TEXT_CHUNK)
+                PngImagePlugin.MAX_TEXT_CHUNK = MOST_TEXT_BYTES
                 self._undo.callback(cv2.utils.logging.setLogLevel, cv2.utils.logging.setLogLevel(0))
                 warnings.filterwarnings("ignore", module=r"PIL\.")
 

@@ -46,7 +46,7 @@ from .metadata import (
     xmp_upright,
 )
 from .picture import Animation, Picture, Pixels
-from .quiet import libraries_quiet
+from .quiet import MOST_TEXT_BYTES, libraries_quiet
 
 DEFAULT_MAX_PIXELS = 250_000_000  # 750 MB as RGB; the largest phone photographs have 200 million
 
@@ -165,6 +165,11 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             raise PictureError(f"{path} cannot be read: {error.strerror}") from error
         raise PictureError(f"{path} is damaged or cut off: {_one_line(error)}") from error
     except Exception as error:  # decoders meet damaged files with nearly every type of error
+        if "MAX_TEXT_CHUNK" in str(error) or "MAX_TEXT_MEMORY" in str(error):
+            raise PictureError(
+                f"{path} holds texts or a colour profile that unpack to more than {MOST_TEXT_BYTES >> 20} MB; "
+                "save it without them"
+            ) from error
         raise PictureError(f"{path} is damaged: {_one_line(error)}") from error
 
 

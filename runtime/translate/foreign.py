@@ -421,6 +421,8 @@ def _find_ranges(model: onnx.ModelProto, card: ModelCard, said_out: Range | None
     with _opened(model) as backend:
         for range_in in VALUE_RANGES:
             result = _probe(backend, card, picture, range_in)
+            if not np.isfinite(result).any():
+                raise ModelError(f"{path}: gives NaN or infinity for every pixel of a picture, so it is no translator")
             for range_out in VALUE_RANGES:
                 if (known_out is None or range_out == known_out) and _fits(result, range_out):
                     likeness[range_in, range_out] = _edge_likeness(picture, result)

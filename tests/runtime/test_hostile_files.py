@@ -149,6 +149,12 @@ def test_pipes_and_devices_are_no_models(
     assert "a pipe or a device" in capsys.readouterr().err
     assert main(["models", "import", "/dev/zero", "--name", "zero"]) == 1
     assert "a pipe or a device" in capsys.readouterr().err
+    if suffix == ".onnx":  # they were called files that are not there
+        (tmp_path / "self.onnx").symlink_to("self.onnx")
+        for strange, said in ((pipe, "a pipe or a device"), (tmp_path / "self.onnx", "cannot be read")):
+            assert main(["images", str(tmp_path), "--model", str(strange)]) in (1, 2)
+            assert main(["models", "info", str(strange)]) == 1
+            assert said in capsys.readouterr().err
     if suffix == ".pt":
         assert main(["export", str(pipe)]) == 1
         assert "a pipe or a device" in capsys.readouterr().err

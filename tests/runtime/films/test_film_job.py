@@ -216,6 +216,9 @@ DAMAGES: dict[str, tuple[int, Callable[[Path], object]]] = {  # what happens, an
     "segment cut off": (1, lambda parts: (parts / "00001.mkv").write_bytes(b"\x1aE\xdf\xa3")),
     "segment flipped": (2, lambda parts: _flip(parts / "00002.mkv")),
     "segments swapped": (0, lambda parts: _swap(parts / "00000.mkv", parts / "00001.mkv", parts / "x")),
+    "manifest and description swapped": (0, lambda parts: _swap(
+        parts / "manifest.json", parts / "00000.json", parts / "x"
+    )),
     "both swapped": (0, lambda parts: [
         _swap(parts / f"00000{end}", parts / f"00001{end}", parts / "x") for end in (".mkv", ".json")
     ]),

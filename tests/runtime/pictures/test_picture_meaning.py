@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -472,3 +473,13 @@ def test_photoshops_layers_of_the_original_do_not_go_into_the_result(tmp_path: P
     data = encode_picture(replace(picture), file_format="tiff")
     assert b"layers" not in data
     assert b"thumbnail" not in data
+
+
+def test_long_texts_and_profiles_of_png_files_are_read_and_bombs_are_called_so(tmp_path: Path) -> None:
+    """Pillow's megabyte for a text is less than image generators write of their workflow."""
+    for megabytes in (3, 100):
+        text = png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"a" * (megabytes << 20)))
+        (tmp_path / f"{megabytes}.png").write_bytes(png_with(text))
+    assert len(still(tmp_path / "3.png").texts[0][1]) == 3 << 20
+    with pytest.raises(PictureError, match="unpack to more than 32 MB; save it without them"):
+        read_picture(tmp_path / "100.png")

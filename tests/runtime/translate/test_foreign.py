@@ -140,6 +140,14 @@ def test_a_model_with_a_card_that_gives_no_numbers_is_not_imported(tmp_path: Pat
             import_onnx(saved(model, tmp_path), name)
 
 
+def test_a_model_without_a_card_that_gives_no_numbers_is_called_so(tmp_path: Path) -> None:
+    """It was said that its range cannot be found, and to name one."""
+    net = GraphBuilder()
+    model = net.model(net.node("Div", "input", net.constant([0.0], np.float32)))
+    with pytest.raises(ModelError, match="gives NaN or infinity for every pixel"):
+        import_onnx(saved(model, tmp_path), "infinite")
+
+
 def strided(net: GraphBuilder) -> onnx.ModelProto:
     """Return a model that takes multiples of 2 only."""
     return net.model(net.upsample(net.conv("input", 3, 3, 3, stride=2, padding=1)))
