@@ -398,8 +398,8 @@ def processor_s(pid: int) -> float:
 def is_working(pid: int) -> bool:
     """Say whether any thread of a process, or below it, runs, would like to, or waits for a disk."""
     for number in [pid, *_below(pid)]:
-        for thread in Path(f"/proc/{number}/task").glob("*"):
-            if (_stat(f"{number}/task/{thread.name}") or ["S"])[0] in "RD":
+        for thread in _threads(number):
+            if (_stat(f"{number}/task/{thread}") or ["S"])[0] in "RD":
                 return True
     return False
 
@@ -420,10 +420,18 @@ def _stat(pid: int | str) -> list[str]:
         return []
 
 
+def _threads(pid: int) -> list[str]:
+    """Return the numbers of a process's threads; none where it has gone."""
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+
+
 def _below(pid: int) -> Iterator[int]:
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+    for thread in _threads(pid):
         try:
-            children = task.read_text(encoding="ascii").split()
+            children = Path(f"/proc/{pid}/task/{thread}/children").read_text(encoding="ascii").split()
         except OSError:
             continue
         for child in children:

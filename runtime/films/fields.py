@@ -14,6 +14,7 @@ from av.filter import Graph
 
 from cgconv.runtime.choices import FieldRate
 
+SMALLEST_PX = 8  # a side: bwdif and its relatives refuse two columns or three lines
 LOOK_AT_FRAMES = 75  # three seconds of PAL
 LOOK_LONGER_FRAMES = 300  # where too little moves in those
 FEW_MOVING = 10
@@ -56,11 +57,13 @@ class Fields:
 def find_fields(frames: Iterable[av.VideoFrame], *, forced: bool = False) -> Fields:
     """Judge a film by its first frames: their flags, and what idet sees in them. Where nothing moves, flags decide.
 
-    `forced` calls nothing progressive.
+    `forced` calls nothing progressive. Frames so small that the filters do not take them are.
     """
     flagged = seen = 0
     orders, repeated = Counter[str](), Counter[str]()
     for frame, found in _looked_at(frames):
+        if min(frame.width, frame.height) < SMALLEST_PX:
+            return Fields()
         seen += 1
         flagged += frame.interlaced_frame
         orders[found["lavfi.idet.multiple.current_frame"]] += 1

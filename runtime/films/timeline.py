@@ -225,7 +225,10 @@ def mended(film: int, tracks: dict[int, Track], *, starts_anew: bool, first_time
 def _moves(track: Track, offsets: list[Fraction], *, starts_anew: bool) -> Moves:
     """Return how a stream's times are mended; where its clock jumps, one of the film's `offsets` is taken that fits."""
     moves = Moves()
-    raw = _first_known(track.decoding, track.shown)
+    # Times of showing jump to and fro between those of decoding, so they count only where there are no others.
+    raw = np.array(track.decoding, np.int64)
+    if np.all(raw == _MISSING):
+        raw = np.array(track.shown, np.int64)
     kept = np.flatnonzero(raw != _MISSING)  # packets without a time follow the one before
     times = raw[kept]
     if len(times) < 2:

@@ -19,6 +19,7 @@ from cgconv.runtime.errors import FilmError, PartialFilmError
 from cgconv.runtime.events import JobWarned
 from cgconv.runtime.films import sides
 from cgconv.runtime.films.job import FilmOptions, translate_film
+from cgconv.runtime.films.timeline import _MISSING, Track, mended
 from cgconv.runtime.find import Kind, find_files
 
 
@@ -325,3 +326,23 @@ def test_a_recording_that_was_cut_off_before_its_index_says_so(tmp_path: Path) -
     source.write_bytes(data[: data.index(b"moov") - 4])
     with pytest.raises(FilmError, match="the recording was cut off before its index"):
         run_film(source, tmp_path / "b.mov")
+
+
+def test_packets_without_a_decoding_time_are_no_jump_of_the_clock() -> None:
+    """Their times of showing stood among the others' times of decoding; a film that was cut lost its sound's place."""
+    track = Track(Fraction(1, 1000), "video")
+    for place, (decoding, shown) in enumerate(
+        [(None, 101), (61, 61), (101, 141), (None, 341), (141, 261), (221, 221), (261, 301), (341, 501), (381, 381)]
+    ):
+        track.positions.append(place)
+        track.decoding.append(_MISSING if decoding is None else decoding)
+        track.shown.append(shown)
+        track.lengths.append(40)
+    assert not mended(0, {0: track}, starts_anew=False, first_time_us=0).jumps
+
+
+@pytest.mark.parametrize("size_wh", [(2, 90), (90, 2), (2, 2)])
+def test_films_of_a_few_columns_or_lines_are_translated(tmp_path: Path, size_wh: tuple[int, int]) -> None:
+    """FFmpeg's filters for interlaced films refuse them, with an exception of its own."""
+    source = make_film(tmp_path / "a.mkv", frames=3, size_wh=size_wh, codec="mpeg4")
+    assert run_film(source, tmp_path / "b.mkv").facts["frames"] == 3

@@ -16,7 +16,7 @@ from cgconv.runtime.backends.probe import mirrored_picture
 from cgconv.runtime.errors import Cancelled, ModelError
 from cgconv.runtime.models.card import ModelCard, write_card
 from cgconv.runtime.models.model_file import write_model
-from cgconv.runtime.translate import trial
+from cgconv.runtime.translate import trial, trial_child
 from cgconv.runtime.translate.trial import first_run
 from cgconv.runtime.translator import open_translator
 
@@ -104,6 +104,28 @@ def test_a_network_that_judges_is_tried_as_translators_are(tmp_path: Path, monke
     first_run(path, is_translator=False)
     with pytest.raises(ModelError, match="tried anew"):
         first_run(path)
+
+
+def test_what_one_library_refuses_is_tried_by_the_other_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A convolution without weights: ONNX Runtime said so, the trial ended well, and OpenVINO ended the process."""
+    weights = constant("w", np.ones((3, 3, 1, 1)), np.float32)
+    model = model_of([helper.make_node("Conv", ["x", "w"], ["y"])], [weights])
+    del model.graph.node[0].input[1], model.graph.initializer[0]
+    write_model(model, tmp_path / "m.onnx")
+    opened: list[object] = []
+    monkeypatch.setattr(trial_child, "open_graph", lambda graph, machine: opened.append(machine.backend) or Closing())
+    trial_child.run(tmp_path / "m.onnx", lambda values: None)
+    assert opened == ["openvino"]
+
+
+class Closing:
+    """Stands in for a backend."""
+
+    def run(self, feeds: object) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 @pytest.mark.usefixtures("trials")
