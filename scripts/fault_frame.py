@@ -423,7 +423,7 @@ def _stat(pid: int | str) -> list[str]:
 def _threads(pid: int) -> list[str]:
     """Return the numbers of a process's threads; none where it has gone."""
     try:
-        return os.listdir(f"/proc/{pid}/task")
+        return [thread.name for thread in Path(f"/proc/{pid}/task").iterdir()]
     except OSError:
         return []
 
