@@ -116,8 +116,9 @@ def translate_damaged(path: Path, results: Path) -> None:
     """Translate a film as a user would."""
     from cgconv.runtime.errors import PartialFilmError
     from cgconv.runtime.films.job import FilmOptions, translate_film
+    from cgconv.runtime.requests import DEFAULT_STEADY
 
-    options = FilmOptions(threads=1, max_pixels=4_000_000)
+    options = FilmOptions(threads=1, max_pixels=4_000_000, steady=DEFAULT_STEADY)
     try:
         for _ in translate_film(path, results / "film.mkv", Unchanged(), options, cancel=threading.Event()):
             pass
@@ -190,9 +191,11 @@ def _run(source: Path, folder: Path, cancel: threading.Event | None = None) -> l
     from cgconv.runtime.films.job import FilmOptions
     from cgconv.runtime.find import Kind
     from cgconv.runtime.jobs import BatchOptions, plan_jobs, run_jobs
+    from cgconv.runtime.requests import DEFAULT_STEADY
 
     folder.mkdir(exist_ok=True)
-    options = BatchOptions(kind=Kind.FILM, model_name="unchanged", out=folder, film=FilmOptions(threads=1))
+    film = FilmOptions(threads=1, steady=DEFAULT_STEADY)
+    options = BatchOptions(kind=Kind.FILM, model_name="unchanged", out=folder, film=film)
     translator: Any = Unchanged()
     return list(run_jobs(plan_jobs([source], options), translator, cancel or threading.Event()))
 

@@ -14,6 +14,7 @@ from film_clips import FakeTranslator, look_at, make_film, run_film
 from cgconv.runtime.errors import Cancelled, UsageError
 from cgconv.runtime.films import job as film_job
 from cgconv.runtime.films.job import FilmOptions
+from cgconv.runtime.films.temporal import measure_steadiness
 from cgconv.runtime.steady import MotionFinder, Steadier
 
 HEIGHT, WIDTH, BOX = 180, 320, 60
@@ -158,3 +159,16 @@ def test_work_without_what_it_goes_on_from_is_done_again(tmp_path: Path, monkeyp
     run = run_film(source, tmp_path / "out.mp4", Flickering(), options)
     assert run.facts["resumed_frames"] == 2 * (len(states) - 1)
     assert f"part {len(states)} of what an earlier run finished is damaged" in run.warnings[0]
+
+
+def test_steadiness_is_measured_beside_frame_by_frame_and_the_film_itself(tmp_path: Path) -> None:
+    source = make_film(tmp_path / "film.mp4", frames=8, size_wh=(160, 96), draw=drawn, options={"crf": "10"})
+    found = measure_steadiness(source, Flickering(), steady=0.7, frames=6)
+    assert found.frames == 6
+    assert found.excess is not None
+    assert found.excess < 0.5
+    assert found.input_error < found.steady_error < found.plain_error
+    assert "6 frames" in found.text()
+    same = measure_steadiness(source, FakeTranslator(), steady=0, frames=6)
+    assert same.plain_error == same.steady_error == same.input_error
+    assert (same.sharpness, same.excess) == (1, None)
