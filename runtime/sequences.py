@@ -26,8 +26,6 @@ class SequenceOptions:
     def __post_init__(self) -> None:
         if self.frames_per_second is not None and not 0 < self.frames_per_second <= 1000:
             raise UsageError(f"--fps is {self.frames_per_second}, expected more than 0 and at most 1000")
-        if self.frames_per_second is None and (self.start_s or self.end_s):
-            raise UsageError("--start and --end of a sequence need its frames a second (--fps)")
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,8 @@ def find_sequence(pattern: Path, options: SequenceOptions) -> Sequence:
     """Return the frames that a pattern names, by number. Raises UsageError: there are none, or no such folder."""
     match = _NUMBER.search(pattern.name)
     assert match is not None
+    if options.frames_per_second is None and (options.start_s or options.end_s):
+        raise UsageError(f"{pattern}: --start and --end of a sequence need its frames a second (--fps)")
     digits = rf"(\d{{{int(match['width'] or 1)},}})"
     name = re.compile(re.escape(pattern.name[: match.start()]) + digits + re.escape(pattern.name[match.end() :]))
     if not pattern.parent.is_dir():

@@ -302,14 +302,14 @@ _run_alone = _checkpoints
 
 def read_run(file: Path, results: Path) -> None:
     """Export the run, and open it as evaluate and test do."""
-    from cgconv.exporter.export import export
+    from cgconv.exporter.export import Direction, export
     from cgconv.trainer.trained_run import load_run
 
     run = load_run(file, device="cpu")
     for translators in run.weights.values():
         assert translators.ab is not None
         translators.ab(np.zeros((1, 32, 32, 3), np.uint8))
-    export(file, out=results, direction="ab")  # one is enough: torch works ten seconds on it, on a busy machine more
+    export(file, out=results, direction=Direction.A2B)  # one is enough: torch works for seconds on each
 
 
 def resume(file: Path, results: Path) -> None:
