@@ -63,7 +63,7 @@ SUFFIXES = {
     ".exr": FileFormat.EXR,
     ".dpx": FileFormat.DPX,
 }
-REQUESTABLE = tuple(PictureFormat)
+REQUESTABLE: tuple[str, ...] = tuple(PictureFormat)
 
 
 def format_of_suffix(path: Path) -> FileFormat | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 
@@ -67,7 +65,7 @@ class OneSided:
         for parameter in self.discriminator.parameters():
             parameter.requires_grad_(discriminator)
 
-    def update_generator(self, terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> dict[str, Tensor]:
+    def update_generator(self, terms: dict[str, Tensor], weights: dict[str, float]) -> dict[str, Tensor]:
         """Step the generator, and what learns with it, by the weighted sum; return the terms with that "objective"."""
         if not terms:
             return {}
