@@ -65,9 +65,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     print("| losses | " + " | ".join(f"{way} {name}" for way in ("a→b", "b→a") for name in MEASURES) + " |")
     print("|---|" + "---|" * (2 * len(MEASURES)), flush=True)
     inputs = evaluation.inputs()
-    print("| (not translated) | " + " | ".join(
-        f"{inputs[f'inputs.{way}.kid']:.1f} | 1.00 | 0.0 | 0.0" for way in ("ab", "ba")
-    ) + " |", flush=True)  # fmt: skip
+    print(
+        "| (not translated) | "
+        + " | ".join(f"{inputs[f'inputs.{way}.kid']:.1f} | 1.00 | 0.0 | 0.0" for way in ("ab", "ba"))
+        + " |",
+        flush=True,
+    )
     for row, weights in ROWS.items():
         loss = replace(config.loss, **weights)  # type: ignore[arg-type]  # weights alone, all of them floats
         print(f"| {row} | " + " | ".join(measured(replace(config, loss=loss), evaluation)) + " |", flush=True)
@@ -82,12 +85,16 @@ def common_config(given: argparse.Namespace) -> TrainConfig:
         discriminator=DiscriminatorConfig(width=given.width),
         loss=LossConfig(identity=0.0),  # the paper's rows have none
         data=DataConfig(
-            a=a, b=b, preprocess=Preprocess.SHORT_SIDE_AND_CROP, load=given.crop * 9 // 8, crop=given.crop,
+            a=a,
+            b=b,
+            preprocess=Preprocess.SHORT_SIDE_AND_CROP,
+            load=given.crop * 9 // 8,
+            crop=given.crop,
         ),
         optimizer=OptimizerConfig(images=given.images, decay=0.4),
         evaluation=EvaluationConfig(every=10**9 if holds_out else 0, held_out=given.test, keep_best=0),
         run=RunConfig(sample_every=0, checkpoint_every=10**9),
-    )  # fmt: skip
+    )
 
 
 def test_folders(data: Path) -> tuple[Path, Path] | None:

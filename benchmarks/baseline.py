@@ -103,9 +103,14 @@ def network() -> nn.Module:
         def __init__(self) -> None:
             super().__init__()
             self.body = nn.Sequential(
-                nn.ReflectionPad2d(1), nn.Conv2d(256, 256, 3), nn.InstanceNorm2d(256), nn.ReLU(inplace=True),
-                nn.ReflectionPad2d(1), nn.Conv2d(256, 256, 3), nn.InstanceNorm2d(256),
-            )  # fmt: skip
+                nn.ReflectionPad2d(1),
+                nn.Conv2d(256, 256, 3),
+                nn.InstanceNorm2d(256),
+                nn.ReLU(inplace=True),
+                nn.ReflectionPad2d(1),
+                nn.Conv2d(256, 256, 3),
+                nn.InstanceNorm2d(256),
+            )
 
         def forward(self, values: Tensor) -> Tensor:
             changed: Tensor = self.body(values)
@@ -119,8 +124,10 @@ def network() -> nn.Module:
         *(Residual() for _ in range(9)),
         *normed(nn.ConvTranspose2d(256, 128, 3, 2, 1, 1)),
         *normed(nn.ConvTranspose2d(128, 64, 3, 2, 1, 1)),
-        nn.ReflectionPad2d(3), nn.Conv2d(64, 3, 7), nn.Tanh(),
-    )  # fmt: skip
+        nn.ReflectionPad2d(3),
+        nn.Conv2d(64, 3, 7),
+        nn.Tanh(),
+    )
 
 
 def export_network(path: Path) -> None:
@@ -134,9 +141,14 @@ def export_network(path: Path) -> None:
     torch.manual_seed(0)
     model = generator_to_onnx(network())
     card = ModelCard(
-        name="resnet9", input_name=INPUT_NAME, output_name=OUTPUT_NAME, value_range_in=(-1.0, 1.0),
-        value_range_out=(-1.0, 1.0), size_multiple=4, smallest_size=16,
-    )  # fmt: skip
+        name="resnet9",
+        input_name=INPUT_NAME,
+        output_name=OUTPUT_NAME,
+        value_range_in=(-1.0, 1.0),
+        value_range_out=(-1.0, 1.0),
+        size_multiple=4,
+        smallest_size=16,
+    )
     write_card(model, card)
     write_model(model, path)
 

@@ -38,9 +38,14 @@ class Unchanged:
     """Translates nothing: what remains is the cost of the film itself."""
 
     card = ModelCard(
-        name="unchanged", input_name="input", output_name="output", value_range_in=(-1, 1), value_range_out=(-1, 1),
-        size_multiple=1, smallest_size=1,
-    )  # fmt: skip
+        name="unchanged",
+        input_name="input",
+        output_name="output",
+        value_range_in=(-1, 1),
+        value_range_out=(-1, 1),
+        size_multiple=1,
+        smallest_size=1,
+    )
     sha256 = "unchanged"
 
     def translate(self, batch: np.ndarray) -> np.ndarray:

@@ -92,8 +92,9 @@ class PlainStep:
         self.judges.requires_grad_(True)
         self.optimizers[1].zero_grad()
         for judge, real, fake, history in (
-            (d_a, real_a, fake_a, self.histories[0]), (d_b, real_b, fake_b, self.histories[1]),
-        ):  # fmt: skip
+            (d_a, real_a, fake_a, self.histories[0]),
+            (d_b, real_b, fake_b, self.histories[1]),
+        ):
             of_real, of_fake = judge(real), judge(history.exchange(fake.detach(), self.random))
             loss = 0.5 * (self.mse(of_real, torch.ones_like(of_real)) + self.mse(of_fake, torch.zeros_like(of_fake)))
             loss.backward()
@@ -149,8 +150,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     print(
         f"objectives of the first {COMPARED} steps are apart by over {FARTHEST:.0%}: the two kinds of step do not train"
-        " alike", file=sys.stderr,
-    )  # fmt: skip
+        " alike",
+        file=sys.stderr,
+    )
     return 1
 
 
@@ -208,9 +210,13 @@ def timed(arithmetic: Arithmetic, step: Callable[[], float]) -> tuple[float, flo
 
 
 def report(
-    config: TrainConfig, arithmetic: Arithmetic, pairs: Pairs, seconds: dict[str, list[float]],
-    objectives: dict[str, list[float]], waits: list[float],
-) -> list[float]:  # fmt: skip
+    config: TrainConfig,
+    arithmetic: Arithmetic,
+    pairs: Pairs,
+    seconds: dict[str, list[float]],
+    objectives: dict[str, list[float]],
+    waits: list[float],
+) -> list[float]:
     """Print the table; first steps, in which memory is found and kernels are chosen, are left out.
 
     Return how far the objectives were apart, step by step, as shares.
@@ -315,15 +321,21 @@ def parts_of(recipe: FrozenCut, source: Tensor, target: Tensor) -> dict[str, Cal
     def contrast() -> float:
         fakes = [one.detach().requires_grad_() for one in seen.features[SCALES]]
         loss = frozen_contrast_loss(
-            of_source[SCALES], fakes, places=config.contrast.patches, temperature=config.contrast.temperature,
+            of_source[SCALES],
+            fakes,
+            places=config.contrast.patches,
+            temperature=config.contrast.temperature,
             random=recipe.random,
-        )  # fmt: skip
+        )
         torch.autograd.grad(loss, fakes)
         return 0.0
 
     return {
-        "generator": generator, "frozen network": frozen_network, "discriminator": discriminator, "contrast": contrast,
-    }  # fmt: skip
+        "generator": generator,
+        "frozen network": frozen_network,
+        "discriminator": discriminator,
+        "contrast": contrast,
+    }
 
 
 def make_noise(folder: Path, side: int) -> Path:

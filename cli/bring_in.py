@@ -13,9 +13,14 @@ CHECKPOINT_STARTS = (b"PK\x03\x04", b"\x80\x02")  # torch's zip files, and the p
 
 
 def bring_in(
-    file: Path, name: str | None, value_range: str | None, bgr: bool,
-    *, part: str | None = None, norm_mode: str | None = None,
-) -> Path:  # fmt: skip
+    file: Path,
+    name: str | None,
+    value_range: str | None,
+    bgr: bool,
+    *,
+    part: str | None = None,
+    norm_mode: str | None = None,
+) -> Path:
     """Import an ONNX file or a checkpoint and return where it is now."""
     if not file.exists():
         raise UsageError(f"{file}: no such file")

@@ -48,9 +48,14 @@ def complete_entry(kind: str) -> Any:  # Any: what click takes as a completion
 @events_option
 @debug_option
 def download(
-    model: str | None, sha256: str | None, name: str | None, part: str | None, norm_mode: str | None,
-    base_url: str | None, as_json: bool,
-) -> int:  # fmt: skip
+    model: str | None,
+    sha256: str | None,
+    name: str | None,
+    part: str | None,
+    norm_mode: str | None,
+    base_url: str | None,
+    as_json: bool,
+) -> int:
     """Download a model by its name or web address, check it and import it.
 
     Without a name, list the models that have one. An interrupted download continues where it stopped.
@@ -134,10 +139,13 @@ def _note_origin(path: Path, entry: Entry, finished: DownloadFinished) -> None:
     assert card is not None, "an import writes one"
     model = load_model(path)
     card = replace(
-        card, title=entry.title or card.title, licence=entry.licence or card.licence, data=entry.data or card.data,
+        card,
+        title=entry.title or card.title,
+        licence=entry.licence or card.licence,
+        data=entry.data or card.data,
         direction=card.direction or entry.title,
         source={**card.source, "url": finished.url, "sha256": finished.sha256},
-    )  # fmt: skip
+    )
     write_card(model, card)
     write_model(model, path)
 

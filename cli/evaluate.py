@@ -32,11 +32,20 @@ Try:
 def features_options(command: F) -> F:
     """Add --features and --features-range to a command."""
     for option in (
-        click.option("--features-range", type=choice_of(FeatureRange), default="-1..1",
-                     show_default=True, help="Values from black to white that the network of --features expects."),
-        click.option("--features", type=click.Path(path_type=Path), metavar="FILE.onnx",
-                     help="Network for KID and FID in place of EfficientNet-lite1; inception needs torch-fidelity."),
-    ):  # fmt: skip
+        click.option(
+            "--features-range",
+            type=choice_of(FeatureRange),
+            default="-1..1",
+            show_default=True,
+            help="Values from black to white that the network of --features expects.",
+        ),
+        click.option(
+            "--features",
+            type=click.Path(path_type=Path),
+            metavar="FILE.onnx",
+            help="Network for KID and FID in place of EfficientNet-lite1; inception needs torch-fidelity.",
+        ),
+    ):
         command = option(command)
     return command
 
@@ -52,8 +61,7 @@ def open_chosen_features(features: Path | None, features_range: str) -> Features
 
 @click.command(epilog=EXAMPLE, short_help="Measure a model or a run on test pictures.")
 @click.argument("model_or_run", metavar="MODEL_OR_RUN")
-@click.option("--data", type=PathType, metavar="DIR",
-              help="Folder that holds testA and testB, or test/A and test/B.")  # fmt: skip
+@click.option("--data", type=PathType, metavar="DIR", help="Folder that holds testA and testB, or test/A and test/B.")
 @click.option(
     "--direction", type=choice_of(Direction), help="Measure only this way; for a model, the way that it translates."
 )
@@ -85,10 +93,20 @@ def open_chosen_features(features: Path | None, features_range: str) -> Features
 @json_option
 @debug_option
 def evaluate(
-    model_or_run: str, data: Path | None, direction: str | None, paired: bool, count: int | None,
-    temporal: Path | None, steady: float, resize: int | None, page: Path | None, features: Path | None,
-    features_range: str, device: str, as_json: bool,
-) -> int:  # fmt: skip
+    model_or_run: str,
+    data: Path | None,
+    direction: str | None,
+    paired: bool,
+    count: int | None,
+    temporal: Path | None,
+    steady: float,
+    resize: int | None,
+    page: Path | None,
+    features: Path | None,
+    features_range: str,
+    device: str,
+    as_json: bool,
+) -> int:
     """Measure how close translated test pictures come to real ones.
 
     MODEL_OR_RUN is a model's name or file, a run's folder, or a checkpoint. For comparison, the table also has the
@@ -99,9 +117,15 @@ def evaluate(
     if data is None:
         assert temporal is not None
         return _evaluate_film(
-            model_or_run, temporal, steady=steady, frames=max(2, count or 60), short_side=resize, page=page,
-            device=device, as_json=as_json,
-        )  # fmt: skip
+            model_or_run,
+            temporal,
+            steady=steady,
+            frames=max(2, count or 60),
+            short_side=resize,
+            page=page,
+            device=device,
+            as_json=as_json,
+        )
     with needs_extra("train", "evaluating"):
         from cgconv.trainer.reports.comparison import compare_model, compare_run, comparison_as_json
 
@@ -115,9 +139,14 @@ def evaluate(
 
         with open_translator(resolve_model(model_or_run), device=device) as translator:
             found = compare_model(
-                translator.translate, translator.card.name, data, paired=paired, count=count, features=chosen,
+                translator.translate,
+                translator.card.name,
+                data,
+                paired=paired,
+                count=count,
+                features=chosen,
                 direction=direction or translator.card.source.get("direction"),
-            )  # fmt: skip
+            )
     if as_json:
         click.echo(comparison_as_json(found))
     else:
@@ -126,9 +155,16 @@ def evaluate(
 
 
 def _evaluate_film(
-    model: str, film: Path, *, steady: float, frames: int, short_side: int | None, page: Path | None, device: str,
+    model: str,
+    film: Path,
+    *,
+    steady: float,
+    frames: int,
+    short_side: int | None,
+    page: Path | None,
+    device: str,
     as_json: bool,
-) -> int:  # fmt: skip
+) -> int:
     from cgconv.runtime.films.temporal import measure_steadiness
     from cgconv.runtime.models.store import resolve_model
     from cgconv.runtime.translator import open_translator

@@ -60,15 +60,30 @@ Try:
     CARD, "--data", default="", metavar="TEXT", help="What it was trained on, and under which licences, for its card."
 )
 @grouped_option(
-    CARD, "--working-size", type=click.IntRange(1, 65536), metavar="PX",
+    CARD,
+    "--working-size",
+    type=click.IntRange(1, 65536),
+    metavar="PX",
     help="Shorter side at which the model works best, for its card.  [default: the picture's own]",
-)  # fmt: skip
+)
 @debug_option
 def export(
-    source: Path | None, direction: str | None, out: Path | None, name: str | None, overwrite: bool, fp16: bool,
-    pictures: Path | None, engine: bool, sizes: str | None, batch: str | None, level: int | None, title: str,
-    licence: str, data: str, working_size: int | None,
-) -> int:  # fmt: skip
+    source: Path | None,
+    direction: str | None,
+    out: Path | None,
+    name: str | None,
+    overwrite: bool,
+    fp16: bool,
+    pictures: Path | None,
+    engine: bool,
+    sizes: str | None,
+    batch: str | None,
+    level: int | None,
+    title: str,
+    licence: str,
+    data: str,
+    working_size: int | None,
+) -> int:
     """Turn a trained run into ONNX models, and compare each with torch on real and random pictures.
 
     Without an argument, the newest run in runs/ is exported. With --fp16 or --engine, the argument may also be a
@@ -105,9 +120,13 @@ def export(
     if fp16 and out is not None and out.name.endswith(".fp16.onnx"):
         raise UsageError("--out: name the float32 file; the half-precision file is written beside it as NAME.fp16.onnx")
     written = run_export(
-        source, direction=Direction(direction) if direction else None, out=out, name=name,
-        text=CardText(title, licence, data, working_size), exists_ok=overwrite,
-    )  # fmt: skip
+        source,
+        direction=Direction(direction) if direction else None,
+        out=out,
+        name=name,
+        text=CardText(title, licence, data, working_size),
+        exists_ok=overwrite,
+    )
     for exported in written:
         differs = exported.verification
         click.echo(printable(f"{exported.path} ({exported.card.direction or exported.card.name})"))
@@ -153,9 +172,14 @@ class _EngineOptions:
 
         with cancel_on_interrupt() as cancel, open_show(as_json=False, kind="picture") as show:
             built = build_engines(
-                model, sizes_hw=self.sizes_hw, batch=self.batch, level=self.level, pictures=pictures,
-                report=show.show, is_cancelled=cancel.is_set,
-            )  # fmt: skip
+                model,
+                sizes_hw=self.sizes_hw,
+                batch=self.batch,
+                level=self.level,
+                pictures=pictures,
+                report=show.show,
+                is_cancelled=cancel.is_set,
+            )
         for one in built:
             entry, state = one.entry, "there already" if one.was_there else f"built in {one.entry.build_s:.0f} s"
             click.echo(printable(f"{entry.path} ({entry.model}, {entry.size}, {one.precision})"))

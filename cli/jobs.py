@@ -50,10 +50,18 @@ def _show(leftover: Leftover, as_json: bool, *, removed: bool) -> None:
     if as_json:
         import json
 
-        click.echo(json.dumps({
-            "result": str(leftover.result), "folder": str(leftover.path), "frames": leftover.frames,
-            "bytes": leftover.bytes, "running": leftover.is_running, "removed": removed,
-        }))  # fmt: skip
+        click.echo(
+            json.dumps(
+                {
+                    "result": str(leftover.result),
+                    "folder": str(leftover.path),
+                    "frames": leftover.frames,
+                    "bytes": leftover.bytes,
+                    "running": leftover.is_running,
+                    "removed": removed,
+                }
+            )
+        )
         return
     what = "removed" if removed else "being translated now" if leftover.is_running else "stopped"
     click.echo(

@@ -18,9 +18,9 @@ from cgconv.runtime.errors import CgconvError
 # Each is a module of this folder that holds a command of the same name, and is imported when it is asked for;
 # the worker has a room of its own.
 COMMANDS = (
-    "images", "video", "pipe", "sheet", "jobs", "models", "doctor", "bench", "data", "train", "evaluate", "test",
-    "export", "engines", "gui", "worker", "completion",
-)  # fmt: skip
+    *("images", "video", "pipe", "sheet", "jobs", "models", "doctor", "bench", "data"),
+    *("train", "evaluate", "test", "export", "engines", "gui", "worker", "completion"),
+)
 # Those read many files of others, about which decoders print lines that help nobody.
 _SISTERS = {"images": "video", "video": "images"}
 _INSTEAD = {"--quality": "--crf", "--crf": "--quality", "--overwrite": "--exists overwrite"}
@@ -59,8 +59,14 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Try: cgconv images photos --model monet",
 )
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version,
-              help="Show the version and exit.")  # fmt: skip
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 @click.pass_context
 def cgconv(context: click.Context) -> None:
     """Turn pictures and films of one kind into another: photo to Monet, summer to winter.

@@ -43,8 +43,10 @@ def native_lines_to_log() -> Iterator[None]:
         if _leads_to(own_stderr, 2):
             sys.stderr = io.TextIOWrapper(
                 os.fdopen(os.dup(user), "wb", buffering=0),
-                encoding=own_stderr.encoding, errors=own_stderr.errors, write_through=True,
-            )  # fmt: skip
+                encoding=own_stderr.encoding,
+                errors=own_stderr.errors,
+                write_through=True,
+            )
         os.dup2(place.fileno(), 2)
         _to_the_user = user
         try:

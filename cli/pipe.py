@@ -18,8 +18,13 @@ Try:
 
 @click.command(epilog=EXAMPLE, short_help="Translate frames from standard input to standard output.")
 @click.option("--size", type=SizeType(), metavar="WxH", help="Size of the frames; not needed for y4m.")
-@click.option("--pixel-format", type=click.Choice(["rgb24", "rgb48le", "y4m"]), default="rgb24", show_default=True,
-              help="Format of the frames, in and out: raw RGB of 8 or 16 bits, or YUV4MPEG.")  # fmt: skip
+@click.option(
+    "--pixel-format",
+    type=click.Choice(["rgb24", "rgb48le", "y4m"]),
+    default="rgb24",
+    show_default=True,
+    help="Format of the frames, in and out: raw RGB of 8 or 16 bits, or YUV4MPEG.",
+)
 @model_option
 @paint_options
 @machine_options
@@ -39,9 +44,14 @@ def pipe(**given: Any) -> int:  # Any: the options above
     from .progress import open_show
 
     options = PipeOptions(
-        pixel_format=PixelFormat(given["pixel_format"]), size_wh=given["size"], strength=given["strength"],
-        keep_colors=given["keep_colors"], brush=given["brush"], detail=given["detail"], batch=given["batch"],
-    )  # fmt: skip
+        pixel_format=PixelFormat(given["pixel_format"]),
+        size_wh=given["size"],
+        strength=given["strength"],
+        keep_colors=given["keep_colors"],
+        brush=given["brush"],
+        detail=given["detail"],
+        batch=given["batch"],
+    )
     for stream, name in ((sys.stdin, "input"), (sys.stdout, "output")):
         if stream.isatty():
             raise UsageError(f"standard {name} is a terminal, and frames go through pipes; see cgconv pipe --help")

@@ -22,10 +22,23 @@ Try:
 @click.option(
     "--models", metavar="A,B,…", help="Names from 'cgconv models list', or .onnx files.  [default: all models]"
 )
-@click.option("-o", "--out", type=PathType, default=Path("sheet.jpg"), show_default=True, metavar="FILE",
-              help="File to write: PNG, JPEG, WebP, TIFF or AVIF.")  # fmt: skip
-@click.option("--size", type=click.IntRange(32, 4096), default=512, show_default=True, metavar="PX",
-              help="Longer side of each picture on the sheet, in pixels.")  # fmt: skip
+@click.option(
+    "-o",
+    "--out",
+    type=PathType,
+    default=Path("sheet.jpg"),
+    show_default=True,
+    metavar="FILE",
+    help="File to write: PNG, JPEG, WebP, TIFF or AVIF.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(32, 4096),
+    default=512,
+    show_default=True,
+    metavar="PX",
+    help="Longer side of each picture on the sheet, in pixels.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an existing sheet.")
 @any_device_option
 @debug_option
@@ -57,9 +70,14 @@ def sheet(pictures: tuple[str, ...], models: str | None, out: Path, size: int, o
     left_out = LeftOut([], [])
     with cancel_on_interrupt() as cancel:
         image = make_sheet(
-            [file.path for file in found.files], named, edge_px=size, device=device, cancel=cancel, left_out=left_out,
+            [file.path for file in found.files],
+            named,
+            edge_px=size,
+            device=device,
+            cancel=cancel,
+            left_out=left_out,
             report=lambda step, _: click.echo(printable(f"{step} …"), err=True),
-        )  # fmt: skip
+        )
     write_sheet(out, image)
     click.echo(printable(str(out)))
     for reason in (*left_out.pictures, *left_out.models):

@@ -19,8 +19,13 @@ Try:
 
 @click.command(epilog=EXAMPLE, short_help="Write a page of a run's translated test pictures.")
 @click.argument("run", type=PathType)
-@click.option("--data", type=PathType, required=True, metavar="DIR",
-              help="Folder that holds testA and testB, or test/A and test/B.")  # fmt: skip
+@click.option(
+    "--data",
+    type=PathType,
+    required=True,
+    metavar="DIR",
+    help="Folder that holds testA and testB, or test/A and test/B.",
+)
 @click.option("-o", "--out", type=PathType, metavar="DIR", help="Folder for the page.  [default: in the run's folder]")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Use N pictures of each kind.  [default: all]")
 @features_options

@@ -63,9 +63,14 @@ def newest_run(folder: Path = Path("runs")) -> Path:
 
 
 def export(
-    source: Path, *, direction: Direction | None = None, out: Path | None = None, name: str | None = None,
-    text: CardText = CardText(), exists_ok: bool = False,
-) -> list[Exported]:  # fmt: skip
+    source: Path,
+    *,
+    direction: Direction | None = None,
+    out: Path | None = None,
+    name: str | None = None,
+    text: CardText = CardText(),
+    exists_ok: bool = False,
+) -> list[Exported]:
     """Write one ONNX file a direction and return them.
 
     `source` is a run's folder or a checkpoint; `out` a file (one direction) or a folder (default: the run's folder).
@@ -136,9 +141,13 @@ def sizes_hw(multiple: int) -> tuple[tuple[int, int], ...]:
 
 
 def _card_of_run(
-    name: str, direction: Direction, config: TrainConfig, state: dict[str, Any],
-    verification: Verification, text: CardText,
-) -> ModelCard:  # Any: what a checkpoint holds  # fmt: skip
+    name: str,
+    direction: Direction,
+    config: TrainConfig,
+    state: dict[str, Any],
+    verification: Verification,
+    text: CardText,
+) -> ModelCard:  # Any: what a checkpoint holds
     a, b = config.run.name_a, config.run.name_b
     source = {
         "program": "cgconv train",
@@ -151,10 +160,15 @@ def _card_of_run(
         "loss": config_as_dict(config.loss),
     }
     card = _card(
-        name, generator_config(config.generator, direction), verification, text,
-        direction=f"{a} → {b}" if direction is Direction.A2B else f"{b} → {a}", source=source,
-        training_size_px=config.data.crop, colors=_colors(state, "a" if direction is Direction.A2B else "b"),
-    )  # fmt: skip
+        name,
+        generator_config(config.generator, direction),
+        verification,
+        text,
+        direction=f"{a} → {b}" if direction is Direction.A2B else f"{b} → {a}",
+        source=source,
+        training_size_px=config.data.crop,
+        colors=_colors(state, "a" if direction is Direction.A2B else "b"),
+    )
     if config.data.a == config.data.b:  # pictures side by side: none of them looks like one kind
         return card
     folder = config.data.a if direction is Direction.A2B else config.data.b
@@ -169,9 +183,16 @@ def _colors(state: dict[str, Any], domain: str) -> dict[str, list[float]] | None
 
 
 def _card(
-    name: str, config: GeneratorConfig, verification: Verification, text: CardText, *, direction: str,
-    source: dict[str, Any], training_size_px: int | None, colors: dict[str, list[float]] | None,
-) -> ModelCard:  # Any: JSON values  # fmt: skip
+    name: str,
+    config: GeneratorConfig,
+    verification: Verification,
+    text: CardText,
+    *,
+    direction: str,
+    source: dict[str, Any],
+    training_size_px: int | None,
+    colors: dict[str, list[float]] | None,
+) -> ModelCard:  # Any: JSON values
     settings = {key: value for key, value in asdict(config).items() if key not in ("focus", "kind")}
     architecture = {"family": FAMILIES[config.kind], **settings}
     has_norms = config.norm is not Norm.NONE  # batch norms take each picture's own statistics, too

@@ -76,8 +76,10 @@ _BLOCK_STARTS = ("conv_block.1", "conv_block.1.conv.0", "block.1")
 def _numbered_block(weights: Weights, key: str, channels: int) -> nn.Module:
     """Return a residual block; the second convolution is one further where dropout stands between them."""
     inner = f"{key}.block" if weights.has(f"{key}.block.1.weight") else f"{key}.conv_block"
-    is_here = {place: weights.has(f"{inner}.{place}.weight") or weights.has(f"{inner}.{place}.conv.0.weight")
-               for place in (5, 6)}  # fmt: skip
+    is_here = {
+        place: weights.has(f"{inner}.{place}.weight") or weights.has(f"{inner}.{place}.conv.0.weight")
+        for place in (5, 6)
+    }
     second = 6 if is_here[6] and not is_here[5] else 5
     first_layers, middle = _numbered_conv(weights, f"{inner}.1", channels, None)
     layers = [*first_layers, weights.norm(f"{inner}.2", after=_last_conv(weights, f"{inner}.1"), channels=middle)]
@@ -358,9 +360,14 @@ class Gray(nn.Module):
 
 
 def _resnet(
-    weights: Weights, layers: Iterable[nn.Module], stem: nn.Conv2d, head: nn.Conv2d, blocks: int,
-    *, value_range: Range = (-1.0, 1.0),
-) -> ForeignNetwork:  # fmt: skip
+    weights: Weights,
+    layers: Iterable[nn.Module],
+    stem: nn.Conv2d,
+    head: nn.Conv2d,
+    blocks: int,
+    *,
+    value_range: Range = (-1.0, 1.0),
+) -> ForeignNetwork:
     weights.finish()
     return ForeignNetwork(
         network=nn.Sequential(*layers).eval(),

@@ -72,9 +72,14 @@ class ExportedHalf:
 
 
 def export_half(
-    source: Path, *, out: Path | None = None, name: str | None = None, pictures: Path | None = None,
-    exists_ok: bool = False, is_cancelled: Callable[[], bool] = lambda: False,
-) -> ExportedHalf:  # fmt: skip
+    source: Path,
+    *,
+    out: Path | None = None,
+    name: str | None = None,
+    pictures: Path | None = None,
+    exists_ok: bool = False,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> ExportedHalf:
     """Write the ONNX file `source` in half precision as NAME.fp16.onnx and return what was written.
 
     It takes and gives what the float32 file does. `out` is a file or a folder; by default the file lands beside
@@ -116,9 +121,12 @@ def export_half(
 
 
 def check_half(
-    model: onnx.ModelProto, half: onnx.ModelProto, card: ModelCard, pictures: Mapping[str, NDArray[np.uint8]],
+    model: onnx.ModelProto,
+    half: onnx.ModelProto,
+    card: ModelCard,
+    pictures: Mapping[str, NDArray[np.uint8]],
     is_cancelled: Callable[[], bool] = lambda: False,
-) -> HalfCheck:  # fmt: skip
+) -> HalfCheck:
     """Compare a file in half precision with the float32 one, picture by picture (uint8 H×W×3 RGB; made up if empty).
 
     The file itself is run, on a CUDA GPU where there is one, and so is its graph with every layer's result rounded to

@@ -28,9 +28,13 @@ _SMALLEST_CHECKED = 64  # px; on fewer, instance norm blows rounding up
 
 
 def import_checkpoint(
-    path: Path, *, name: str | None = None, text: CardText | None = None, part: str | None = None,
+    path: Path,
+    *,
+    name: str | None = None,
+    text: CardText | None = None,
+    part: str | None = None,
     norm_mode: NormMode | None = None,
-) -> Exported:  # fmt: skip
+) -> Exported:
     """Bring another project's generator into the user's model folder, checked against torch on several sizes.
 
     `part` names one of several networks in the file; `norm_mode` says where batch norms have their statistics from

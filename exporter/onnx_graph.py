@@ -69,9 +69,16 @@ def generator_to_onnx(
     try:
         with _quiet():
             program = torch.onnx.export(
-                generator, (sample,), dynamo=True, opset_version=OPSET, external_data=False, verbose=False,
-                input_names=[INPUT_NAME], output_names=[OUTPUT_NAME], dynamic_shapes=(dynamic,),
-            )  # fmt: skip
+                generator,
+                (sample,),
+                dynamo=True,
+                opset_version=OPSET,
+                external_data=False,
+                verbose=False,
+                input_names=[INPUT_NAME],
+                output_names=[OUTPUT_NAME],
+                dynamic_shapes=(dynamic,),
+            )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
         raise ModelError(f"torch could not export the generator: {str(error).splitlines()[0][:200]}") from error
     assert program is not None
@@ -87,9 +94,14 @@ def generator_to_onnx(
 
 
 def verify(
-    model: onnx.ModelProto, generator: nn.Module, pictures: list[NDArray[np.uint8]],
-    sizes_hw: tuple[tuple[int, int], ...], *, channels: int = 3, value_range: tuple[float, float] = (-1.0, 1.0),
-) -> Verification:  # fmt: skip
+    model: onnx.ModelProto,
+    generator: nn.Module,
+    pictures: list[NDArray[np.uint8]],
+    sizes_hw: tuple[tuple[int, int], ...],
+    *,
+    channels: int = 3,
+    value_range: tuple[float, float] = (-1.0, 1.0),
+) -> Verification:
     """Run ONNX Runtime and torch on the same input at every size and return the largest differences.
 
     `pictures` are uint8 H×W×3 RGB; each size is cut from (or mirrored out of) every one of them.

@@ -54,9 +54,16 @@ class Weights:
         return key in self._tensors
 
     def conv(
-        self, key: str, channels_in: int | tuple[int, ...], kernel: int, *, stride: int = 1, padding: int = 0,
-        channels_out: int | tuple[int, ...] | None = None, is_depthwise: bool = False,
-    ) -> nn.Conv2d:  # fmt: skip
+        self,
+        key: str,
+        channels_in: int | tuple[int, ...],
+        kernel: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        channels_out: int | tuple[int, ...] | None = None,
+        is_depthwise: bool = False,
+    ) -> nn.Conv2d:
         """Return the convolution `key`, with the bias that it has or has not."""
         weight = self._take(f"{key}.weight", (channels_out, 1 if is_depthwise else channels_in, kernel, kernel))
         outputs = weight.shape[0]
@@ -67,9 +74,16 @@ class Weights:
         return self._filled(layer, key, weight, outputs)
 
     def deconv(
-        self, key: str, channels_in: int, kernel: int, *, channels_out: int | tuple[int, ...] | None = None,
-        stride: int = 2, padding: int = 1, output_padding: int = 0,
-    ) -> nn.ConvTranspose2d:  # fmt: skip
+        self,
+        key: str,
+        channels_in: int,
+        kernel: int,
+        *,
+        channels_out: int | tuple[int, ...] | None = None,
+        stride: int = 2,
+        padding: int = 1,
+        output_padding: int = 0,
+    ) -> nn.ConvTranspose2d:
         """Return the transposed convolution `key`, with the bias that it has or has not."""
         weight = self._take(f"{key}.weight", (channels_in, channels_out, kernel, kernel))
         outputs = weight.shape[1]
@@ -157,6 +171,8 @@ def _fits(size: int, expected: int | tuple[int, ...] | None) -> bool:
 
 
 def _words(expected: Expected) -> str:
-    sizes = [" or ".join(map(str, size)) if isinstance(size, tuple) else "any" if size is None else str(size)
-             for size in expected]  # fmt: skip
+    sizes = [
+        " or ".join(map(str, size)) if isinstance(size, tuple) else "any" if size is None else str(size)
+        for size in expected
+    ]
     return f"[{', '.join(sizes)}]"

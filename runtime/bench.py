@@ -254,9 +254,12 @@ def _matrix_product() -> onnx.ModelProto:
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, _MATRIX, 32, 32]) for name in ("values", "products")
     ]
     graph = helper.make_graph(
-        [helper.make_node("Conv", ["values", "weights"], ["products"])], "product", ends[:1], ends[1:],
+        [helper.make_node("Conv", ["values", "weights"], ["products"])],
+        "product",
+        ends[:1],
+        ends[1:],
         [numpy_helper.from_array(weights, "weights")],
-    )  # fmt: skip
+    )
     return helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 20)])
 
 

@@ -134,8 +134,13 @@ def _from_json(kind: Any, value: Any) -> Any:  # Any: a type of the annotations 
         ]
         if missing:
             raise ValueError(f"a {kind.__name__} without {', '.join(missing)}")
-        return kind(**{field.name: _from_json(hints[field.name], value[field.name])
-                       for field in fields(kind) if field.name in value})  # fmt: skip
+        return kind(
+            **{
+                field.name: _from_json(hints[field.name], value[field.name])
+                for field in fields(kind)
+                if field.name in value
+            }
+        )
     arguments = get_args(kind)
     if value is None and (type(None) in arguments or kind is float):  # a number that JSON cannot say has become null
         return None

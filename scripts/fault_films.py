@@ -24,10 +24,22 @@ from fault_frame import Lost, Mutations, Row, Trials, Wrong, byte_edits
 FRAMES, SEGMENT_FRAMES = 45, 10
 # Where a job can be killed, and how often it comes there at most.
 POINTS = {
-    "decode": FRAMES, "translate": FRAMES, "encode": FRAMES, "close-before": 5, "close-after": 5, "settle-before": 8,
-    "settle-after": 8, "write-after": 7, "add-after": 5, "join-packet": 100, "check-before": 1, "check-after": 1,
-    "rename-before": 1, "rename-after": 1, "delete-mid": 10,
-}  # fmt: skip
+    "decode": FRAMES,
+    "translate": FRAMES,
+    "encode": FRAMES,
+    "close-before": 5,
+    "close-after": 5,
+    "settle-before": 8,
+    "settle-after": 8,
+    "write-after": 7,
+    "add-after": 5,
+    "join-packet": 100,
+    "check-before": 1,
+    "check-after": 1,
+    "rename-before": 1,
+    "rename-after": 1,
+    "delete-mid": 10,
+}
 
 
 class Unchanged:
@@ -39,9 +51,14 @@ class Unchanged:
         from cgconv.runtime.models.card import ModelCard
 
         self.card = ModelCard(
-            name="unchanged", input_name="input", output_name="output", value_range_in=(-1, 1),
-            value_range_out=(-1, 1), size_multiple=1, smallest_size=1,
-        )  # fmt: skip
+            name="unchanged",
+            input_name="input",
+            output_name="output",
+            value_range_in=(-1, 1),
+            value_range_out=(-1, 1),
+            size_multiple=1,
+            smallest_size=1,
+        )
 
     def translate(self, batch: Any) -> Any:
         """Return the frames as they are."""
@@ -74,8 +91,10 @@ def kill(random: Random, folder: Path) -> None:
         killed.append(f"{point} {number}")
         run = subprocess.run(
             [sys.executable, __file__, point, str(number), str(source), str(folder)],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if run.returncode not in (0, -signal.SIGKILL):
             raise Wrong(f"killed at {killed}: {run.stderr[-500:]}")
     _end_and_compare(source, folder, wanted, f"killed at {killed}")

@@ -25,8 +25,9 @@ from cgconv.runtime.models.card import CARD_KEY, ModelCard, Normalization, write
 
 NUMBERS = (0, 1, 2, 3, -1, 1 << 15, (1 << 31) - 1, 1 << 40, -(1 << 63), 7)
 VALUES: tuple[Any, ...] = (  # Any: JSON values
-    None, True, 0, -1, 1.5, 1e308, float("nan"), 10**30, "", "x", "\ud800", "é" * 300, [], {}, [[]], [1, 2], {"a": {}},
-)  # fmt: skip
+    *(None, True, 0, -1, 1.5, 1e308, float("nan"), 10**30),
+    *("", "x", "\ud800", "é" * 300, [], {}, [[]], [1, 2], {"a": {}}),
+)
 
 
 def rows() -> list[Row]:
@@ -90,11 +91,18 @@ def small_model(*, opset: int = 20, has_card: bool = True, functions: bool = Fal
         write_card(
             model,
             ModelCard(
-                name="small", input_name="image", output_name="translated", value_range_in=(-1.0, 1.0),
-                value_range_out=(-1.0, 1.0), size_multiple=1, smallest_size=1, normalization=Normalization.INSTANCE,
-                source={"family": "faults"}, verification={"decibels": 80.0},
+                name="small",
+                input_name="image",
+                output_name="translated",
+                value_range_in=(-1.0, 1.0),
+                value_range_out=(-1.0, 1.0),
+                size_multiple=1,
+                smallest_size=1,
+                normalization=Normalization.INSTANCE,
+                source={"family": "faults"},
+                verification={"decibels": 80.0},
             ),
-        )  # fmt: skip
+        )
     return bytes(model.SerializeToString())
 
 
@@ -341,13 +349,23 @@ def _foreign(folder: Path) -> Sequence[Path]:
 
     # pytorch-CycleGAN-and-pix2pix's ResNet of one block and width 4
     state = {
-        "model.1.weight": weight(4, 3, 7, 7), "model.1.bias": weight(4), "model.4.weight": weight(8, 4, 3, 3),
-        "model.4.bias": weight(8), "model.7.weight": weight(16, 8, 3, 3), "model.7.bias": weight(16),
-        "model.10.conv_block.1.weight": weight(16, 16, 3, 3), "model.10.conv_block.1.bias": weight(16),
-        "model.10.conv_block.5.weight": weight(16, 16, 3, 3), "model.10.conv_block.5.bias": weight(16),
-        "model.11.weight": weight(16, 8, 3, 3), "model.11.bias": weight(8), "model.14.weight": weight(8, 4, 3, 3),
-        "model.14.bias": weight(4), "model.18.weight": weight(3, 4, 7, 7), "model.18.bias": weight(3),
-    }  # fmt: skip
+        "model.1.weight": weight(4, 3, 7, 7),
+        "model.1.bias": weight(4),
+        "model.4.weight": weight(8, 4, 3, 3),
+        "model.4.bias": weight(8),
+        "model.7.weight": weight(16, 8, 3, 3),
+        "model.7.bias": weight(16),
+        "model.10.conv_block.1.weight": weight(16, 16, 3, 3),
+        "model.10.conv_block.1.bias": weight(16),
+        "model.10.conv_block.5.weight": weight(16, 16, 3, 3),
+        "model.10.conv_block.5.bias": weight(16),
+        "model.11.weight": weight(16, 8, 3, 3),
+        "model.11.bias": weight(8),
+        "model.14.weight": weight(8, 4, 3, 3),
+        "model.14.bias": weight(4),
+        "model.18.weight": weight(3, 4, 7, 7),
+        "model.18.bias": weight(3),
+    }
     torch.save(state, folder / "new.pth")
     torch.save(state, folder / "old.pth", _use_new_zipfile_serialization=False)
     return list(folder.iterdir())
@@ -386,10 +404,10 @@ def _bytes_of_pickle(pickled: bytes, random: Random) -> bytes:
 def _words_of_pickle(pickled: bytes, random: Random) -> bytes:
     """Put one word or number in place of another."""
     words = (
-        b"width", b"blocks", b"kind", b"generators", b"images_seen", b"optimizers", b"cgconv", b"config", b"lr",
-        b"weight", b"bias", b"FloatStorage", b"OrderedDict", b"cpu", b"step", b"resnet", b"judge", b"processes",
-        b"K\x04", b"K\x01", b"K\x02", b"K\x03", b"K ", b"G?", b"\x88", b"\x89", b"N", b"model",
-    )  # fmt: skip
+        *(b"width", b"blocks", b"kind", b"generators", b"images_seen", b"optimizers", b"cgconv", b"config", b"lr"),
+        *(b"weight", b"bias", b"FloatStorage", b"OrderedDict", b"cpu", b"step", b"resnet", b"judge", b"processes"),
+        *(b"K\x04", b"K\x01", b"K\x02", b"K\x03", b"K ", b"G?", b"\x88", b"\x89", b"N", b"model"),
+    )
     old, new = random.choice(words), random.choice(words)
     count = pickled.count(old)
     if not count:
@@ -403,17 +421,21 @@ def _words_of_pickle(pickled: bytes, random: Random) -> bytes:
 def _another_pickle(pickled: bytes, random: Random) -> bytes:
     """Return a pickle that asks for much, or goes round in circles."""
     laughs = b"\x80\x02]q\x00" + b"".join(b"]q%c(h%ch%ch%ce" % (n, n - 1, n - 1, n - 1) for n in range(1, 40)) + b"."
-    return random.choice((
-        b"\x80\x02cbuiltins\nbytearray\n\x8a\x05\x00\xe4\x0bT\x02\x85R.",
-        b"\x80\x02c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R.",
-        b"\x80\x02ctorch\nTensor\nJ\xff\xff\xff\x7f\x85R.",
-        b"\x80\x02ctorch\nFloatTensor\nJ\xff\xff\xff\x7f\x85R.",
-        b"\x80\x02]q\x00h\x00a.",
-        laughs,
-        b"\x80\x02}q\x00X\x06\x00\x00\x00cgconvK\x02s.",
-        b"\x80\x02" + b"(" * 100_000 + b".",
-        b"\x80\x02" + b"]" * 50_000 + b"a" * 49_999 + b".",
-        b"\x80\x02" + b"K\x01" + b"\x85" * 50_000 + b".",
-        b"\x80\x02ccollections\nOrderedDict\n)RN.",
-        b"\x80\x02N.", b"", b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x02id\x85R.",
-    ))  # fmt: skip
+    return random.choice(
+        (
+            b"\x80\x02cbuiltins\nbytearray\n\x8a\x05\x00\xe4\x0bT\x02\x85R.",
+            b"\x80\x02c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R.",
+            b"\x80\x02ctorch\nTensor\nJ\xff\xff\xff\x7f\x85R.",
+            b"\x80\x02ctorch\nFloatTensor\nJ\xff\xff\xff\x7f\x85R.",
+            b"\x80\x02]q\x00h\x00a.",
+            laughs,
+            b"\x80\x02}q\x00X\x06\x00\x00\x00cgconvK\x02s.",
+            b"\x80\x02" + b"(" * 100_000 + b".",
+            b"\x80\x02" + b"]" * 50_000 + b"a" * 49_999 + b".",
+            b"\x80\x02" + b"K\x01" + b"\x85" * 50_000 + b".",
+            b"\x80\x02ccollections\nOrderedDict\n)RN.",
+            b"\x80\x02N.",
+            b"",
+            b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x02id\x85R.",
+        )
+    )

@@ -48,9 +48,13 @@ def main() -> int:
         return 0
     print(f"seed {options.seed}", flush=True)
     counts = tried(
-        chosen, seed=options.seed, keep=options.keep, share=options.share, processes=options.processes,
+        chosen,
+        seed=options.seed,
+        keep=options.keep,
+        share=options.share,
+        processes=options.processes,
         until=time.monotonic() + 60 * options.minutes,
-    )  # fmt: skip
+    )
     print(table(counts))
     planned = sum(_some(row, options.share).tries for row in chosen)
     done = sum(count.tries for count in counts.values())
@@ -65,9 +69,14 @@ def tried(
     """Try a share of each of the rows, in folders of their own, and return the counts."""
     with own_folders():
         return run_rows(
-            [_some(row, share) for row in chosen], module="faults", seed=seed, keep=keep, processes=processes,
-            until=until, tell=lambda line: print(line, flush=True),
-        )  # fmt: skip
+            [_some(row, share) for row in chosen],
+            module="faults",
+            seed=seed,
+            keep=keep,
+            processes=processes,
+            until=until,
+            tell=lambda line: print(line, flush=True),
+        )
 
 
 def _some(row: Row, share: float) -> Row:

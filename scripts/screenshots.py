@@ -35,10 +35,14 @@ def main() -> None:
         media = make_media(Path(home) / "holiday")
         for language, appearance, scale in VARIANTS:
             environment = {
-                **os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_SCALE_FACTOR": str(scale),
-                "HOME": home, "XDG_CONFIG_HOME": f"{home}/.config", "XDG_CACHE_HOME": f"{home}/.cache",
+                **os.environ,
+                "QT_QPA_PLATFORM": "offscreen",
+                "QT_SCALE_FACTOR": str(scale),
+                "HOME": home,
+                "XDG_CONFIG_HOME": f"{home}/.config",
+                "XDG_CACHE_HOME": f"{home}/.cache",
                 "XDG_DATA_HOME": f"{home}/.local/share",
-            }  # fmt: skip
+            }
             arguments = [str(folder), language, appearance, str(scale), str(media)]
             subprocess.run([sys.executable, __file__, *arguments], env=environment, check=True)
     for path in folder.glob("gui-*.png"):
@@ -131,9 +135,11 @@ def take(folder: Path, language: str, appearance: str, scale: int, media: Path) 
         shown = [
             events.SamplesSaved(Path(__file__).parent.parent / "docs" / "images" / "monet.jpg"),
             events.TrainStarted(Path(home), 10_000, 0, 420, 380, "cpu", "bf16"),
-            *(events.TrainProgressed(step, step, 10_000, losses(step), 3.4, (10_000 - step) / 3.4, 0.02, 2e-4)
-              for step in range(50, 4000, 50)),
-        ]  # fmt: skip
+            *(
+                events.TrainProgressed(step, step, 10_000, losses(step), 3.4, (10_000 - step) / 3.4, 0.02, 2e-4)
+                for step in range(50, 4000, 50)
+            ),
+        ]
         for event in shown:
             train.show_event(event)
         shoot("train")

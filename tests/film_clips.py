@@ -144,9 +144,13 @@ def make_film(
             frame = rgb
             if pix_fmt not in ("rgb24", "bgr0", "bgra", "pal8", "rgb8"):
                 frame = rgb.reformat(
-                    format=pix_fmt, interpolation=0x42020, src_colorspace=space, dst_colorspace=space,
-                    src_color_range=2, dst_color_range=color_range or 1,
-                )  # fmt: skip
+                    format=pix_fmt,
+                    interpolation=0x42020,
+                    src_colorspace=space,
+                    dst_colorspace=space,
+                    src_color_range=2,
+                    dst_color_range=color_range or 1,
+                )
                 frame.color_range, frame.colorspace, frame.color_trc = color_range, matrix, transfer
             else:
                 frame = rgb.reformat(format=pix_fmt)
@@ -203,11 +207,19 @@ def look_at(path: Path) -> Facts:
             images.append(exact_rgb(frame, video.codec_context))
         context = video.codec_context
         facts = Facts(
-            times, durations, images, int(frame.rotation), (frame.width, frame.height), frame.format.name,
-            context.codec.canonical_name, context.codec_tag, video.sample_aspect_ratio,
-            [stream.type for stream in container.streams], [],
+            times,
+            durations,
+            images,
+            int(frame.rotation),
+            (frame.width, frame.height),
+            frame.format.name,
+            context.codec.canonical_name,
+            context.codec_tag,
+            video.sample_aspect_ratio,
+            [stream.type for stream in container.streams],
+            [],
             [track.metadata.get("language") for track in container.streams.audio],
-        )  # fmt: skip
+        )
     for number in range(len(facts.languages)):
         with av.open(str(path)) as container:
             digest, starts = hashlib.sha256(), []

@@ -65,9 +65,16 @@ class Block(nn.Module):
 
 
 def junyanz_resnet(
-    blocks: int, width: int = 4, *, norm: Norm = nn.InstanceNorm2d, has_dropout: bool = False, channels_in: int = 3,
-    channels_out: int = 3, blurs_down: bool = False, blurs_up: bool = False,
-) -> nn.Module:  # fmt: skip
+    blocks: int,
+    width: int = 4,
+    *,
+    norm: Norm = nn.InstanceNorm2d,
+    has_dropout: bool = False,
+    channels_in: int = 3,
+    channels_out: int = 3,
+    blurs_down: bool = False,
+    blurs_up: bool = False,
+) -> nn.Module:
     """pytorch-CycleGAN-and-pix2pix's ResNet; with the blurs of CUT."""
     has_bias = norm is nn.InstanceNorm2d
     wide = 4 * width
@@ -79,10 +86,18 @@ def junyanz_resnet(
         layers += [Downsample(2 * channels)] if blurs_down else []
     for _ in range(blocks):
         dropout: list[nn.Module] = [nn.Dropout(0.5)] if has_dropout else []
-        layers.append(ConvBlock(
-            nn.ReflectionPad2d(1), nn.Conv2d(wide, wide, 3, bias=has_bias), norm(wide), nn.ReLU(True), *dropout,
-            nn.ReflectionPad2d(1), nn.Conv2d(wide, wide, 3, bias=has_bias), norm(wide),
-        ))  # fmt: skip
+        layers.append(
+            ConvBlock(
+                nn.ReflectionPad2d(1),
+                nn.Conv2d(wide, wide, 3, bias=has_bias),
+                norm(wide),
+                nn.ReLU(True),
+                *dropout,
+                nn.ReflectionPad2d(1),
+                nn.Conv2d(wide, wide, 3, bias=has_bias),
+                norm(wide),
+            )
+        )
     for channels in (wide, 2 * width):
         half = channels // 2
         if blurs_up:
@@ -130,10 +145,17 @@ def eriklindernoren_resnet(blocks: int, width: int = 4) -> nn.Module:
         layers += [nn.Conv2d(channels, 2 * channels, 3, 2, 1), nn.InstanceNorm2d(2 * channels), nn.ReLU(True)]
     wide = 4 * width
     for _ in range(blocks):
-        layers.append(Block(
-            nn.ReflectionPad2d(1), nn.Conv2d(wide, wide, 3), nn.InstanceNorm2d(wide), nn.ReLU(True),
-            nn.ReflectionPad2d(1), nn.Conv2d(wide, wide, 3), nn.InstanceNorm2d(wide),
-        ))  # fmt: skip
+        layers.append(
+            Block(
+                nn.ReflectionPad2d(1),
+                nn.Conv2d(wide, wide, 3),
+                nn.InstanceNorm2d(wide),
+                nn.ReLU(True),
+                nn.ReflectionPad2d(1),
+                nn.Conv2d(wide, wide, 3),
+                nn.InstanceNorm2d(wide),
+            )
+        )
     for channels in (wide, 2 * width):
         layers += [nn.Upsample(scale_factor=2), nn.Conv2d(channels, channels // 2, 3, 1, 1)]
         layers += [nn.InstanceNorm2d(channels // 2), nn.ReLU(True)]
@@ -161,10 +183,18 @@ def mobile_resnet(widths: list[int], inner: list[int], norm: Norm = nn.InstanceN
     for narrow, broad in ((stem, one), (one, wide)):
         layers += [nn.Conv2d(narrow, broad, 3, 2, 1, bias=has_bias), norm(broad), nn.ReLU(True)]
     for middle in inner:
-        layers.append(ConvBlock(
-            nn.ReflectionPad2d(1), Separable(wide, middle), norm(middle), nn.ReLU(True), nn.Dropout(0.0),
-            nn.ReflectionPad2d(1), Separable(middle, wide), norm(wide),
-        ))  # fmt: skip
+        layers.append(
+            ConvBlock(
+                nn.ReflectionPad2d(1),
+                Separable(wide, middle),
+                norm(middle),
+                nn.ReLU(True),
+                nn.Dropout(0.0),
+                nn.ReflectionPad2d(1),
+                Separable(middle, wide),
+                norm(wide),
+            )
+        )
     for broad, narrow in ((wide, three), (three, four)):
         layers += [nn.ConvTranspose2d(broad, narrow, 3, 2, 1, 1, bias=has_bias), norm(narrow), nn.ReLU(True)]
     return Numbered(*layers, nn.ReflectionPad2d(3), nn.Conv2d(four, 3, 7), nn.Tanh())
@@ -189,9 +219,15 @@ class UNet(nn.Module):
     """pytorch-CycleGAN-and-pix2pix's UnetGenerator: halves a picture `depth` times."""
 
     def __init__(
-        self, depth: int, width: int = 2, *, norm: Norm = nn.BatchNorm2d, has_dropout: bool = False,
-        channels_in: int = 3, channels_out: int = 3,
-    ) -> None:  # fmt: skip
+        self,
+        depth: int,
+        width: int = 2,
+        *,
+        norm: Norm = nn.BatchNorm2d,
+        has_dropout: bool = False,
+        channels_in: int = 3,
+        channels_out: int = 3,
+    ) -> None:
         super().__init__()
         has_bias = norm is nn.InstanceNorm2d
         widths = [min(2**level, 8) * width for level in range(depth)]
@@ -210,9 +246,16 @@ class UNet(nn.Module):
             channels, inside = widths[level - 1], widths[level]
             dropout = [nn.Dropout(0.5)] if has_dropout and level >= 4 else []
             block = UNetBlock(
-                False, nn.LeakyReLU(0.2, True), down(channels, inside), norm(inside), block,
-                nn.ReLU(True), up(2 * inside, channels), norm(channels), *dropout,
-            )  # fmt: skip
+                False,
+                nn.LeakyReLU(0.2, True),
+                down(channels, inside),
+                norm(inside),
+                block,
+                nn.ReLU(True),
+                up(2 * inside, channels),
+                norm(channels),
+                *dropout,
+            )
         last = nn.ConvTranspose2d(2 * width, channels_out, 4, 2, 1)
         self.model = UNetBlock(True, down(channels_in, width), block, nn.ReLU(True), last, nn.Tanh())
 
@@ -248,14 +291,18 @@ class AladdinPersson(nn.Module):
         first = reflecting(channels, width, 7)
         self.initial = first if is_plain else nn.Sequential(first, nn.InstanceNorm2d(width), nn.ReLU(True))
         wide = 4 * width
-        self.down_blocks = nn.ModuleList([
-            NamedConv(reflecting(width, 2 * width, 3, 2), 2 * width),
-            NamedConv(reflecting(2 * width, wide, 3, 2), wide),
-        ])  # fmt: skip
-        self.res_blocks = nn.Sequential(*(
-            Block(NamedConv(reflecting(wide, wide, 3), wide), NamedConv(reflecting(wide, wide, 3), wide, False))
-            for _ in range(blocks)
-        ))  # fmt: skip
+        self.down_blocks = nn.ModuleList(
+            [
+                NamedConv(reflecting(width, 2 * width, 3, 2), 2 * width),
+                NamedConv(reflecting(2 * width, wide, 3, 2), wide),
+            ]
+        )
+        self.res_blocks = nn.Sequential(
+            *(
+                Block(NamedConv(reflecting(wide, wide, 3), wide), NamedConv(reflecting(wide, wide, 3), wide, False))
+                for _ in range(blocks)
+            )
+        )
         self.up_blocks = nn.ModuleList(
             [NamedConv(doubling(wide, 2 * width), 2 * width), NamedConv(doubling(2 * width, width), width)]
         )

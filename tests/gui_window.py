@@ -75,8 +75,15 @@ class Window:
             QApplication.sendEvent(surface, drop)
         return move.isAccepted() and drop.isAccepted()
 
-    def click(self, widget: QWidget, at: QPoint | None = None, button: Qt.MouseButton = LEFT,
-              modifier: Qt.KeyboardModifier = NO_KEY, *, twice: bool = False) -> None:  # fmt: skip
+    def click(
+        self,
+        widget: QWidget,
+        at: QPoint | None = None,
+        button: Qt.MouseButton = LEFT,
+        modifier: Qt.KeyboardModifier = NO_KEY,
+        *,
+        twice: bool = False,
+    ) -> None:
         """Click with the mouse; what is disabled, covered or out of sight cannot be clicked."""
         assert widget.isEnabled(), f"{widget.accessibleName() or widget.objectName()} is disabled"
         assert widget.isVisible()
@@ -87,8 +94,9 @@ class Window:
         window = widget.window()
         act(window.windowHandle(), button, modifier, widget.mapTo(window, at or widget.rect().center()))
 
-    def click_row(self, row: int, button: Qt.MouseButton = LEFT, modifier: Qt.KeyboardModifier = NO_KEY, *,
-                  twice: bool = False) -> None:  # fmt: skip
+    def click_row(
+        self, row: int, button: Qt.MouseButton = LEFT, modifier: Qt.KeyboardModifier = NO_KEY, *, twice: bool = False
+    ) -> None:
         """Click a row of the queue."""
         view = self.page.queue_view
         rect = view.visualRect(self.app.queue.index(row, 0))
@@ -198,8 +206,10 @@ class Window:
 
     def dialog(self, kind: type[Dialog]) -> Dialog:
         """Wait for a dialog of this kind and return it."""
-        self.wait(lambda: any(isinstance(one, kind) and one.isVisible() for one in QApplication.topLevelWidgets()),
-                  f"for a {kind.__name__}")  # fmt: skip
+        self.wait(
+            lambda: any(isinstance(one, kind) and one.isVisible() for one in QApplication.topLevelWidgets()),
+            f"for a {kind.__name__}",
+        )
         return next(one for one in QApplication.topLevelWidgets() if isinstance(one, kind) and one.isVisible())
 
     def go_to(self, number: int) -> None:

@@ -93,10 +93,19 @@ def refuse_incomplete(path: Path, state: dict[str, Any], names: Iterable[str]) -
 
 
 _WANTED: dict[str, tuple[type, ...]] = {  # what a checkpoint's values are, where it has them
-    "config": (dict,), "images_seen": (int,), "generators": (dict,), "average": (dict,), "optimizers": (list,),
-    "scaler": (dict,), "schedule": (dict,), "processes": (list,), "steps": (int,), "judge": (dict,), "colors": (dict,),
+    "config": (dict,),
+    "images_seen": (int,),
+    "generators": (dict,),
+    "average": (dict,),
+    "optimizers": (list,),
+    "scaler": (dict,),
+    "schedule": (dict,),
+    "processes": (list,),
+    "steps": (int,),
+    "judge": (dict,),
+    "colors": (dict,),
     "held_out": (dict, type(None)),
-}  # fmt: skip
+}
 
 
 def _refuse_unfit(path: Path, state: dict[str, Any]) -> None:  # Any: as in load_checkpoint

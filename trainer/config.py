@@ -324,32 +324,51 @@ class TrainConfig:
         sigmoid, gan = self.discriminator.sigmoid, self.loss.gan
         _check(not sigmoid or gan is GanLoss.LEAST_SQUARES, "loss.gan", gan, "least-squares with discriminator.sigmoid")
         projected = self.discriminator.kind is DiscriminatorKind.PROJECTED
-        _check(not (projected and gan is GanLoss.WGAN_GP), "loss.gan", gan,
-               "another with discriminator.kind projected: its spectral norms stand for the penalty")  # fmt: skip
+        _check(
+            not (projected and gan is GanLoss.WGAN_GP),
+            "loss.gan",
+            gan,
+            "another with discriminator.kind projected: its spectral norms stand for the penalty",
+        )
         _check(not (projected and self.loss.r1), "loss.r1", self.loss.r1, "0 with discriminator.kind projected")
         _check(not (projected and sigmoid), "discriminator.sigmoid", sigmoid, "no with discriminator.kind projected")
         compact = self.generator.kind is GeneratorKind.COMPACT
-        _check(not compact or self.generator.width % 8 == 0, "generator.width", self.generator.width,
-               "a multiple of 8 with generator.kind compact")  # fmt: skip
+        _check(
+            not compact or self.generator.width % 8 == 0,
+            "generator.width",
+            self.generator.width,
+            "a multiple of 8 with generator.kind compact",
+        )
         frozen = self.recipe is RecipeName.CUT and self.contrast.network is ContrastNetwork.FROZEN
-        _check(projected or not frozen, "discriminator.kind", self.discriminator.kind,
-               "projected with contrast.network frozen: its frozen network is what is compared on")  # fmt: skip
+        _check(
+            projected or not frozen,
+            "discriminator.kind",
+            self.discriminator.kind,
+            "projected with contrast.network frozen: its frozen network is what is compared on",
+        )
         smallest = self.data.crop_from or self.data.crop
         judged, jitter = self.discriminator.smallest_px, self.loss.jitter
         kind, layers = self.discriminator.kind, self.discriminator.layers
         beside = f" with discriminator.kind {kind}"
         beside += f" of {layers} layers" if kind is DiscriminatorKind.PATCH else ""
         beside += f" and loss.jitter {jitter}" if jitter else ""
-        _check(self.data.preprocess in WHOLE or smallest - jitter >= judged,
-               "data.crop_from" if self.data.crop_from else "data.crop", smallest,
-               f"{judged + jitter} or more{beside}")  # fmt: skip
+        _check(
+            self.data.preprocess in WHOLE or smallest - jitter >= judged,
+            "data.crop_from" if self.data.crop_from else "data.crop",
+            smallest,
+            f"{judged + jitter} or more{beside}",
+        )
         _check(any(self._weights), "loss", "no term with a weight", "one at least, or there is nothing to learn")
         a, b = self.generator.channels_in, self.generator.channels_out
         comparable = self.recipe is not RecipeName.CUT or a == b  # its generator reads its own translations
         _check(comparable, "generator.channels_out", b, f"{a}, as generator.channels_in, with cut")
         one_sided = self.recipe is not RecipeName.CYCLEGAN
-        _check(not one_sided or self.generator.focus is Focus.BOTH, "generator.focus", self.generator.focus,
-               f"both with {self.recipe}: it has one generator")  # fmt: skip
+        _check(
+            not one_sided or self.generator.focus is Focus.BOTH,
+            "generator.focus",
+            self.generator.focus,
+            f"both with {self.recipe}: it has one generator",
+        )
 
     @property
     def _weights(self) -> tuple[float, ...]:

@@ -47,13 +47,19 @@ _PAINT = TrainConfig(  # projected discriminators (arXiv 2111.01007), contrast o
     generator=GeneratorConfig(kind=GeneratorKind.COMPACT, blocks=6, soften=True),
     discriminator=DiscriminatorConfig(kind=DiscriminatorKind.PROJECTED),
     loss=LossConfig(
-        gan=GanLoss.HINGE, cycle=0.0, identity=2.0, identity_every=4, brightness=0.7, uneven_color=1.0, jitter=24,
+        gan=GanLoss.HINGE,
+        cycle=0.0,
+        identity=2.0,
+        identity_every=4,
+        brightness=0.7,
+        uneven_color=1.0,
+        jitter=24,
         history=0,
     ),
     contrast=ContrastConfig(network=ContrastNetwork.FROZEN, weight=1.2, patches=128),
     data=DataConfig(preprocess=Preprocess.SHORT_SIDE_AND_CROP, load=256, crop=192, shrink=4 / 3, batch=4),
     optimizer=OptimizerConfig(beta1=0.0, beta2=0.99, images=20_000, decay=0.4, ema_half_life=1400.0),
-)  # fmt: skip
+)
 
 PRESETS: dict[str, Preset] = {
     "classic": Preset("CycleGAN as in the paper (arXiv 1703.10593): 256 pixels, 200 epochs", TrainConfig()),

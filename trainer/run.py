@@ -123,12 +123,14 @@ class Run:
             "optimizers": [optimizer.state_dict() for optimizer in recipe.optimizers],
             "scaler": self.arithmetic.scaler.state_dict(),
             "schedule": {
-                **self.plateau.state(), "objectives": self._objectives, "epoch_steps": self._epoch_steps,
+                **self.plateau.state(),
+                "objectives": self._objectives,
+                "epoch_steps": self._epoch_steps,
             },
             "processes": self.arithmetic.gather(mine),
             "images_seen": self.images_seen,
             "steps": self.steps,
-        }  # fmt: skip
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:  # Any: as above
         """Go on where `state` was taken. With more processes than then, the new ones begin with empty memories."""

@@ -81,10 +81,15 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
             _go_on(run, judge, kept)
         del kept
         started = TrainStarted(
-            out=out, images_total=pairs.images_total, images_seen=run.images_seen, pictures_a=len(pairs.domains[0]),
-            pictures_b=len(pairs.domains[1]), device=str(arithmetic.device), precision=str(arithmetic.precision),
+            out=out,
+            images_total=pairs.images_total,
+            images_seen=run.images_seen,
+            pictures_a=len(pairs.domains[0]),
+            pictures_b=len(pairs.domains[1]),
+            device=str(arithmetic.device),
+            precision=str(arithmetic.precision),
             directions=tuple(map(str, config.directions)),
-        )  # fmt: skip
+        )
         if run.images_seen >= pairs.images_total:
             if writes:
                 yield started
@@ -232,11 +237,15 @@ class _Meter:
         seconds = max(time.monotonic() - self.since, 1e-9)
         speed = (run.images_seen - self.images_then) / seconds
         event = TrainProgressed(
-            step=run.steps, images_seen=run.images_seen, images_total=run.pairs.images_total,
-            losses=dict(zip(names, means, strict=True)), images_per_second=speed,
+            step=run.steps,
+            images_seen=run.images_seen,
+            images_total=run.pairs.images_total,
+            losses=dict(zip(names, means, strict=True)),
+            images_per_second=speed,
             seconds_left=max(0, run.pairs.images_total - run.images_seen) / speed,
-            data_wait=self.wait_s / seconds, learning_rate=run.rate,
-        )  # fmt: skip
+            data_wait=self.wait_s / seconds,
+            learning_rate=run.rate,
+        )
         self._begin()
         return event
 

@@ -124,18 +124,28 @@ def translator_for(
     path = model_names(model)[0]
     stat = path.stat()
     key = (
-        path, stat.st_mtime_ns, stat.st_size, wanted.backend, wanted.device, wanted.precision, wanted.threads,
+        path,
+        stat.st_mtime_ns,
+        stat.st_size,
+        wanted.backend,
+        wanted.device,
+        wanted.precision,
+        wanted.threads,
         builds_engines,
-    )  # fmt: skip
+    )
     with _opening:
         if key not in _open:
             for other in _open.values():
                 other.close()
             _open.clear()
             _open[key] = open_translator(
-                path, backend=wanted.backend, device=wanted.device, precision=wanted.precision,
-                threads=wanted.threads or None, builds_engines=builds_engines,
-            )  # fmt: skip
+                path,
+                backend=wanted.backend,
+                device=wanted.device,
+                precision=wanted.precision,
+                threads=wanted.threads or None,
+                builds_engines=builds_engines,
+            )
         translator = _open[key]
         translator.report, translator.cancel = say, task.cancel
         return translator

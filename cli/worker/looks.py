@@ -113,9 +113,12 @@ def preview_loop(task: Task, say: Say) -> None:
     assert isinstance(request, PreviewLoop)
     translator = translator_for(request.model, request.options, task, say, builds_engines=False)
     frames = looks.loop_frames(
-        request.path, start_s=request.start_s, seconds=request.seconds, per_second=request.frames_per_second,
+        request.path,
+        start_s=request.start_s,
+        seconds=request.seconds,
+        per_second=request.frames_per_second,
         short_side=request.short_side,
-    )  # fmt: skip
+    )
     count = round(request.seconds * request.frames_per_second)
     for index, (time_s, image) in enumerate(itertools.islice(frames, count)):
         _stop_if(task)

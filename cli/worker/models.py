@@ -54,13 +54,19 @@ def list_all(task: Task, say: Say) -> None:
         facts = tuple((label, value) for label, value in card_rows(card) if value) if card else ()
         models.append(
             ModelInfo(
-                name=stored.name, path=stored.path, title=card.title if card else "",
-                direction=card.direction if card else "", licence=card.licence if card else "", bytes=stored.bytes,
-                is_bundled=stored.bundled, problem=stored.problem or ("" if card else "this model has no card yet"),
-                facts=facts, sample=sample if sample.exists() else None,
+                name=stored.name,
+                path=stored.path,
+                title=card.title if card else "",
+                direction=card.direction if card else "",
+                licence=card.licence if card else "",
+                bytes=stored.bytes,
+                is_bundled=stored.bundled,
+                problem=stored.problem or ("" if card else "this model has no card yet"),
+                facts=facts,
+                sample=sample if sample.exists() else None,
                 megapixels_per_second=known.get("megapixels_per_second"),
             )
-        )  # fmt: skip
+        )
     say(ModelsListed(tuple(models)))
 
 
@@ -114,9 +120,11 @@ def make_sheet(task: Task, say: Say) -> None:
     request = task.request
     assert isinstance(request, MakeSheet)
     image = sheet.make_sheet(
-        request.pictures, device=request.device, cancel=task.cancel,
+        request.pictures,
+        device=request.device,
+        cancel=task.cancel,
         report=lambda step, fraction: say(StepProgressed(step, fraction)),
-    )  # fmt: skip
+    )
     sheet.write_sheet(request.out, image)
     say(SheetMade(request.out))
 
@@ -188,9 +196,11 @@ def build_engines(task: Task, say: Say) -> None:
     request = task.request
     assert isinstance(request, BuildEngines)
     build(
-        resolve_model(request.model), sizes_hw=[(height, width) for width, height in request.sizes_wh],
-        report=say, is_cancelled=task.cancel.is_set,
-    )  # fmt: skip
+        resolve_model(request.model),
+        sizes_hw=[(height, width) for width, height in request.sizes_wh],
+        report=say,
+        is_cancelled=task.cancel.is_set,
+    )
 
 
 def _bytes_below(path: Path) -> int:

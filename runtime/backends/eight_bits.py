@@ -186,9 +186,15 @@ class _Measuring:
         ):
             factor = _times_as_fast(backend, otherwise, self._each([self.held_out[0]] * (_TURNS + 1), "speed"), clock)
         return Int8Check(
-            eight_bits, round(statistics.median(decibels), 2), round(min(decibels), 2), round(factor, 2),
-            str(self.machine.precision), len(decibels), processor_name(), datetime.date.today().isoformat(),
-        )  # fmt: skip
+            eight_bits,
+            round(statistics.median(decibels), 2),
+            round(min(decibels), 2),
+            round(factor, 2),
+            str(self.machine.precision),
+            len(decibels),
+            processor_name(),
+            datetime.date.today().isoformat(),
+        )
 
     def _candidates(self, ranges: tuple[Range | None, ...]) -> Iterator[EightBits]:
         bits = 8 if sums_8_bits_exactly() else 7

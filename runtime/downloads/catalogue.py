@@ -76,11 +76,18 @@ def list_entries(kind: Kind, *, base_url: str | None = None) -> list[Entry]:
     base = checked_url(base_url or os.environ.get(BASE_URL_VARIABLES[kind]) or group["base_url"]).rstrip("/")
     return [
         Entry(
-            kind, name, f"{base}/{name}{group['suffix']}", item["title"], f"By {group['makers']}. {group['terms']}",
-            table["made_of"][item["made_of"]], item.get("bytes"), item.get("sha256"), group.get("hashes_from", ""),
+            kind,
+            name,
+            f"{base}/{name}{group['suffix']}",
+            item["title"],
+            f"By {group['makers']}. {group['terms']}",
+            table["made_of"][item["made_of"]],
+            item.get("bytes"),
+            item.get("sha256"),
+            group.get("hashes_from", ""),
         )
         for name, item in group["items"].items()
-    ]  # fmt: skip
+    ]
 
 
 def find_entry(kind: Kind, name_or_url: str, *, base_url: str | None = None) -> Entry:
@@ -117,18 +124,28 @@ def expected_sha256(entry: Entry, given: str | None) -> Expected:
 
 
 def fetch(
-    entry: Entry, target: Path, *, sha256: str | None = None, limits: Limits | None = None,
+    entry: Entry,
+    target: Path,
+    *,
+    sha256: str | None = None,
+    limits: Limits | None = None,
     cancel: threading.Event | None = None,
-) -> Generator[DownloadEvent, None, DownloadFinished]:  # fmt: skip
+) -> Generator[DownloadEvent, None, DownloadFinished]:
     """Fetch `entry` to `target`, insisting on the hash that is known for it; `accept` it when it has proved good.
 
     Raises what `download` raises.
     """
     expected = expected_sha256(entry, sha256)
-    return (yield from download(
-        entry.url, target, sha256=expected.sha256, sha256_from=expected.said_by,
-        limits=limits or LIMITS[entry.kind], cancel=cancel,
-    ))  # fmt: skip
+    return (
+        yield from download(
+            entry.url,
+            target,
+            sha256=expected.sha256,
+            sha256_from=expected.said_by,
+            limits=limits or LIMITS[entry.kind],
+            cancel=cancel,
+        )
+    )
 
 
 def download_folder() -> Path:

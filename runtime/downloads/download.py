@@ -56,9 +56,14 @@ class Limits:
 
 
 def download(
-    url: str, target: Path, *, sha256: str | None = None, sha256_from: str = "--sha256", limits: Limits = Limits(),
+    url: str,
+    target: Path,
+    *,
+    sha256: str | None = None,
+    sha256_from: str = "--sha256",
+    limits: Limits = Limits(),
     cancel: threading.Event | None = None,
-) -> Generator[DownloadEvent, None, DownloadFinished]:  # fmt: skip
+) -> Generator[DownloadEvent, None, DownloadFinished]:
     """Fetch `url` to the file `target`, and return the last event.
 
     What has come so far lies beside `target` (`.NAME.part`, and `.NAME.part.json` with the server's ETag), so that the
@@ -312,9 +317,10 @@ class _Fetching:
                     self.begin_anew()
                     raise DownloadError(
                         f"{shown_url(self.url)}: the server sends more than the {bytes_text(limits.max_bytes)}"
-                        " that are taken" if total is None or total > limits.max_bytes
+                        " that are taken"
+                        if total is None or total > limits.max_bytes
                         else f"{shown_url(self.url)}: the server sends more than the {total} bytes that it announced"
-                    )  # fmt: skip
+                    )
                 file.write(chunk)
                 now = time.monotonic()
                 if now - judged_at >= limits.slow_after_s:

@@ -541,9 +541,12 @@ class _FilmJob:
                 is_full = len(pts) == SEGMENT_FRAMES or time.perf_counter() - opened >= SEGMENT_S
                 if writer is not None and (is_last or is_full):
                     self.parts.add(
-                        pts, durations, writer.close(), broken_at_s=self.reader.broken_at_s,
+                        pts,
+                        durations,
+                        writer.close(),
+                        broken_at_s=self.reader.broken_at_s,
                         state=self._steady_state(frame),
-                    )  # fmt: skip
+                    )
                     writer = None
                 stage.busy_s += time.perf_counter() - began
         except BaseException as error:  # raised again where the job waits for this thread
@@ -576,9 +579,15 @@ class _FilmJob:
         if self.steadier is not None:
             image = self.steadier.steady(image, frame.motion)
         image, share = painted(
-            frame.image, frame.to_translate, image, self.translator.card,
-            strength=options.strength, colors=options.keep_colors, detail=options.detail, mask=self.masks.of(frame),
-        )  # fmt: skip
+            frame.image,
+            frame.to_translate,
+            image,
+            self.translator.card,
+            strength=options.strength,
+            colors=options.keep_colors,
+            detail=options.detail,
+            mask=self.masks.of(frame),
+        )
         self.frames_faded += share < 1
         return image
 

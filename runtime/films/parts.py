@@ -135,11 +135,16 @@ class PartFolder:
                 path.with_suffix(".npz").write_bytes(packed.getvalue())
                 _settle(path.with_suffix(".npz"))
             facts = {
-                "number": len(self.segments), "made_with": self._made_with,
-                "before": self._sums[-1] if self._sums else "", "sha256": _file_hash(path),
-                "pts": pts, "durations": durations, "order": order.tolist(), "broken_at_s": broken_at_s,
+                "number": len(self.segments),
+                "made_with": self._made_with,
+                "before": self._sums[-1] if self._sums else "",
+                "sha256": _file_hash(path),
+                "pts": pts,
+                "durations": durations,
+                "order": order.tolist(),
+                "broken_at_s": broken_at_s,
                 "state": _file_hash(path.with_suffix(".npz")) if state is not None else None,
-            }  # fmt: skip
+            }
             facts["sum"] = _hash_of(facts)
             _write(path.with_suffix(".json"), json.dumps(facts))
             settle_folder(self.path)

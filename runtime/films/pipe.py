@@ -106,9 +106,14 @@ def translate_pipe(
                 smalls = [shrink(image, small_hw) for image in images]
                 for image, small, new in zip(images, smalls, translator.translate(np.stack(smalls)), strict=True):
                     result, _ = painted(
-                        image, small, new, translator.card,
-                        strength=options.strength, colors=options.keep_colors, detail=options.detail,
-                    )  # fmt: skip
+                        image,
+                        small,
+                        new,
+                        translator.card,
+                        strength=options.strength,
+                        colors=options.keep_colors,
+                        detail=options.detail,
+                    )
                     _offer(made, result, pipes.gives_up)
         _offer(made, None, pipes.gives_up)
         while sender.is_alive() and not pipes.gives_up():

@@ -27,8 +27,15 @@ MP4_FAMILY = (".mp4", ".m4v", ".mov")
 # What sound and text become where the container does not take them as they are.
 _SOUND = {".mp4": "flac", ".m4v": "flac", ".mov": "pcm", ".mkv": "flac", ".webm": "libopus"}
 _TEXT = {".mp4": "mov_text", ".m4v": "mov_text", ".mov": "mov_text", ".mkv": "subrip", ".webm": "webvtt"}
-_SAID = {"flac": "FLAC", "libopus": "Opus", "pcm_s16le": "PCM", "pcm_s24le": "PCM", "mov_text": "MP4 text",
-         "subrip": "SubRip", "webvtt": "WebVTT"}  # fmt: skip
+_SAID = {
+    "flac": "FLAC",
+    "libopus": "Opus",
+    "pcm_s16le": "PCM",
+    "pcm_s24le": "PCM",
+    "mov_text": "MP4 text",
+    "subrip": "SubRip",
+    "webvtt": "WebVTT",
+}
 _DEEP_SOUND = ("s32", "s32p", "dbl", "dblp")  # more than 16 bits are kept as 24
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _OPUS_BITS_A_CHANNEL = 96_000
@@ -192,7 +199,9 @@ class Sound(Side):
         graph = Graph()
         steps = [
             graph.add_abuffer(
-                sample_rate=frame.sample_rate, format=frame.format.name, layout=frame.layout.name,
+                sample_rate=frame.sample_rate,
+                format=frame.format.name,
+                layout=frame.layout.name,
                 time_base=frame.time_base,
             ),
             graph.add("aresample", "async=1:min_hard_comp=0.05"),
@@ -201,7 +210,7 @@ class Sound(Side):
                 f"sample_fmts={context.format.name}:sample_rates={context.sample_rate}:"
                 f"channel_layouts={context.layout.name}",
             ),
-        ]  # fmt: skip
+        ]
         if context.frame_size:
             steps.append(graph.add("asetnsamples", f"n={context.frame_size}:p=0"))
         steps.append(graph.add("abuffersink"))
@@ -361,10 +370,12 @@ def _candidates(
         if suffix == ".mkv" and packets:
             usual = _COVERS.get(stream.codec_context.name, ("cover", "application/octet-stream"))
             yield Attachment(
-                stream.index, name, data=bytes(packets[0]),
+                stream.index,
+                name,
+                data=bytes(packets[0]),
                 file_name=stream.metadata.get("filename", usual[0]),
                 mimetype=stream.metadata.get("mimetype", usual[1]),
-            )  # fmt: skip
+            )
         elif suffix in MP4_FAMILY:
             yield Cover(stream.index, name)
         return

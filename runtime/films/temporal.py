@@ -47,8 +47,16 @@ class Temporal:
 
     def as_json(self) -> dict[str, Any]:  # Any: JSON values
         """Return all of it by name."""
-        names = ("frames", "input_error", "plain_error", "steady_error", "sharpness", "fidelity_db", "translate_ms",
-                 "steady_ms")  # fmt: skip
+        names = (
+            "frames",
+            "input_error",
+            "plain_error",
+            "steady_error",
+            "sharpness",
+            "fidelity_db",
+            "translate_ms",
+            "steady_ms",
+        )
         return {name: getattr(self, name) for name in names} | {"excess": self.excess}
 
     def text(self) -> str:

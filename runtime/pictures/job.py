@@ -134,9 +134,16 @@ def translate_picture_file(
         _stop_if(cancel, source)
         group = [resize_picture(frame, size_out) for frame in frames[start : start + at_once]]
         frames_out += translate_pictures(
-            group, translator, strength=options.strength, colors=options.keep_colors,
-            size_hw=worked_hw, detail=options.detail, hold=hold, mask=options.mask, drawn=drawn,
-        )  # fmt: skip
+            group,
+            translator,
+            strength=options.strength,
+            colors=options.keep_colors,
+            size_hw=worked_hw,
+            detail=options.detail,
+            hold=hold,
+            mask=options.mask,
+            drawn=drawn,
+        )
     translate_s = time.perf_counter() - started
 
     _stop_if(cancel, source)
@@ -164,10 +171,17 @@ def translate_picture_file(
 
 
 def translate_pictures(
-    pictures: list[Picture], translator: TranslatesImages, *, strength: float, colors: bool,
-    size_hw: tuple[int, int] | None = None, detail: float = 1.0, hold: _Holding | None = None,
-    mask: MaskOptions | None = None, drawn: Pixels | None = None,
-) -> list[Picture]:  # fmt: skip
+    pictures: list[Picture],
+    translator: TranslatesImages,
+    *,
+    strength: float,
+    colors: bool,
+    size_hw: tuple[int, int] | None = None,
+    detail: float = 1.0,
+    hold: _Holding | None = None,
+    mask: MaskOptions | None = None,
+    drawn: Pixels | None = None,
+) -> list[Picture]:
     """Return the pictures translated together, their metadata, and their alpha at the result's size.
 
     All have one size and dtype. 16 bits a channel travel as float32. A gray picture stays gray if its result is.

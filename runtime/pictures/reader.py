@@ -367,9 +367,15 @@ def _png_pixels_alone(path: Path, data: bytes) -> bytes:
 
 
 def _color(
-    path: Path, image: Image.Image, file: BinaryIO, icc: bytes | None, facts: dict[str, Any], *, is_gray: bool,
+    path: Path,
+    image: Image.Image,
+    file: BinaryIO,
+    icc: bytes | None,
+    facts: dict[str, Any],
+    *,
+    is_gray: bool,
     allow_hdr: bool,
-) -> Color:  # fmt: skip  # Any: as above
+) -> Color:  # Any: as above
     """Return what the numbers mean. Of a PNG file's answers the first counts: cICP, ICC, sRGB, gAMA and cHRM."""
     numbered = heif.numbered_colors(facts)
     if image.format == "PNG":

@@ -17,8 +17,15 @@ from cgconv.runtime.events import counted
 from .picture import Pixels
 
 SUBFILE, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA_SAMPLES, SAMPLE_FORMAT = (
-    254, 258, 259, 262, 277, 284, 338, 339,
-)  # fmt: skip
+    254,
+    258,
+    259,
+    262,
+    277,
+    284,
+    338,
+    339,
+)
 ORIENTATION, SUB_DIRECTORIES, IPTC, ICC, DNG_VERSION = 274, 330, 33723, 34675, 50706
 REDUCED, MASK = 1, 4  # bits of SUBFILE
 MIN_IS_WHITE = 0

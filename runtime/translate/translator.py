@@ -353,9 +353,16 @@ def open_translator(
     cancel = cancel or threading.Event()
     model, card = open_model(resolve_model(model_path), cancel)
     machine = choose_machine(
-        model, card, backend=backend, device=device, precision=precision, threads=threads, report=report,
-        is_cancelled=cancel.is_set, may_measure=builds_engines,
-    )  # fmt: skip
+        model,
+        card,
+        backend=backend,
+        device=device,
+        precision=precision,
+        threads=threads,
+        report=report,
+        is_cancelled=cancel.is_set,
+        may_measure=builds_engines,
+    )
     if not builds_engines:
         machine = without_building(machine)
     translator = Translator(

@@ -143,8 +143,12 @@ def test_json_lines_tell_the_whole_story_on_standard_output(
     assert main(["images", str(tmp_path / "photos"), "--model", model, "--json"]) == 0
     events = events_of(capfd.readouterr().out)
     assert [event["event"] for event in events] == [
-        "BatchPlanned", "BackendOpened", "JobStarted", "JobFinished", "BatchFinished",
-    ]  # fmt: skip
+        "BatchPlanned",
+        "BackendOpened",
+        "JobStarted",
+        "JobFinished",
+        "BatchFinished",
+    ]
     assert events[1]["backend"] in ("openvino", "onnxruntime")
     assert events[1]["why"]
 
@@ -322,8 +326,10 @@ def interrupted(
     """Run a command, send Ctrl-C after the first event of a kind, return its exit code and events."""
     process = subprocess.Popen(
         [sys.executable, "-m", "cgconv.cli", command, source, "--model", model, "--json", "--report", report],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout is not None
     lines = []
     for line in process.stdout:

@@ -136,8 +136,10 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 
 def test_a_missing_extra_is_a_sentence_with_the_pip_command() -> None:
-    with pytest.raises(MissingError, match=r"training needs surely_not_there.*pip install 'cgconv\[train\]'"), \
-            needs_extra("train", "training"):  # fmt: skip
+    with (
+        pytest.raises(MissingError, match=r"training needs surely_not_there.*pip install 'cgconv\[train\]'"),
+        needs_extra("train", "training"),
+    ):
         import surely_not_there  # type: ignore[import-not-found]  # noqa: F401
 
 

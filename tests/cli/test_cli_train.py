@@ -111,9 +111,17 @@ def test_every_setting_is_an_option_and_help_shows_the_published_value() -> None
     assert {setting.path for setting in SETTINGS} - {"direction"} == there - named_otherwise
     helps = {option.opts[0]: option.help for option in train.params if isinstance(option, click.Option)}
     for option, shown in {
-        "--seed": "0", "--batch": "1", "--r1": "0", "--gan-ab": "1", "--beta2": "0.999", "--learning-rate": "0.0002",
-        "--flip": "yes", "--serial": "no", "--gan-loss": "least-squares", "--device": "auto",
-    }.items():  # fmt: skip
+        "--seed": "0",
+        "--batch": "1",
+        "--r1": "0",
+        "--gan-ab": "1",
+        "--beta2": "0.999",
+        "--learning-rate": "0.0002",
+        "--flip": "yes",
+        "--serial": "no",
+        "--gan-loss": "least-squares",
+        "--device": "auto",
+    }.items():
         assert f"[default: {shown}]" in (helps[option] or ""), option
     assert "[default" not in (helps["--cycle-a"] or "")
     choices = {option.opts[0]: option.type for option in train.params}
@@ -136,11 +144,17 @@ def test_the_first_help_page_is_short_and_help_all_has_the_rest(capfd: pytest.Ca
 
 # Options that are not named as their settings are.
 NAMED_OTHERWISE = {
-    "--generator": "generator.kind", "--channels-a": "generator.channels_in", "--channels-b": "generator.channels_out",
-    "--discriminator": "discriminator.kind", "--discriminator-learning-rate": "optimizer.discriminator_learning_rate",
-    "--gan-loss": "loss.gan", "--contrast": "contrast.weight", "--ema": "optimizer.ema_half_life",
-    "--evaluate-every": "evaluation.every", "--features-range": "evaluation.feature_range",
-}  # fmt: skip
+    "--generator": "generator.kind",
+    "--channels-a": "generator.channels_in",
+    "--channels-b": "generator.channels_out",
+    "--discriminator": "discriminator.kind",
+    "--discriminator-learning-rate": "optimizer.discriminator_learning_rate",
+    "--gan-loss": "loss.gan",
+    "--contrast": "contrast.weight",
+    "--ema": "optimizer.ema_half_life",
+    "--evaluate-every": "evaluation.every",
+    "--features-range": "evaluation.feature_range",
+}
 WITH_PREFIX = ("discriminator", "contrast")  # sections whose options begin with their name
 OTHER_VALUES = {
     "--crop": "128",
@@ -227,8 +241,10 @@ def test_presets_are_shown_in_full_and_options_go_before_them(capfd: pytest.Capt
     assert eriklindernoren["loss"]["cycle_a"] == 3
     pix2pix = shown(capfd, "--recipe", "pix2pix", "--no-dropout", "--learning-rate", "0.001")
     assert (pix2pix["generator"]["kind"], pix2pix["generator"]["norm"], pix2pix["loss"]["l1"]) == (
-        "unet-256", "batch", 100,
-    )  # fmt: skip
+        "unet-256",
+        "batch",
+        100,
+    )
     assert pix2pix["generator"]["dropout"] is False
     assert pix2pix["optimizer"]["discriminator_learning_rate"] == 0.001
     fastcut = shown(capfd, "--preset", "fastcut")
@@ -239,12 +255,14 @@ def test_presets_are_shown_in_full_and_options_go_before_them(capfd: pytest.Capt
     assert shown(capfd, "--preset", "quick", "--epochs", "5")["optimizer"]["images"] == 0, "or epochs would not count"
     for name, ours in {  # what sets them apart, and nothing else
         "small-data": {
-            "generator": {"blocks": 6, "width": 32, "upsampling": "resize"}, "discriminator": {"width": 32},
-            "loss": {"jitter": 16}, "data": {"preprocess": "short-side-and-crop", "load": 0, "shrink": 1.5},
+            "generator": {"blocks": 6, "width": 32, "upsampling": "resize"},
+            "discriminator": {"width": 32},
+            "loss": {"jitter": 16},
+            "data": {"preprocess": "short-side-and-crop", "load": 0, "shrink": 1.5},
             "optimizer": {"discriminator_learning_rate": 1e-4, "images": 20_000},
         },
         "mobile": {"generator": {"kind": "mobile", "width": 32, "upsampling": "resize"}},
-    }.items():  # fmt: skip
+    }.items():
         wanted = {section: {**classic[section], **values} for section, values in ours.items()}
         assert shown(capfd, "--preset", name) == {**classic, **wanted}
     paint = shown(capfd, "--preset", "paint")

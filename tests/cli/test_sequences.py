@@ -112,9 +112,13 @@ def test_start_and_end_count_by_the_rate(tmp_path: Path, model: str) -> None:
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
 def test_what_cannot_be_is_said(
-    tmp_path: Path, model: str, arguments: list[str], said: str,
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    tmp_path: Path,
+    model: str,
+    arguments: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     frame(tmp_path / "frames" / "00001.png", 1)
     monkeypatch.chdir(tmp_path)
     assert video(*arguments, "-m", model) == 2

@@ -76,8 +76,11 @@ def test_a_run_becomes_two_files_that_plain_onnx_runtime_opens(run: Path, export
         with torch.no_grad():
             assert np.abs(found - generator.eval()(torch.from_numpy(values)).numpy()).max() < 1e-3
         assert [dimension if isinstance(dimension, str) else 0 for dimension in session.get_inputs()[0].shape] == [
-            "batch", 0, "height", "width",
-        ]  # fmt: skip
+            "batch",
+            0,
+            "height",
+            "width",
+        ]
     model = onnx.load(exported[0].path, load_external_data=False)
     assert {opset.version for opset in model.opset_import if opset.domain == ""} == {20}
     assert sum(node.op_type == "InstanceNormalization" for node in model.graph.node) == 7

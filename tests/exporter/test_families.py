@@ -75,7 +75,9 @@ VARIATIONS: dict[str, tuple[Build, str, int]] = {  # name → network, family, s
     "junyanz 1 block": (lambda: junyanz_resnet(1, 5), "junyanz ResNet", 4),
     "junyanz batch norm": (lambda: junyanz_resnet(4, norm=nn.BatchNorm2d), "junyanz ResNet", 4),
     "junyanz batch norm, dropout": (
-        lambda: junyanz_resnet(4, norm=nn.BatchNorm2d, has_dropout=True), "junyanz ResNet", 4,
+        lambda: junyanz_resnet(4, norm=nn.BatchNorm2d, has_dropout=True),
+        "junyanz ResNet",
+        4,
     ),
     "junyanz gray to colour": (lambda: junyanz_resnet(4, channels_in=1), "junyanz ResNet", 4),
     "junyanz gray": (lambda: junyanz_resnet(4, channels_in=1, channels_out=1), "junyanz ResNet", 4),
@@ -85,7 +87,9 @@ VARIATIONS: dict[str, tuple[Build, str, int]] = {  # name → network, family, s
     "U-Net of depth 5, colour to gray": (lambda: UNet(5, 3, channels_out=1), "junyanz U-Net", 32),
     "CUT": (lambda: junyanz_resnet(9, blurs_down=True, blurs_up=True), "CUT ResNet", 4),
     "CUT 4 blocks, batch norm": (
-        lambda: junyanz_resnet(4, norm=nn.BatchNorm2d, blurs_down=True, blurs_up=True), "CUT ResNet", 4,
+        lambda: junyanz_resnet(4, norm=nn.BatchNorm2d, blurs_down=True, blurs_up=True),
+        "CUT ResNet",
+        4,
     ),
     "CUT --no_antialias": (lambda: junyanz_resnet(6, blurs_up=True), "CUT ResNet", 4),
     "CUT --no_antialias_up": (lambda: junyanz_resnet(6, blurs_down=True), "CUT ResNet", 4),
@@ -94,21 +98,27 @@ VARIATIONS: dict[str, tuple[Build, str, int]] = {  # name → network, family, s
     "AladdinPersson": (lambda: AladdinPersson(9), "AladdinPersson ResNet", 4),
     "AladdinPersson gray, 6 blocks": (lambda: AladdinPersson(6, 5, channels=1), "AladdinPersson ResNet", 4),
     "plain first convolution": (
-        lambda: AladdinPersson(9, is_plain=True), "AladdinPersson ResNet with a plain first convolution", 4,
+        lambda: AladdinPersson(9, is_plain=True),
+        "AladdinPersson ResNet with a plain first convolution",
+        4,
     ),
     "gan-compression": (lambda: mobile_resnet([4, 8, 16, 8, 4], [16] * 9), "gan-compression mobile ResNet", 4),
     "gan-compression, pruned": (
-        lambda: mobile_resnet([6, 10, 12, 7, 5], [8, 8, 8, 4, 4, 4, 12, 12, 12]), "gan-compression mobile ResNet", 4,
+        lambda: mobile_resnet([6, 10, 12, 7, 5], [8, 8, 8, 4, 4, 4, 12, 12, 12]),
+        "gan-compression mobile ResNet",
+        4,
     ),
     "gan-compression, batch norm": (
-        lambda: mobile_resnet([4, 8, 16, 8, 4], [16] * 3, nn.BatchNorm2d), "gan-compression mobile ResNet", 4,
+        lambda: mobile_resnet([4, 8, 16, 8, 4], [16] * 3, nn.BatchNorm2d),
+        "gan-compression mobile ResNet",
+        4,
     ),
     "fast-neural-style": (StyleNet, "fast-neural-style", 4),
     "CSC321": (CSC321, "CSC321 generator", 4),
     "CSC321 gray, wide": (lambda: CSC321(24, channels=1), "CSC321 generator", 4),
     "Udacity": (Udacity, "Udacity generator", 8),
     "Udacity 2 blocks": (lambda: Udacity(2, 6), "Udacity generator", 8),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("variation", VARIATIONS)
@@ -317,8 +327,13 @@ def test_the_card_says_what_the_model_takes_and_where_it_comes_from(tmp_path: Pa
     assert (card.size_multiple, card.smallest_size, card.value_range_in) == (32, 32, (-1, 1))
     assert card.normalization is Normalization.BATCH
     assert card.architecture == {
-        "family": "U-Net", "width": 3, "channels_in": 1, "channels_out": 3, "norm": "batch", "statistics": "running",
-    }  # fmt: skip
+        "family": "U-Net",
+        "width": 3,
+        "channels_in": 1,
+        "channels_out": 3,
+        "norm": "batch",
+        "statistics": "running",
+    }
     assert card.source["family"] == "junyanz U-Net"
     assert card.source["part"] == "netG"
     assert len(card.source["sha256"]) == 64

@@ -76,8 +76,10 @@ def test_a_file_that_is_no_model_is_refused_with_a_sentence(window: Window, tmp_
     (tmp_path / "letter.pth").write_bytes(b"Dear all,")
     for name, word in (("page.onnx", "web page"), ("letter.pth", "letter.pth: ")):
         window.drop([tmp_path / name], window.page.gallery.viewport())
-        window.wait(lambda word=word: word in window.page.summary.text() and "…" not in window.page.summary.text(),
-                    f"for the refusal of {name}")  # fmt: skip
+        window.wait(
+            lambda word=word: word in window.page.summary.text() and "…" not in window.page.summary.text(),
+            f"for the refusal of {name}",
+        )
     assert shown(window) == before
 
 
@@ -95,9 +97,7 @@ def test_a_model_whose_name_is_taken_is_asked_for_another_one(window: Window, mo
     window.wait(lambda: len(shown(window)) == before + 1, "for the gallery")
 
 
-def test_what_cannot_be_found_out_of_a_foreign_model_is_asked_for(
-    window: Window, models: Path, tmp_path: Path
-) -> None:  # fmt: skip
+def test_what_cannot_be_found_out_of_a_foreign_model_is_asked_for(window: Window, models: Path, tmp_path: Path) -> None:
     net = GraphBuilder()  # always the same grey, which says nothing of the range that it works in
     dull = net.node("Add", net.node("Mul", "input", net.constant(np.float32(0))), net.constant(np.float32(7)))
     write_model(net.model(dull), tmp_path / "my dull model.onnx")

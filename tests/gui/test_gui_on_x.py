@@ -45,12 +45,17 @@ def display() -> Iterator[str]:
 
 def test_files_dragged_from_another_program_are_put_in_order_and_come_out_translated(
     display: str, tmp_path: Path, models: Path
-) -> None:  # fmt: skip
+) -> None:
     pictures = make_pictures(tmp_path / "photos", 2)
     environment = {
-        **os.environ, "DISPLAY": display, "QT_QPA_PLATFORM": "xcb", "LC_ALL": "C.UTF-8", "QT_SCALE_FACTOR": "1",
-        "XDG_CONFIG_HOME": str(tmp_path / "config"), "CGCONV_MODELS": str(models),
-    }  # fmt: skip
+        **os.environ,
+        "DISPLAY": display,
+        "QT_QPA_PLATFORM": "xcb",
+        "LC_ALL": "C.UTF-8",
+        "QT_SCALE_FACTOR": "1",
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "CGCONV_MODELS": str(models),
+    }
     environment.pop("WAYLAND_DISPLAY", None)
 
     def xdotool(*arguments: object) -> str:

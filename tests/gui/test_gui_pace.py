@@ -62,8 +62,15 @@ def run(conversion: Conversion, worker: Worker, clock: Clock, at_every_step: obj
         conversion.show_answer(number, events.RequestFinished())
 
 
-def do_job(conversion: Conversion, worker: Worker, clock: Clock, number: int, request: requests.Convert,
-           job: requests.JobToDo, at_every_step: object) -> None:  # fmt: skip
+def do_job(
+    conversion: Conversion,
+    worker: Worker,
+    clock: Clock,
+    number: int,
+    request: requests.Convert,
+    job: requests.JobToDo,
+    at_every_step: object,
+) -> None:
     conversion.show_answer(number, events.JobStarted(job.key, job.path, job.output))
     if job.path.name in worker.broken:
         conversion.show_answer(number, events.JobFailed(job.key, job.path, "broken"))
@@ -86,11 +93,15 @@ QUEUES = {
     "pictures of all sizes": [(f"p{n}", PICTURE, (400 * (1 + n % 7), 300 * (1 + n % 7)), None) for n in range(40)],
     "a long film after short ones": [("a", FILM, (320, 180), 200), ("b", FILM, (1920, 1080), 900)],
     "a short film after a long one": [("a", FILM, (1280, 720), 900), ("b", FILM, (320, 180), 100)],
-    "pictures, then a film": [*[(f"p{n}", PICTURE, (4000, 3000), None) for n in range(6)],
-                              ("film", FILM, (640, 360), 600)],
-    "a film, then pictures": [("film", FILM, (640, 360), 600), *[(f"p{n}", PICTURE, (4000, 3000), None)
-                                                                for n in range(6)]],
-}  # fmt: skip
+    "pictures, then a film": [
+        *[(f"p{n}", PICTURE, (4000, 3000), None) for n in range(6)],
+        ("film", FILM, (640, 360), 600),
+    ],
+    "a film, then pictures": [
+        ("film", FILM, (640, 360), 600),
+        *[(f"p{n}", PICTURE, (4000, 3000), None) for n in range(6)],
+    ],
+}
 
 
 @pytest.mark.parametrize("name", QUEUES)
@@ -126,8 +137,14 @@ def test_the_time_left_is_never_more_than_half_wrong_in_the_last_half(qapp: QApp
 
 def conversion_step(name: str) -> float:
     """Return how long one picture takes at most, in seconds: so exact can nobody be at the very end."""
-    return max(COSTS[kind, "beta" if name == "pictures of all sizes" else "alpha"] * size[0] * size[1] / 1e6
-               * (1 if kind == PICTURE else 10) for _, kind, size, _ in QUEUES[name])  # fmt: skip
+    return max(
+        COSTS[kind, "beta" if name == "pictures of all sizes" else "alpha"]
+        * size[0]
+        * size[1]
+        / 1e6
+        * (1 if kind == PICTURE else 10)
+        for _, kind, size, _ in QUEUES[name]
+    )
 
 
 def test_what_failed_is_no_progress(qapp: QApplication) -> None:

@@ -35,7 +35,7 @@ def drag(window: Window, start: QPoint, end: QPoint) -> None:
 
 def test_before_and_after_stand_side_by_side_and_follow_divider_strength_and_model(
     window: Window, tmp_path: Path
-) -> None:  # fmt: skip
+) -> None:
     window.drop(make_pictures(tmp_path, 1, (96, 128)))
     window.wait_for_files(1)
     window.wait_for_preview()
@@ -97,8 +97,16 @@ def test_the_preview_zooms_and_pans_to_full_resolution_with_mouse_and_keys(windo
     window.click(panel.fit)
     assert zoom_of(window) == whole
     place = QPointF(view.mapTo(window.app.window, view.rect().center()))
-    up = QWheelEvent(place, QPointF(view.mapToGlobal(view.rect().center())), QPoint(), QPoint(0, 240), NO_BUTTON,
-                     NO_KEY, Qt.ScrollPhase.NoScrollPhase, False)  # fmt: skip
+    up = QWheelEvent(
+        place,
+        QPointF(view.mapToGlobal(view.rect().center())),
+        QPoint(),
+        QPoint(0, 240),
+        NO_BUTTON,
+        NO_KEY,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
     QApplication.sendEvent(window.app.window.windowHandle(), up)
     assert zoom_of(window) == pytest.approx(whole * 1.25**2, abs=1)
     window.click(view, twice=True)

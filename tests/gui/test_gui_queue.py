@@ -263,7 +263,7 @@ def test_the_queue_comes_back_after_the_window_was_killed(qapp: QApplication, mo
 
 def test_a_queue_file_that_was_damaged_gives_back_what_can_be_read(
     qapp: QApplication, models: Path, tmp_path: Path
-) -> None:  # fmt: skip
+) -> None:
     first = Window(tmp_path / "home")
     first.drop(make_pictures(tmp_path, 3))
     first.wait_for_files(3)
@@ -296,7 +296,10 @@ def test_everything_that_can_be_used_has_a_name_for_screen_readers(window: Windo
         if isinstance(widget, QScrollBar) or widget.objectName().startswith("qt_"):
             continue
         if isinstance(widget.parent(), QAbstractSpinBox | QComboBox | QLineEdit) or type(widget.parent()).__name__ in (
-            "QTableView", "QueueView", "QTabBar"):  # fmt: skip
+            "QTableView",
+            "QueueView",
+            "QTabBar",
+        ):
             continue
         words = widget.accessibleName() or (widget.text() if isinstance(widget, QAbstractButton) else "")
         if not words.strip("…+− "):

@@ -47,7 +47,7 @@ def test_ten_thousand_files_are_listed_at_once_and_scrolled_without_growing(wind
 
 def test_ten_thousand_entries_come_back_and_are_cleared_in_no_time(
     qapp: QApplication, models: Path, tmp_path: Path
-) -> None:  # fmt: skip
+) -> None:
     """Every second entry is done: they went one stretch after the other, and views counted each time."""
     lines = []
     for number in range(10_000):

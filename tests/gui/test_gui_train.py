@@ -19,10 +19,16 @@ from cgconv.gui.queue_item import State
 
 pytestmark = pytest.mark.timeout(280)
 TINY: train_page.Settings = (
-    ("generator.blocks", "1"), ("generator.width", "4"), ("discriminator.width", "4"), ("data.crop", "64"),
-    ("data.load", "64"), ("run.report_every", "2"), ("run.sample_every", "4"), ("run.checkpoint_every", "4"),
+    ("generator.blocks", "1"),
+    ("generator.width", "4"),
+    ("discriminator.width", "4"),
+    ("data.crop", "64"),
+    ("data.load", "64"),
+    ("run.report_every", "2"),
+    ("run.sample_every", "4"),
+    ("run.checkpoint_every", "4"),
     ("run.device", "cpu"),
-)  # fmt: skip
+)
 
 
 @pytest.fixture

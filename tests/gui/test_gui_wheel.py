@@ -28,16 +28,27 @@ def turn_wheel(field: QWidget, steps: int = -3) -> None:
     """Turn the wheel with the mouse over the middle of a widget, as the desktop reports it: to the window."""
     at = field.mapTo(field.window(), field.rect().center())
     turn = QPoint(0, 120 * steps)
-    event = QWheelEvent(QPointF(at), QPointF(field.window().mapToGlobal(at)), QPoint(), turn, Qt.MouseButton.NoButton,
-                        NO_KEY, Qt.ScrollPhase.NoScrollPhase, False)  # fmt: skip
+    event = QWheelEvent(
+        QPointF(at),
+        QPointF(field.window().mapToGlobal(at)),
+        QPoint(),
+        turn,
+        Qt.MouseButton.NoButton,
+        NO_KEY,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
     QApplication.sendEvent(field.window().windowHandle(), event)
 
 
 def fields_of(root: QWidget) -> list[QWidget]:
     """Return every combo box, spin box and slider that can be seen."""
     kinds = (QComboBox, QAbstractSpinBox, QAbstractSlider)
-    return [one for one in root.findChildren(QWidget) if isinstance(one, kinds) and not isinstance(one, QScrollBar)
-            and one.isVisible() and one.isEnabled()]  # fmt: skip
+    return [
+        one
+        for one in root.findChildren(QWidget)
+        if isinstance(one, kinds) and not isinstance(one, QScrollBar) and one.isVisible() and one.isEnabled()
+    ]
 
 
 def value_of(field: QWidget) -> object:

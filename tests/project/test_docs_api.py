@@ -29,10 +29,15 @@ def inverting_model() -> onnx.ModelProto:
     write_card(
         model,
         ModelCard(
-            name="monet", input_name="input", output_name="output", value_range_in=(-1.0, 1.0),
-            value_range_out=(-1.0, 1.0), size_multiple=1, smallest_size=1,
+            name="monet",
+            input_name="input",
+            output_name="output",
+            value_range_in=(-1.0, 1.0),
+            value_range_out=(-1.0, 1.0),
+            size_multiple=1,
+            smallest_size=1,
         ),
-    )  # fmt: skip
+    )
     return model
 
 

@@ -164,13 +164,24 @@ def test_pipes_and_devices_are_no_models(
 
 GOOD = request_line(99, ListPresets())
 BAD_LINES = [
-    "[]", "null", "7", '"x"', "{}", "", "[" * 100_000, '{"request": ["Scan"], "id": 1}',
+    "[]",
+    "null",
+    "7",
+    '"x"',
+    "{}",
+    "",
+    "[" * 100_000,
+    '{"request": ["Scan"], "id": 1}',
     '{"request": "Scan", "id": true}',
-    '{"request": "Scan", "id": 1}', '{"request": "Scan", "id": 1, "paths": "abc"}',
-    '{"request": "Scan", "id": 1, "paths": [7]}', '{"request": "Scan", "id": 1, "paths": ["a\\u0000b"]}',
-    '{"request": "Cancel", "id": 1, "number": []}', '{"request": "Plan", "id": 1, "files": [3], "options": [{}]}',
-    '{"request": "BuildEngines", "id": 1, "model": "m", "sizes_wh": [[1, 2, 3]]}', '{"request": "\\ud800", "id": 1}',
-]  # fmt: skip
+    '{"request": "Scan", "id": 1}',
+    '{"request": "Scan", "id": 1, "paths": "abc"}',
+    '{"request": "Scan", "id": 1, "paths": [7]}',
+    '{"request": "Scan", "id": 1, "paths": ["a\\u0000b"]}',
+    '{"request": "Cancel", "id": 1, "number": []}',
+    '{"request": "Plan", "id": 1, "files": [3], "options": [{}]}',
+    '{"request": "BuildEngines", "id": 1, "model": "m", "sizes_wh": [[1, 2, 3]]}',
+    '{"request": "\\ud800", "id": 1}',
+]
 
 
 class Answers(io.StringIO):
@@ -216,9 +227,10 @@ def test_a_number_that_is_taken_is_refused_and_the_first_request_is_done() -> No
 
 
 def test_a_word_of_no_kind_is_a_sentence() -> None:
-    line = request_line(1, Plan((), (ConvertOptions(),))).replace('"files": []', (
-        '"files": [{"key": 1, "path": "/a", "folder": null, "kind": "x", "model": "monet", "options": 0}]'
-    ))  # fmt: skip
+    line = request_line(1, Plan((), (ConvertOptions(),))).replace(
+        '"files": []',
+        ('"files": [{"key": 1, "path": "/a", "folder": null, "kind": "x", "model": "monet", "options": 0}]'),
+    )
     (failed,) = [answer for answer in answers_to([line], last=1) if answer["event"] == "CommandFailed"]
     assert "unexpected" not in failed["reason"]
 
@@ -248,10 +260,14 @@ def test_a_damaged_queue_costs_its_bad_lines_which_are_kept_aside(tmp_path: Path
 
     good = [QueueItem(Path(f"/{number}.png"), "picture", f"/{number}.png") for number in range(3)]
     bad = [
-        b"\xff\xfe\n", b"[]\n", b"\n", b"[" * 5000 + b"\n", b'{"path": 7, "kind": "picture", "file_key": "x"}\n',
+        b"\xff\xfe\n",
+        b"[]\n",
+        b"\n",
+        b"[" * 5000 + b"\n",
+        b'{"path": 7, "kind": "picture", "file_key": "x"}\n',
         line_of(good[0]).replace("waiting", "nonsense").encode() + b"\n",
         line_of(good[0]).replace("picture", "sound").encode() + b"\n",
-    ]  # fmt: skip
+    ]
     lines = [line_of(item).encode() + b"\n" for item in good]
     (tmp_path / "queue.jsonl").write_bytes(lines[0] + b"".join(bad) + lines[1] + lines[2])
     memory = Memory(tmp_path)
@@ -310,8 +326,12 @@ def cgconv(*arguments: str, closed: str = "", **environment: str) -> subprocess.
     command = f'exec "$@" {closed}'
     return subprocess.run(
         ["/bin/sh", "-c", command, "sh", sys.executable, "-m", "cgconv.cli", *arguments],
-        capture_output=True, text=True, check=False, timeout=200, env=os.environ | names,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+        env=os.environ | names,
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell's way of closing streams")

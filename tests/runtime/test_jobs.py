@@ -358,8 +358,12 @@ def test_a_batch_tells_its_story_from_plan_to_end(tmp_path: Path) -> None:
     paint(tmp_path / "photos" / "a.png", gray=10)
     events = run(plan_jobs([tmp_path / "photos"], PICTURES))
     assert [type(event) for event in events] == [
-        BatchPlanned, BackendOpened, JobStarted, JobFinished, BatchFinished,
-    ]  # fmt: skip
+        BatchPlanned,
+        BackendOpened,
+        JobStarted,
+        JobFinished,
+        BatchFinished,
+    ]
     finished = events[3]
     assert set(finished.stage_seconds) == {"decode", "translate", "encode"}
     assert np.all(np.asarray(Image.open(tmp_path / "photos-monet" / "a.png")) == 245)

@@ -86,10 +86,17 @@ def test_sizes_and_range_are_kept_for_multiples_of_4_from_8(soften: bool) -> Non
             assert out.abs().max() == 1, "clamped"
 
 
-@pytest.mark.parametrize("config", [
-    compact(blocks=2), compact(soften=True), compact(channels_in=1, channels_out=3), compact(channels_out=1),
-    compact(norm=Norm.NONE, padding=Padding.REPLICATE), compact(norm=Norm.BATCH, padding=Padding.ZERO, soften=True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "config",
+    [
+        compact(blocks=2),
+        compact(soften=True),
+        compact(channels_in=1, channels_out=3),
+        compact(channels_out=1),
+        compact(norm=Norm.NONE, padding=Padding.REPLICATE),
+        compact(norm=Norm.BATCH, padding=Padding.ZERO, soften=True),
+    ],
+)
 def test_it_computes_what_its_description_says(config: GeneratorConfig) -> None:
     torch.manual_seed(0)
     network = build_generator(config).train().double()

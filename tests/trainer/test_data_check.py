@@ -80,8 +80,11 @@ def test_a_good_data_set_is_ready_and_its_facts_are_right(tmp_path: Path) -> Non
     result = checked(root)
     assert result.ready
     assert [(folder["name"], folder["pictures"]) for folder in result.folders] == [
-        ("trainA", 60), ("trainB", 55), ("testA", 5), ("testB", 4),
-    ]  # fmt: skip
+        ("trainA", 60),
+        ("trainB", 55),
+        ("testA", 5),
+        ("testB", 4),
+    ]
     first = result.folders[0]
     assert first["short_side_px"] == [96, 96, 96]
     assert first["bytes"] == sum(path.stat().st_size for path in (root / "trainA").glob("trainA*.jpg"))
@@ -100,8 +103,9 @@ def test_both_layouts_and_two_folders_are_understood(tmp_path: Path) -> None:
     assert [folder["name"] for folder in checked(loose / "pics a", loose / "deep").folders] == ["pics a", "deep"]
     same = data_set(tmp_path / "four", {"x/a": 3, "y/a": 3})
     assert [folder["path"] for folder in checked(same / "x/a", same / "y/a").folders] == [
-        str(same / "x/a"), str(same / "y/a"),
-    ]  # fmt: skip
+        str(same / "x/a"),
+        str(same / "y/a"),
+    ]
 
 
 @pytest.mark.parametrize("missing", ["nothing", "empty", "same"])
@@ -266,9 +270,11 @@ def test_pairs_side_by_side_are_looked_at_half_by_half(tmp_path: Path) -> None:
         checked(tmp_path)
     result = checked(tmp_path, paired=True)
     assert [(folder["name"], folder["pictures"], folder["short_side_px"]) for folder in result.folders] == [
-        ("train (left)", 62, [20, 96, 96]), ("train (right)", 62, [20, 96, 96]),
-        ("test (left)", 1, [96, 96, 96]), ("test (right)", 1, [96, 96, 96]),
-    ]  # fmt: skip
+        ("train (left)", 62, [20, 96, 96]),
+        ("train (right)", 62, [20, 96, 96]),
+        ("test (left)", 1, [96, 96, 96]),
+        ("test (right)", 1, [96, 96, 96]),
+    ]
     assert groups(result, "flat") == [{"7.png"}]
     assert groups(result, "exact-duplicates") == [{"3.png", "again.png"}]
     assert groups(result, "exact-across-splits") == [{"5.png", "leaked.png"}]
@@ -423,8 +429,10 @@ def test_a_data_set_is_fetched_through_a_broken_line_and_unpacked(
     assert "ImageNet" in said.err
     assert "trying again" in said.err
     assert sorted(path.as_posix() for path in Path("horse2zebra").rglob("*.jpg")) == [
-        "horse2zebra/testA/3.jpg", "horse2zebra/trainA/1.jpg", "horse2zebra/trainB/2.jpg",
-    ]  # fmt: skip
+        "horse2zebra/testA/3.jpg",
+        "horse2zebra/trainA/1.jpg",
+        "horse2zebra/trainB/2.jpg",
+    ]
     assert sorted(path.name for path in place.iterdir()) == ["horse2zebra", "own"], "neither archive nor part stays"
     site.asked.clear()
     assert main(command) == 2

@@ -136,10 +136,13 @@ def test_content_is_the_mean_cosine_of_every_place() -> None:
     random = np.random.default_rng(0)
     maps, originals = random.normal(0.3, 1, (2, 3, 5, 4, 6)).astype(np.float32)
     cosines = [
-        maps[n, :, y, x] @ originals[n, :, y, x]
+        maps[n, :, y, x]
+        @ originals[n, :, y, x]
         / (np.linalg.norm(maps[n, :, y, x]) * np.linalg.norm(originals[n, :, y, x]))
-        for n in range(3) for y in range(4) for x in range(6)
-    ]  # fmt: skip
+        for n in range(3)
+        for y in range(4)
+        for x in range(6)
+    ]
     assert content(maps, originals) == pytest.approx(np.mean(cosines), rel=1e-5)
     assert content(maps * 3, maps) == pytest.approx(1)
     assert content(np.zeros_like(maps), maps) == 0

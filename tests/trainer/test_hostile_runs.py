@@ -176,11 +176,22 @@ def test_a_checkpoint_of_odd_values_is_refused_in_a_sentence(root: Path) -> None
     state = load_checkpoint(path)
     wide = {**state["config"], "generator": {**state["config"]["generator"], "width": 512, "blocks": 32}}
     odd: list[dict[str, Any]] = [
-        {"config": []}, {"config": {"generator": 7}}, {"config": {"data": {"crop": 10**400}}}, {"config": wide},
-        {"generators": [1]}, {"images_seen": "2"}, {"images_seen": -1}, {"images_seen": 1 << 70},
+        {"config": []},
+        {"config": {"generator": 7}},
+        {"config": {"data": {"crop": 10**400}}},
+        {"config": wide},
+        {"generators": [1]},
+        {"images_seen": "2"},
+        {"images_seen": -1},
+        {"images_seen": 1 << 70},
         {"held_out": {"a": 1}},
-        {"held_out": [1]}, {"generators": {}}, {"optimizers": {}}, {"steps": None}, {"judge": 1}, {"processes": 0},
-    ]  # fmt: skip
+        {"held_out": [1]},
+        {"generators": {}},
+        {"optimizers": {}},
+        {"steps": None},
+        {"judge": 1},
+        {"processes": 0},
+    ]
     for change in odd:
         save_checkpoint(path, {**state, **change})
         for use in (load_checkpoint, load_run, export):

@@ -78,12 +78,19 @@ def tiny(data: Path, out: Path, **changes: Any) -> TrainConfig:
             optimizer=OptimizerConfig(images=6),
             evaluation=EvaluationConfig(every=4, held_out=4),
             run=RunConfig(
-                out=out, name_a="red", name_b="blue", device="cpu", precision=Precision.FP32, threads=1,
-                report_every=2, sample_every=4, checkpoint_every=4,
+                out=out,
+                name_a="red",
+                name_b="blue",
+                device="cpu",
+                precision=Precision.FP32,
+                threads=1,
+                report_every=2,
+                sample_every=4,
+                checkpoint_every=4,
             ),
         ),
         **changes,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -315,8 +322,12 @@ def test_the_floor_is_taken_at_the_scale_of_the_test_pictures(data: Path, tmp_pa
         paint(tmp_path / f"test{folder}", 4, seed=7, color=(90, 90, 90), size_wh=(200, 200))
         shutil.copytree(tmp_path / f"test{folder}", tmp_path / f"train{folder}")
     config = tiny(data, tmp_path / "run", evaluation=EvaluationConfig(every=0), optimizer=OptimizerConfig(images=1))
-    list(train(replace(config, data=replace(config.data, preprocess=Preprocess.SHORT_SIDE_AND_CROP, load=72)),
-               threading.Event()))  # fmt: skip
+    list(
+        train(
+            replace(config, data=replace(config.data, preprocess=Preprocess.SHORT_SIDE_AND_CROP, load=72)),
+            threading.Event(),
+        )
+    )
     run, model = (
         compare_run(tmp_path / "run", tmp_path, direction="a2b", paired=False, count=None, features=None),
         compare_model(lambda x: x, "x", tmp_path, direction="a2b", paired=False, count=None, features=None),
@@ -324,10 +335,12 @@ def test_the_floor_is_taken_at_the_scale_of_the_test_pictures(data: Path, tmp_pa
     paths = sorted((tmp_path / "testB").iterdir())
     for comparison, side_px in ((run, 64), (model, 200)):  # a crop of 32 is too small for measures
         assert f"{side_px}×{side_px}" in comparison.protocol
-        images = np.stack([
-            cv2.resize(cv2.imread(str(path))[..., ::-1], (side_px, side_px), interpolation=cv2.INTER_AREA)
-            for path in paths
-        ])  # fmt: skip
+        images = np.stack(
+            [
+                cv2.resize(cv2.imread(str(path))[..., ::-1], (side_px, side_px), interpolation=cv2.INTER_AREA)
+                for path in paths
+            ]
+        )
         wanted = kid(see(images)[0], see(images)[0])[0]
         assert comparison.measures["ab"]["other real pictures"]["kid"] == pytest.approx(wanted, abs=0.5), (
             "the same pictures"

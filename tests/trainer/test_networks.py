@@ -66,9 +66,9 @@ def test_the_published_networks_have_their_published_weights() -> None:
     up = 16 * (1024 * 512 * 3 + 512 * 512 + 1024 * 256 + 512 * 128 + 256 * 64 + 128 * 3)
     unet = build_generator(GeneratorConfig(kind=GeneratorKind.UNET_256, norm=Norm.NONE))
     assert weights_of(unet) == down + up
-    assert sum(p.numel() for p in build_generator(
-        GeneratorConfig(kind=GeneratorKind.UNET_256, norm=Norm.BATCH)
-    ).parameters()) == pytest.approx(54_414_000, abs=1000)  # "Total number of parameters : 54.414 M"  # fmt: skip
+    assert sum(
+        p.numel() for p in build_generator(GeneratorConfig(kind=GeneratorKind.UNET_256, norm=Norm.BATCH)).parameters()
+    ) == pytest.approx(54_414_000, abs=1000)  # "Total number of parameters : 54.414 M"
     block = 2 * (256 * 9 + 256 * 256)
     mobile = resnet - 18 * 256 * 256 * 9 + 9 * block
     assert weights_of(build_generator(GeneratorConfig(kind=MOBILE))) == mobile
@@ -178,12 +178,15 @@ def discriminator_by_hand(network: torch.nn.Module, x: torch.Tensor, config: Dis
     return x
 
 
-@pytest.mark.parametrize("config", [
-    *(GeneratorConfig(kind=kind, norm=norm) for kind in (RESNET, MOBILE) for norm in Norm),
-    *(GeneratorConfig(padding=padding) for padding in (Padding.REPLICATE, Padding.ZERO)),
-    *(GeneratorConfig(downsampling=down, upsampling=up) for down in Downsampling for up in Upsampling),
-    *(GeneratorConfig(padding=Padding.ZERO, upsampling=up) for up in (Upsampling.RESIZE, Upsampling.BLURRED)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "config",
+    [
+        *(GeneratorConfig(kind=kind, norm=norm) for kind in (RESNET, MOBILE) for norm in Norm),
+        *(GeneratorConfig(padding=padding) for padding in (Padding.REPLICATE, Padding.ZERO)),
+        *(GeneratorConfig(downsampling=down, upsampling=up) for down in Downsampling for up in Upsampling),
+        *(GeneratorConfig(padding=Padding.ZERO, upsampling=up) for up in (Upsampling.RESIZE, Upsampling.BLURRED)),
+    ],
+)
 def test_a_resnet_computes_what_its_published_listing_does(config: GeneratorConfig) -> None:
     config = replace(config, blocks=2, width=4)
     network = seeded(lambda: build_generator(config)).train().double()
@@ -191,11 +194,14 @@ def test_a_resnet_computes_what_its_published_listing_does(config: GeneratorConf
     assert torch.allclose(network(x), resnet_by_hand(network, x, config), atol=1e-7)
 
 
-@pytest.mark.parametrize("config", [
-    *(GeneratorConfig(kind=UNET, norm=norm) for norm in Norm),
-    *(GeneratorConfig(kind=UNET, upsampling=upsampling) for upsampling in (Upsampling.RESIZE, Upsampling.BLURRED)),
-    *(GeneratorConfig(kind=GeneratorKind.UNET_256, norm=norm) for norm in Norm),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "config",
+    [
+        *(GeneratorConfig(kind=UNET, norm=norm) for norm in Norm),
+        *(GeneratorConfig(kind=UNET, upsampling=upsampling) for upsampling in (Upsampling.RESIZE, Upsampling.BLURRED)),
+        *(GeneratorConfig(kind=GeneratorKind.UNET_256, norm=norm) for norm in Norm),
+    ],
+)
 def test_a_u_net_computes_what_its_published_listing_does(config: GeneratorConfig) -> None:
     config = replace(config, width=4)
     network = seeded(lambda: build_generator(config)).train().double()
@@ -203,12 +209,15 @@ def test_a_u_net_computes_what_its_published_listing_does(config: GeneratorConfi
     assert torch.allclose(network(x), unet_by_hand(network, x, config), atol=1e-7)
 
 
-@pytest.mark.parametrize("config", [
-    *(DiscriminatorConfig(kind=kind, norm=norm) for kind in PUBLISHED for norm in DiscriminatorNorm),
-    *(DiscriminatorConfig(layers=layers, norm=DiscriminatorNorm.BATCH) for layers in (1, 2, 4)),
-    *(DiscriminatorConfig(layers=layers, downsampling=Downsampling.BLURRED) for layers in (1, 2, 3)),
-    *(DiscriminatorConfig(padding=padding) for padding in (Padding.REFLECT, Padding.REPLICATE)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "config",
+    [
+        *(DiscriminatorConfig(kind=kind, norm=norm) for kind in PUBLISHED for norm in DiscriminatorNorm),
+        *(DiscriminatorConfig(layers=layers, norm=DiscriminatorNorm.BATCH) for layers in (1, 2, 4)),
+        *(DiscriminatorConfig(layers=layers, downsampling=Downsampling.BLURRED) for layers in (1, 2, 3)),
+        *(DiscriminatorConfig(padding=padding) for padding in (Padding.REFLECT, Padding.REPLICATE)),
+    ],
+)
 def test_a_discriminator_computes_what_its_published_listing_does(config: DiscriminatorConfig) -> None:
     config = replace(config, width=4)
     judge = seeded(lambda: Discriminator(config, 3)).train().double()
@@ -295,9 +304,14 @@ def test_a_discriminator_judges_its_smallest_picture_and_none_smaller(config: Di
         judge(torch.zeros(1, 3, side_px - 1, side_px - 1))
 
 
-@pytest.mark.parametrize(("padding", "mode"), [
-    (Padding.REFLECT, "reflect"), (Padding.REPLICATE, "edge"), (Padding.ZERO, "constant"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("padding", "mode"),
+    [
+        (Padding.REFLECT, "reflect"),
+        (Padding.REPLICATE, "edge"),
+        (Padding.ZERO, "constant"),
+    ],
+)
 def test_paddings_are_numpys(padding: Padding, mode: str) -> None:
     x = torch.rand(1, 2, 5, 6)
     wanted = np.pad(x.numpy(), ((0, 0), (0, 0), (3, 3), (3, 3)), mode=mode)  # type: ignore[call-overload]
@@ -394,12 +408,15 @@ def test_an_instance_norm_under_autocast_keeps_its_statistics_in_float32() -> No
     assert wrong_by.mean((2, 3)).abs().max() < 1e-3  # theirs: 0.007
 
 
-@pytest.mark.parametrize(("init", "wanted"), [
-    (Init.NORMAL, 0.02),
-    (Init.XAVIER, 0.02 * math.sqrt(2 / (128 * 9 + 128 * 9))),
-    (Init.KAIMING, math.sqrt(2 / (128 * 9))),
-    (Init.ORTHOGONAL, 0.02 / math.sqrt(128 * 9)),  # rows of length 0.02
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("init", "wanted"),
+    [
+        (Init.NORMAL, 0.02),
+        (Init.XAVIER, 0.02 * math.sqrt(2 / (128 * 9 + 128 * 9))),
+        (Init.KAIMING, math.sqrt(2 / (128 * 9))),
+        (Init.ORTHOGONAL, 0.02 / math.sqrt(128 * 9)),  # rows of length 0.02
+    ],
+)
 def test_weights_start_with_the_deviation_of_their_initialisation(init: Init, wanted: float) -> None:
     torch.manual_seed(0)
     generator = build_generator(GeneratorConfig(blocks=2, width=32))
@@ -445,8 +462,12 @@ def test_a_sigmoid_and_reflected_edges_are_where_they_were_asked_for() -> None:
     assert torch.allclose(squashed(x), 1 / (1 + torch.exp(-plain(x))))
     reflecting = Discriminator(replace(config, padding=Padding.REFLECT), 3)
     first = reflecting.body[1]
-    wanted = F.conv2d(torch.from_numpy(np.pad(x.numpy(), ((0, 0), (0, 0), (1, 1), (1, 1)), mode="reflect")),
-                      first.weight, first.bias, stride=2)  # fmt: skip
+    wanted = F.conv2d(
+        torch.from_numpy(np.pad(x.numpy(), ((0, 0), (0, 0), (1, 1), (1, 1)), mode="reflect")),
+        first.weight,
+        first.bias,
+        stride=2,
+    )
     assert torch.allclose(reflecting.body[:2](x), wanted, atol=1e-6)
 
 
@@ -520,8 +541,12 @@ def test_contrast_compares_the_published_layers() -> None:
             kept.append(out.clone())  # what follows works in place
     found = generator.features(x)
     assert [tuple(layer.shape[1:]) for layer in found] == [
-        (3, 38, 38), (8, 32, 32), (16, 16, 16), (16, 8, 8), (16, 8, 8),
-    ]  # fmt: skip
+        (3, 38, 38),
+        (8, 32, 32),
+        (16, 16, 16),
+        (16, 8, 8),
+        (16, 8, 8),
+    ]
     for mine, theirs in zip(found, kept, strict=True):
         assert torch.allclose(mine, theirs, atol=1e-6)
 

@@ -162,14 +162,19 @@ def test_crops_that_are_too_small_for_it_are_refused() -> None:
     tiny(loss=loss, data=DataConfig(crop=68, load=0))
 
 
-@pytest.mark.parametrize(("sections", "name"), [
-    ({"loss": LossConfig(gan=GanLoss.WGAN_GP)}, "loss.gan"),
-    ({"loss": LossConfig(r1=1.0)}, "loss.r1"),
-    ({"loss": LossConfig(), "discriminator": DiscriminatorConfig(DiscriminatorKind.PROJECTED, sigmoid=True)},
-     "discriminator.sigmoid"),
-    ({"generator": GeneratorConfig(kind=GeneratorKind.COMPACT, width=12)}, "generator.width"),
-    ({"discriminator": DiscriminatorConfig()}, "discriminator.kind"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("sections", "name"),
+    [
+        ({"loss": LossConfig(gan=GanLoss.WGAN_GP)}, "loss.gan"),
+        ({"loss": LossConfig(r1=1.0)}, "loss.r1"),
+        (
+            {"loss": LossConfig(), "discriminator": DiscriminatorConfig(DiscriminatorKind.PROJECTED, sigmoid=True)},
+            "discriminator.sigmoid",
+        ),
+        ({"generator": GeneratorConfig(kind=GeneratorKind.COMPACT, width=12)}, "generator.width"),
+        ({"discriminator": DiscriminatorConfig()}, "discriminator.kind"),
+    ],
+)
 def test_what_does_not_go_with_it_is_refused(sections: dict[str, object], name: str) -> None:
     with pytest.raises(SettingError) as refused:
         tiny(**sections)
@@ -242,8 +247,9 @@ def test_broad_changes_of_brightness_and_colour_are_their_formulas() -> None:
 
 @pytest.mark.parametrize("direction", list(Direction))
 def test_the_step_has_the_losses_and_gradients_of_its_formulas(arithmetic: Arithmetic, direction: Direction) -> None:  # noqa: F811
-    loss = LossConfig(gan=GanLoss.HINGE, gan_ab=1.5, gan_ba=1.5, identity=2.0, brightness=0.6, uneven_color=0.4,
-                      history=0, jitter=4)  # fmt: skip
+    loss = LossConfig(
+        gan=GanLoss.HINGE, gan_ab=1.5, gan_ba=1.5, identity=2.0, brightness=0.6, uneven_color=0.4, history=0, jitter=4
+    )
     config = tiny(loss=loss, data=DataConfig(crop=68, load=0), direction=direction)
     recipe = build(config, arithmetic)
     with torch.no_grad():
@@ -271,8 +277,15 @@ def test_the_step_has_the_losses_and_gradients_of_its_formulas(arithmetic: Arith
     identity = (same - target).abs().mean()
     objective = 1.5 * gan + 0.7 * nce + 0.6 * brightness + 0.4 * uneven + 2 * identity
     name = "gan_ab" if direction is Direction.A2B else "gan_ba"
-    terms = {name: gan, "nce": nce, "brightness": brightness, "uneven_color": uneven, "identity": identity,
-             "objective": objective, "discriminator": of_judge}  # fmt: skip
+    terms = {
+        name: gan,
+        "nce": nce,
+        "brightness": brightness,
+        "uneven_color": uneven,
+        "identity": identity,
+        "objective": objective,
+        "discriminator": of_judge,
+    }
     assert {name: float(loss) for name, loss in losses.items()} == {
         name: pytest.approx(float(value.detach()), **CLOSE) for name, value in terms.items()
     }
@@ -292,7 +305,7 @@ ROWS = {  # weights, contrast's own, passes of the generator and of the frozen n
     "between identities": ({"identity_every": 2}, 0.7, 1, 3, 1),
     "none in this step": ({"gan_ab": 0.0, "brightness": 0.0, "uneven_color": 0.0, "identity_every": 2}, 0.0, 1, 0, 1),
     "with old fakes": ({"history": 2}, 0.7, 2, 4, 0),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -307,9 +320,13 @@ def test_a_term_without_weight_costs_no_pass(arithmetic: Arithmetic, row: str) -
     losses = recipe.step(*pictures(64), Moment(step, 0.0))
     assert (passes["generator"], passes["frozen"]) == (generator_passes, frozen_passes)
     expected = {
-        "gan_ab": loss.gan_ab, "discriminator": loss.gan_ab, "nce": contrast, "brightness": loss.brightness,
-        "uneven_color": loss.uneven_color, "identity": 0.0 if step % loss.identity_every else loss.identity,
-    }  # fmt: skip
+        "gan_ab": loss.gan_ab,
+        "discriminator": loss.gan_ab,
+        "nce": contrast,
+        "brightness": loss.brightness,
+        "uneven_color": loss.uneven_color,
+        "identity": 0.0 if step % loss.identity_every else loss.identity,
+    }
     assert losses.keys() - {"objective"} == {name for name, weight in expected.items() if weight}
     learned = [weight * float(losses[name]) for name, weight in expected.items() if weight and name != "discriminator"]
     assert ("objective" in losses) == bool(learned)
@@ -329,9 +346,11 @@ def test_a_step_shows_source_target_and_fake_from_one_place(arithmetic: Arithmet
         seen.clear()
         recipe.step(a, b, Moment(number, 0.0))
         found = [
-            (top, left) for top in range(9) for left in range(9)
+            (top, left)
+            for top in range(9)
+            for left in range(9)
             if torch.equal(seen[-1], a[:, :, top : top + 64, left : left + 64])
-        ]  # fmt: skip
+        ]
         ((top, left),) = found
         places.add((top, left))
         assert len(seen) == 3

@@ -89,14 +89,19 @@ def test_the_cyclegan_step_has_the_papers_losses_and_gradients(arithmetic: Arith
     d_a, d_b = judges.a, judges.b
     fake_b, fake_a = g(a), f(b)
     terms = {  # arXiv 1703.10593: section 4, equations 2 and 3, section 5.2
-        "gan_ab": ((d_b(fake_b) - 1) ** 2).mean(), "gan_ba": ((d_a(fake_a) - 1) ** 2).mean(),
-        "cycle_a": l1(f(fake_b), a), "cycle_b": l1(g(fake_a), b),
-        "identity_a": l1(f(a), a), "identity_b": l1(g(b), b),
-    }  # fmt: skip
+        "gan_ab": ((d_b(fake_b) - 1) ** 2).mean(),
+        "gan_ba": ((d_a(fake_a) - 1) ** 2).mean(),
+        "cycle_a": l1(f(fake_b), a),
+        "cycle_b": l1(g(fake_a), b),
+        "identity_a": l1(f(a), a),
+        "identity_b": l1(g(b), b),
+    }
     of_generators = (
-        terms["gan_ab"] + terms["gan_ba"] + 10 * (terms["cycle_a"] + terms["cycle_b"])
+        terms["gan_ab"]
+        + terms["gan_ba"]
+        + 10 * (terms["cycle_a"] + terms["cycle_b"])
         + 5 * (terms["identity_a"] + terms["identity_b"])
-    )  # fmt: skip
+    )
     terms["objective"] = of_generators
     terms["discriminator_a"] = 0.5 * (((d_a(a) - 1) ** 2).mean() + (d_a(fake_a.detach()) ** 2).mean())
     terms["discriminator_b"] = 0.5 * (((d_b(b) - 1) ** 2).mean() + (d_b(fake_b.detach()) ** 2).mean())
@@ -110,8 +115,12 @@ def test_the_cyclegan_step_has_the_papers_losses_and_gradients(arithmetic: Arith
 
 
 def test_the_pix2pix_step_has_the_papers_losses_and_gradients(arithmetic: Arithmetic) -> None:
-    config = tiny(RecipeName.PIX2PIX, loss=LossConfig(gan=GanLoss.CROSS_ENTROPY, history=0),
-                  direction=Direction.B2A, generator=GeneratorConfig(blocks=1, width=4, channels_in=1))  # fmt: skip
+    config = tiny(
+        RecipeName.PIX2PIX,
+        loss=LossConfig(gan=GanLoss.CROSS_ENTROPY, history=0),
+        direction=Direction.B2A,
+        generator=GeneratorConfig(blocks=1, width=4, channels_in=1),
+    )
     recipe = build(config, arithmetic)
     a, b = pictures(channels=(1, 3))
     losses = recipe.step(a, b, Moment(0, 0.0))
@@ -186,9 +195,12 @@ ROWS = {  # the paper's ablation (table 4): weights, and passes through generato
     "one side alone": ({"gan_ba": 0.0, "cycle": 0.0}, 1, 3),
     "with identity": ({"identity": 5.0}, 6, 6),
     "with identity of a": ({"identity_a": 5.0}, 5, 6),
-    "each side its own weights": ({"gan_ab": 3.0, "gan_ba": 0.5, "cycle_a": 7.0, "cycle_b": 2.0, "identity_a": 1.5,
-                                   "identity_b": 4.0}, 6, 6),
-}  # fmt: skip
+    "each side its own weights": (
+        {"gan_ab": 3.0, "gan_ba": 0.5, "cycle_a": 7.0, "cycle_b": 2.0, "identity_a": 1.5, "identity_b": 4.0},
+        6,
+        6,
+    ),
+}
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -204,13 +216,22 @@ def test_a_term_without_weight_costs_no_pass_and_leaves_no_gradient(arithmetic: 
     assert passes == Counter(
         {name: n for name, n in (("generators", generator_passes), ("discriminators", discriminator_passes)) if n}
     )
-    expected = {"gan_ab": loss.gan_ab, "gan_ba": loss.gan_ba, "cycle_a": loss.cycle_weights[0],
-                "cycle_b": loss.cycle_weights[1], "identity_a": loss.identity_weights(0)[0],
-                "identity_b": loss.identity_weights(0)[1], "discriminator_a": loss.gan_ba,
-                "discriminator_b": loss.gan_ab}  # fmt: skip
+    expected = {
+        "gan_ab": loss.gan_ab,
+        "gan_ba": loss.gan_ba,
+        "cycle_a": loss.cycle_weights[0],
+        "cycle_b": loss.cycle_weights[1],
+        "identity_a": loss.identity_weights(0)[0],
+        "identity_b": loss.identity_weights(0)[1],
+        "discriminator_a": loss.gan_ba,
+        "discriminator_b": loss.gan_ab,
+    }
     assert losses.keys() - {"objective"} == {name for name, weight in expected.items() if weight}
-    objective = sum(weight * float(losses[name]) for name, weight in expected.items()
-                    if weight and not name.startswith("discriminator"))  # fmt: skip
+    objective = sum(
+        weight * float(losses[name])
+        for name, weight in expected.items()
+        if weight and not name.startswith("discriminator")
+    )
     assert float(losses["objective"]) == pytest.approx(objective, rel=1e-5)
 
 
@@ -267,8 +288,9 @@ def test_wgan_gp_adds_its_penalty_ten_times_or_as_often_as_asked(
     draws = torch.Generator().manual_seed(0)
     total = torch.zeros(())
     for side, judge, real, generator, source in (
-        ("a", judges.a, a, recipe.generators.ba, b), ("b", judges.b, b, recipe.generators.ab, a),
-    ):  # fmt: skip
+        ("a", judges.a, a, recipe.generators.ba, b),
+        ("b", judges.b, b, recipe.generators.ab, a),
+    ):
         fake = generator(source).detach()
         share = torch.rand(1, 1, 1, 1, generator=draws)
         between = (share * real + (1 - share) * fake).requires_grad_()
@@ -368,10 +390,11 @@ def test_adam_is_its_formula_with_each_parts_rate_and_decays(arithmetic: Arithme
     torch.manual_seed(0)
     recipe = build_recipe(tiny(optimizer=options), arithmetic)
     parts = {
-        recipe.generators.ab.stem[1].weight: 0.01, recipe.generators.ab.head[1].weight: 0.01 * 0.1,
+        recipe.generators.ab.stem[1].weight: 0.01,
+        recipe.generators.ab.head[1].weight: 0.01 * 0.1,
         recipe.networks["discriminators"].b.body[0].weight: 0.02,
         recipe.networks["discriminators"].b.body[-1].bias: 0.02 * 0.1,
-    }  # fmt: skip
+    }
     wanted = {weight: weight.detach().clone() for weight in parts}
     mean, square = dict.fromkeys(parts, 0.0), dict.fromkeys(parts, 0.0)
     for step in (1, 2, 3):
@@ -413,9 +436,14 @@ def test_u_nets_with_batch_norm_and_several_pictures_train_in_every_recipe(
 
 
 @pytest.mark.parametrize("recipe_name", list(RecipeName))
-@pytest.mark.parametrize(("precision", "wanted"), [
-    (Precision.FP32, torch.float32), (Precision.BF16, torch.bfloat16), (Precision.FP16, torch.float16),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("precision", "wanted"),
+    [
+        (Precision.FP32, torch.float32),
+        (Precision.BF16, torch.bfloat16),
+        (Precision.FP16, torch.float16),
+    ],
+)
 def test_every_convolution_of_a_step_computes_in_the_precision_asked_for(
     recipe_name: RecipeName, precision: Precision, wanted: torch.dtype
 ) -> None:

@@ -22,10 +22,16 @@ from cgconv.trainer.reports.run_report import MOST_SAMPLES, read_metrics, write_
 
 def progress(images_seen: int, total: int = 1000, **losses: float) -> dict[str, object]:
     return {
-        "event": "TrainProgressed", "step": images_seen, "images_seen": images_seen, "images_total": total,
+        "event": "TrainProgressed",
+        "step": images_seen,
+        "images_seen": images_seen,
+        "images_total": total,
         "losses": losses or {"gan_ab": 0.5, "cycle_a": 0.3, "discriminator_a": 0.2, "nce": 0.1},
-        "images_per_second": 2.5, "seconds_left": 3700.0, "data_wait": 0.01, "learning_rate": 2e-4,
-    }  # fmt: skip
+        "images_per_second": 2.5,
+        "seconds_left": 3700.0,
+        "data_wait": 0.01,
+        "learning_rate": 2e-4,
+    }
 
 
 def evaluated(images_seen: int, distance: float) -> dict[str, object]:
@@ -72,13 +78,19 @@ def test_the_page_shows_how_far_the_run_is_and_what_it_measured(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("settings", "labels", "kinds"),
     [
-        ({}, ["horse &amp; co", "→ zebra", "back to horse &amp; co", "zebra", "→ horse &amp; co", "back to zebra"],
-         "horse &amp; co ↔ zebra"),
-        ({"recipe": "pix2pix", "direction": "b2a"}, ["zebra", "→ horse &amp; co", "horse &amp; co"],
-         "zebra → horse &amp; co"),
+        (
+            {},
+            ["horse &amp; co", "→ zebra", "back to horse &amp; co", "zebra", "→ horse &amp; co", "back to zebra"],
+            "horse &amp; co ↔ zebra",
+        ),
+        (
+            {"recipe": "pix2pix", "direction": "b2a"},
+            ["zebra", "→ horse &amp; co", "horse &amp; co"],
+            "zebra → horse &amp; co",
+        ),
         ({"recipe": "cut", "direction": "a2b"}, ["horse &amp; co", "→ zebra"], "horse &amp; co → zebra"),
     ],
-)  # fmt: skip
+)
 def test_the_grids_columns_are_those_that_the_recipe_has(
     tmp_path: Path, settings: dict[str, str], labels: list[str], kinds: str
 ) -> None:

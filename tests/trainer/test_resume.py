@@ -146,9 +146,13 @@ def test_a_checkpoint_that_cannot_be_read_is_one_sentence(
     whole = path.read_bytes()
     middle = len(whole) // 2
     for bad in (
-        b"", b"hello", whole[:middle], whole[:-10], b"\x80\x04}q\x00.",  # the last is a pickle
+        b"",
+        b"hello",
+        whole[:middle],
+        whole[:-10],
+        b"\x80\x04}q\x00.",  # the last is a pickle
         whole[:middle] + bytes(byte ^ 255 for byte in whole[middle : middle + 2000]) + whole[middle + 2000 :],
-    ):  # fmt: skip
+    ):
         path.write_bytes(bad)
         assert main(["train", "--resume", str(tmp_path / "run"), "--images", "2"]) == 1
         (line,) = capfd.readouterr().err.splitlines()

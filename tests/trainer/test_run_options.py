@@ -168,9 +168,13 @@ def test_no_more_pictures_are_kept_than_memory_was_given_for(root: Path, monkeyp
 
 def test_steps_of_the_rate_come_after_their_epochs_by_their_factor(root: Path, tmp_path: Path) -> None:
     options = OptimizerConfig(
-        epochs=4, schedule=Schedule.STEP, step_epochs=1.5, step_factor=0.3, learning_rate=1e-3,
+        epochs=4,
+        schedule=Schedule.STEP,
+        step_epochs=1.5,
+        step_factor=0.3,
+        learning_rate=1e-3,
         discriminator_learning_rate=1e-4,
-    )  # fmt: skip
+    )
     config = replace(tiny(root, tmp_path / "run", largest=2), optimizer=options)
     events = list(train(config, threading.Event()))
     rates = [event.learning_rate for event in events if isinstance(event, TrainProgressed)]

@@ -192,9 +192,11 @@ def test_preprocessing_gives_the_published_sizes(preprocess: Preprocess, load: i
     config = DataConfig(preprocess=preprocess, load=load, crop=32)
     out = resized(random, config)
     assert out.shape == (*size_hw, 3)
-    wanted = random if size_hw == (100, 150) else cv2.resize(
-        random, size_hw[::-1], interpolation=cv2.INTER_CUBIC if size_hw[1] > 150 else cv2.INTER_AREA
-    )  # fmt: skip
+    wanted = (
+        random
+        if size_hw == (100, 150)
+        else cv2.resize(random, size_hw[::-1], interpolation=cv2.INTER_CUBIC if size_hw[1] > 150 else cv2.INTER_AREA)
+    )
     assert np.array_equal(out, wanted)
 
 
@@ -217,8 +219,10 @@ def test_whole_pictures_too_small_for_the_discriminator_are_enlarged(folders: tu
 
 
 def test_greyscale_is_luma(folders: tuple[Path, Path]) -> None:
-    config = TrainConfig(generator=GeneratorConfig(channels_in=1),
-                         data=DataConfig(a=folders[0], b=folders[1], crop=32, load=0, flip=False))  # fmt: skip
+    config = TrainConfig(
+        generator=GeneratorConfig(channels_in=1),
+        data=DataConfig(a=folders[0], b=folders[1], crop=32, load=0, flip=False),
+    )
     gray, color = open_pairs(config).batch(3), pairs_of(folders).batch(3)
     assert gray[0].shape == (1, 1, 32, 32)
     assert gray[1].shape == (1, 3, 32, 32)

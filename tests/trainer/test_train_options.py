@@ -65,14 +65,23 @@ def test_options_without_effect_are_refused(options: str, sentence: str, capfd: 
 @pytest.mark.parametrize(
     "options",
     [
-        "--r1 1 --r1-every 3", "--crop-from 128 --crop-over 0.3", "--identity-to 0.1 --identity-over 0.3",
-        "--identity-every 2", "--identity 0", "--recipe cut --gan-ab 2", "--cycle 5 --cycle-a 1",
-        "--channels-a 1 --channels-b 1 --identity 3", "--contrast 2 --recipe cut --contrast-patches 3",
-        "--evaluate-every 0", "--preprocess crop --crop 300", "--preset quick --identity 3 --identity-every 2",
+        "--r1 1 --r1-every 3",
+        "--crop-from 128 --crop-over 0.3",
+        "--identity-to 0.1 --identity-over 0.3",
+        "--identity-every 2",
+        "--identity 0",
+        "--recipe cut --gan-ab 2",
+        "--cycle 5 --cycle-a 1",
+        "--channels-a 1 --channels-b 1 --identity 3",
+        "--contrast 2 --recipe cut --contrast-patches 3",
+        "--evaluate-every 0",
+        "--preprocess crop --crop 300",
+        "--preset quick --identity 3 --identity-every 2",
         "--preset photo --soften --brightness 2 --uneven-color 0 --contrast-patches 8 --jitter 0 --history 5",
-        "--generator compact --width 32 --blocks 3 --norm batch --padding zero", "--discriminator projected",
+        "--generator compact --width 32 --blocks 3 --norm batch --padding zero",
+        "--discriminator projected",
     ],
-)  # fmt: skip
+)
 def test_options_with_an_effect_are_taken(options: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["train", *options.split(), "--dry-run"]) == 0
 

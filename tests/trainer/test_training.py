@@ -333,11 +333,15 @@ def test_checkpoints_of_the_first_format_export_and_are_not_gone_on_with(folders
         "cgconv": 1,
         "config": {**state["config"], "discriminator": {"layers": 2, "width": 4, "color": False, "channels_in": 3}},
         "history": [process["memories"]["history_a"]["fakes"], process["memories"]["history_b"]["fakes"]],
-        "random": {"torch": process["random"]["torch"], "cuda": [], "history": process["random"]["recipe"],
-                   "python": [3, [0], None]},
+        "random": {
+            "torch": process["random"]["torch"],
+            "cuda": [],
+            "history": process["random"]["recipe"],
+            "python": [3, [0], None],
+        },
         "optimizers": state["optimizers"],
         "data": "{}",
-    }  # fmt: skip
+    }
     torch.save(old, config.run.out / "checkpoint.pt")
     kept = load_checkpoint(config.run.out)
     Generators(checkpoint_config(kept)).load_state_dict(kept["generators"])
@@ -380,10 +384,12 @@ def test_compiled_networks_have_the_losses_of_those_that_are_not(
     found = {}
     for name, compiled in (("as they are", False), ("compiled", True)):
         config = replace(
-            tiny(folders, tmp_path / name, images=2), recipe=RecipeName.PIX2PIX,
-            discriminator=DiscriminatorConfig(layers=1, width=4), evaluation=EvaluationConfig(every=0),
+            tiny(folders, tmp_path / name, images=2),
+            recipe=RecipeName.PIX2PIX,
+            discriminator=DiscriminatorConfig(layers=1, width=4),
+            evaluation=EvaluationConfig(every=0),
             loss=LossConfig(gan=GanLoss.WGAN_GP, history=0),
-        )  # fmt: skip
+        )
         before = counters["frames"]["ok"]
         run = replace(config.run, compile=compiled, report_every=1)
         list(train(replace(config, run=run), threading.Event()))
@@ -446,8 +452,14 @@ def test_a_plateau_lowers_the_rate_after_its_patience() -> None:
 
 
 def test_the_generators_objective_drives_the_plateau(folders: Folders, tmp_path: Path) -> None:
-    config = tiny(folders, tmp_path / "run", schedule=Schedule.PLATEAU, plateau_patience=0, learning_rate=1e-12,
-                  discriminator_learning_rate=1e-12)  # fmt: skip
+    config = tiny(
+        folders,
+        tmp_path / "run",
+        schedule=Schedule.PLATEAU,
+        plateau_patience=0,
+        learning_rate=1e-12,
+        discriminator_learning_rate=1e-12,
+    )
     run = Run(config, open_arithmetic("cpu", Precision.FP32), open_pairs(config))
     for number in range(13):  # the weights hardly move: the second epoch is no better
         run.step(*run.pairs.batch(number))

@@ -42,9 +42,12 @@ from cgconv.trainer.recipes.losses import discriminator_loss  # noqa: E402
 from cgconv.trainer.train import train  # noqa: E402
 
 SOUND = {
-    "inputs.ab.kid": 190.0, "raw.ab.kid": 110.0, "raw.ab.change": 30.0, "raw.ab.color_agreement": 0.85,
+    "inputs.ab.kid": 190.0,
+    "raw.ab.kid": 110.0,
+    "raw.ab.change": 30.0,
+    "raw.ab.color_agreement": 0.85,
     "raw.ab.diversity": 0.8,
-}  # fmt: skip
+}
 
 
 def looks(watch: Watch, times: int, losses: dict[str, float], metrics: dict[str, float]) -> list[str]:
@@ -148,10 +151,15 @@ def faulty(folder: Path, a: list[np.ndarray], b: list[np.ndarray]) -> TrainConfi
         ),
         evaluation=EvaluationConfig(every=100, held_out=4, keep_best=0),
         run=RunConfig(
-            out=folder / "run", device="cpu", precision=Precision.FP32, threads=1, report_every=10, sample_every=9999,
+            out=folder / "run",
+            device="cpu",
+            precision=Precision.FP32,
+            threads=1,
+            report_every=10,
+            sample_every=9999,
             checkpoint_every=9999,
         ),
-    )  # fmt: skip
+    )
 
 
 def first_warning(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -210,7 +210,9 @@ def look_at(path: Path, folder: str, half: str = "") -> Looked:
     mean = lab.reshape(-1, 3).mean(0)
     chroma = pixels.max(2).astype(int) - pixels.min(2)
     return Looked(
-        path, folder, size,
+        path,
+        folder,
+        size,
         digest=digest + half.encode(),  # a picture's halves are no copies of each other
         size_hw=size_hw,
         hash=perceptual_hash(np.asarray(gray)),
@@ -219,7 +221,7 @@ def look_at(path: Path, folder: str, half: str = "") -> Looked:
         contrast=float(gray.std()),
         is_gray=bool(np.percentile(chroma, 98) <= GRAY_CHROMA),
         is_nearly_black=thumbnail.is_nearly_black,
-    )  # fmt: skip
+    )
 
 
 def perceptual_hash(gray: NDArray[np.uint8]) -> int:
@@ -348,9 +350,12 @@ def _unreadable(looked: Iterable[Looked]) -> Iterator[Finding]:
     bad = list({one.path: one for one in looked if one.problem}.values())  # once where both of its halves are
     if bad:
         yield Finding(
-            "unreadable", True, f"{counted(len(bad), 'picture')} cannot be read",
-            "repair or remove them; a training leaves them out", _single(bad),
-        )  # fmt: skip
+            "unreadable",
+            True,
+            f"{counted(len(bad), 'picture')} cannot be read",
+            "repair or remove them; a training leaves them out",
+            _single(bad),
+        )
 
 
 def _counts(folders: Sequence[Folder], train: dict[str, list[Looked]]) -> Iterator[Finding]:
@@ -360,15 +365,19 @@ def _counts(folders: Sequence[Folder], train: dict[str, list[Looked]]) -> Iterat
         if len(pictures) < FEW_PICTURES and domain not in halves:
             count = f"only {counted(len(pictures), 'picture')}" if pictures else "no picture that can be read"
             yield Finding(
-                "few", True, f"{names[domain]} has {count}",
+                "few",
+                True,
+                f"{names[domain]} has {count}",
                 "a few hundred of each kind are a good start",
-            )  # fmt: skip
+            )
     few, many = sorted(train, key=lambda domain: len(train[domain]))
     if len(train[few]) * TIMES_MORE < len(train[many]):
         yield Finding(
-            "unbalanced", False, f"{names[many]} has {len(train[many]):,} pictures, {names[few]} {len(train[few]):,}",
+            "unbalanced",
+            False,
+            f"{names[many]} has {len(train[many]):,} pictures, {names[few]} {len(train[few]):,}",
             "an epoch shows each picture of the smaller folder many times; fewer epochs do",
-        )  # fmt: skip
+        )
 
 
 def _duplicates(folders: Sequence[Folder], looked: Sequence[Looked], *, paired: bool) -> Iterator[Finding]:
@@ -387,31 +396,34 @@ def _duplicates(folders: Sequence[Folder], looked: Sequence[Looked], *, paired: 
         across = [group for group in groups if not paired and len({domains[one.folder] for one in group}) > 1]
         if across:
             yield Finding(
-                f"{kind}-across-domains", True,
+                f"{kind}-across-domains",
+                True,
                 f"{counted(len(across), 'picture')} {_are(across)} {how} in both kinds",
                 "what is in both teaches to change nothing; keep each in one folder",
                 _groups(across),
-            )  # fmt: skip
+            )
         leaks = [group for group in groups if len({splits[one.folder] for one in group}) > 1 and group not in across]
         if leaks:
             yield Finding(
-                f"{kind}-across-splits", True,
+                f"{kind}-across-splits",
+                True,
                 f"{counted(len(leaks), 'picture')} {_are(leaks)} {how} in training and test",
                 "figures on the test pictures come out too good; remove them from one of the two",
                 _groups(leaks),
-            )  # fmt: skip
+            )
         for folder in folders:
             inside = [[one for one in group if one.folder == folder.name] for group in groups]
             inside = [group for group in inside if len(group) > 1]
             extra = sum(len(group) - 1 for group in inside)
             if extra:
                 yield Finding(
-                    f"{kind}-duplicates", folder.split == "train" and extra >= DUPLICATE_SHARE * sizes[folder.name],
+                    f"{kind}-duplicates",
+                    folder.split == "train" and extra >= DUPLICATE_SHARE * sizes[folder.name],
                     f"{folder.name} has {counted(extra, 'picture')} too many that {'is' if extra == 1 else 'are'} {how}"
                     " as another one",
                     "keep one of each: what is there twice is learned twice as much",
                     _groups(inside),
-                )  # fmt: skip
+                )
 
 
 def _flat_and_gray(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]) -> Iterator[Finding]:
@@ -420,27 +432,32 @@ def _flat_and_gray(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]
         flat = [one for one in pictures if one.is_flat]
         if flat:
             yield Finding(
-                "flat", folder.split == "train" and len(flat) >= FLAT_SHARE * len(pictures),
-                f"{folder.name} has {counted(len(flat), 'picture')} of one colour, without content", "remove them",
+                "flat",
+                folder.split == "train" and len(flat) >= FLAT_SHARE * len(pictures),
+                f"{folder.name} has {counted(len(flat), 'picture')} of one colour, without content",
+                "remove them",
                 _single(flat),
-            )  # fmt: skip
+            )
         dark = [one for one in pictures if one.is_nearly_black]
         if dark:
             yield Finding(
-                "nearly-black", folder.split == "train",
+                "nearly-black",
+                folder.split == "train",
                 f"{folder.name} has {counted(len(dark), 'picture')} of 16 bits that {_use(dark)} 12 of them only,"
-                " nearly black when read", "save them brightened to the full range",
+                " nearly black when read",
+                "save them brightened to the full range",
                 _single(dark),
-            )  # fmt: skip
+            )
         gray = [one for one in pictures if one.is_gray and not one.is_flat]
         share = len(gray) / max(len(pictures), 1)
         if gray and share < 0.95:
             yield Finding(
-                "gray", folder.split == "train" and share >= GRAY_SHARE,
+                "gray",
+                folder.split == "train" and share >= GRAY_SHARE,
                 f"{folder.name} has {counted(len(gray), 'grey picture')} among {len(pictures):,}, the rest has colours",
                 "remove them, or colours come and go in the translation",
                 _single(gray),
-            )  # fmt: skip
+            )
         elif gray:
             yield Finding("all-gray", False, f"{folder.name} is grey throughout", "one channel does for this kind")
 
@@ -452,16 +469,20 @@ def _sizes(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]) -> Ite
         small = [one for one in pictures if min(one.size_hw) < SMALL_PX]
         if tiny:
             yield Finding(
-                "tiny", len(tiny) < len(pictures), f"{folder.name} has {counted(len(tiny), 'picture')} under"
-                f" {TINY_PICTURE_PX} px", "enlarged, they teach to blur: remove them", _single(tiny),
-            )  # fmt: skip
+                "tiny",
+                len(tiny) < len(pictures),
+                f"{folder.name} has {counted(len(tiny), 'picture')} under {TINY_PICTURE_PX} px",
+                "enlarged, they teach to blur: remove them",
+                _single(tiny),
+            )
         elif small and folder.split == "train":
             yield Finding(
-                "small", False,
+                "small",
+                False,
                 f"{counted(len(small), 'picture')} of {folder.name} {_are(small)} under {SMALL_PX} px on the short"
                 " side",
                 "they are enlarged for training; smaller crops (--crop, --load) do without",
-            )  # fmt: skip
+            )
 
 
 def _names(train: dict[str, list[Looked]]) -> Iterator[Finding]:
@@ -470,9 +491,11 @@ def _names(train: dict[str, list[Looked]]) -> Iterator[Finding]:
     shared = [stem for stem in sizes[0] if sizes[1].get(stem) == sizes[0][stem]]
     if len(shared) >= 0.9 * max(len(sizes[0]), len(sizes[1]), 1):
         yield Finding(
-            "paired", False, f"{len(shared):,} pictures have the same name and size in both kinds",
+            "paired",
+            False,
+            f"{len(shared):,} pictures have the same name and size in both kinds",
             "if those show the same scene, the recipe pix2pix learns more from them (--preset pix2pix)",
-        )  # fmt: skip
+        )
 
 
 def _pairs(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]) -> Iterator[Finding]:
@@ -492,22 +515,30 @@ def _pairs(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]) -> Ite
         alone = [one for name, one in (a | b).items() if name not in a or name not in b]
         if alone:
             yield Finding(
-                "alone", True, f"{counted(len(alone), 'picture')} of {split} without a partner of its name",
-                "a training leaves them out; name both pictures of a pair the same", _single(alone),
-            )  # fmt: skip
+                "alone",
+                True,
+                f"{counted(len(alone), 'picture')} of {split} without a partner of its name",
+                "a training leaves them out; name both pictures of a pair the same",
+                _single(alone),
+            )
         unlike = [(a[name], b[name]) for name in a if name in b and _aspects_differ(a[name].size_hw, b[name].size_hw)]
         if unlike:
             yield Finding(
-                "unlike-shapes", True, f"{counted(len(unlike), 'pair')} of {split} {_are(unlike)} of two shapes",
-                "a training squeezes the second picture into the first one's shape: crop them alike", _groups(unlike),
-            )  # fmt: skip
+                "unlike-shapes",
+                True,
+                f"{counted(len(unlike), 'pair')} of {split} {_are(unlike)} of two shapes",
+                "a training squeezes the second picture into the first one's shape: crop them alike",
+                _groups(unlike),
+            )
         high = [one for one in a.values() if of_split[0].half and 2 * one.size_hw[1] <= one.size_hw[0]]
         if high:
             yield Finding(
-                "not-side-by-side", True, f"{counted(len(high), 'picture')} of {split} {_are(high)} no wider than high",
+                "not-side-by-side",
+                True,
+                f"{counted(len(high), 'picture')} of {split} {_are(high)} no wider than high",
                 "is a pair side by side in each? A training takes the left half for A, the right one for B",
                 _single(high),
-            )  # fmt: skip
+            )
 
 
 def _aspects_differ(one_hw: tuple[int, int], other_hw: tuple[int, int]) -> bool:

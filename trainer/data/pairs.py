@@ -141,9 +141,17 @@ class Pairs:
     """
 
     def __init__(
-        self, a: Domain, b: Domain, config: TrainConfig, *, paired: bool = False, rank: int = 0, processes: int = 1,
-        held: tuple[Domain, Domain] | None = None, held_names: HeldOut | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        a: Domain,
+        b: Domain,
+        config: TrainConfig,
+        *,
+        paired: bool = False,
+        rank: int = 0,
+        processes: int = 1,
+        held: tuple[Domain, Domain] | None = None,
+        held_names: HeldOut | None = None,
+    ) -> None:
         self.domains = (a, b)
         self.held = held  # pictures of the same folders that are only judged by
         self.held_names = held_names or {"a": [], "b": []}  # also of those that cannot be read, or lie elsewhere by now
@@ -234,9 +242,7 @@ class Pairs:
 HeldOut = dict[str, list[str]]  # domain (of pairs: a alone) → names in its folder, "/" between their parts
 
 
-def open_pairs(
-    config: TrainConfig, *, held_out: HeldOut | None = None, rank: int = 0, processes: int = 1
-) -> Pairs:  # fmt: skip
+def open_pairs(config: TrainConfig, *, held_out: HeldOut | None = None, rank: int = 0, processes: int = 1) -> Pairs:
     """Return a run's pictures, decoded as far as they fit into memory. Raises UsageError where there are none.
 
     Files that cannot be read are left out with one line of warning each, of pairs both. `held_out` says which ones a

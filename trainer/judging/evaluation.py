@@ -92,12 +92,15 @@ class Evaluation:
         """Return in one line what the numbers hold for: counts, sizes, split, networks."""
         a, b = self.real["a"], self.real["b"]
         size = subset_of(self._see_real("a")[0], self._see_real("b")[0])
-        return "; ".join((
-            f"{len(a)} pictures of a and {len(b)} of b, {a.shape[2]}×{a.shape[1]}, {self.split}",
-            f"KID × 1000 (50 subsets of {size}) and FID (3 subsets of {size}), mean and deviation,"
-            f" on {self.features.name if self.features is not None else DEFAULT}",
-            "content: mean cosine with the picture's own features of EfficientNet-lite1 at stride 16, place by place",
-        ))  # fmt: skip
+        return "; ".join(
+            (
+                f"{len(a)} pictures of a and {len(b)} of b, {a.shape[2]}×{a.shape[1]}, {self.split}",
+                f"KID × 1000 (50 subsets of {size}) and FID (3 subsets of {size}), mean and deviation,"
+                f" on {self.features.name if self.features is not None else DEFAULT}",
+                "content: mean cosine with the picture's own features of EfficientNet-lite1 at stride 16, place by"
+                " place",
+            )
+        )
 
     def run(self, generators: Translators, average: Translators | None) -> dict[str, float]:
         """Return every measure of the raw and the averaged weights, by name; see docs/formats.md.

@@ -71,10 +71,12 @@ class Judge:
             average = translators_of(generators, self.config, average_of=run.average_of)
         metrics = self.evaluation.run(translators_of(generators, self.config), average)
         return Evaluated(
-            images_seen=run.images_seen, metrics=metrics, protocol=self.evaluation.protocol(),
+            images_seen=run.images_seen,
+            metrics=metrics,
+            protocol=self.evaluation.protocol(),
             is_best=self.best.wants(metrics["score"], run.images_seen) and not run.not_finite(),
             seconds=time.monotonic() - began,
-        )  # fmt: skip
+        )
 
     def warnings(
         self, images_seen: int, *, losses: Mapping[str, float] | None = None, metrics: Mapping[str, float] | None = None
@@ -89,10 +91,12 @@ class Judge:
         if not self.config.evaluation.every or self.evaluation is not None:
             return []
         a, b = (len(domain) for domain in pairs.held) if pairs.held is not None else (0, 0)
-        return [TrainWarned(0, (
-            f"this run is not judged while it trains: {a} and {b} pictures could be held out, and {FEWEST} of each"
-            f" kind. Folders of {FEWEST * HELD_OUT_SHARE} pictures or more, and --held-out {FEWEST} or more, have them."
-        ))]  # fmt: skip
+        count = FEWEST * HELD_OUT_SHARE
+        said = (
+            f"this run is not judged while it trains: {a} and {b} pictures could be held out, and {FEWEST} of each kind"
+            f" are needed. Use folders of {count} pictures or more, and --held-out {FEWEST} or more."
+        )
+        return [TrainWarned(0, said)]
 
     def keep(self, evaluated: Evaluated, write: Callable[[Path], None]) -> None:
         """Have `write` keep a state that is among the best."""

@@ -107,9 +107,13 @@ class _Block(nn.Module):
     def __init__(self, channels: int, config: GeneratorConfig) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            Pad(1, config.padding), nn.Conv2d(channels, channels, 3), *_normed(channels, config),
-            Pad(1, config.padding), nn.Conv2d(channels, channels, 3), norm(channels, config.norm, learned=True),
-        )  # fmt: skip
+            Pad(1, config.padding),
+            nn.Conv2d(channels, channels, 3),
+            *_normed(channels, config),
+            Pad(1, config.padding),
+            nn.Conv2d(channels, channels, 3),
+            norm(channels, config.norm, learned=True),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.body(x)

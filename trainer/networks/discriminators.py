@@ -81,10 +81,12 @@ def _pixel(config: DiscriminatorConfig, channels: int) -> list[nn.Module]:
     """The same project's PixelDiscriminator: sees single pixels."""
     width = config.width
     return [
-        *_conv(channels, width, 1, 1, config, normed=False), nn.LeakyReLU(0.2, True),
-        *_conv(width, 2 * width, 1, 1, config, normed=True), nn.LeakyReLU(0.2, True),
+        *_conv(channels, width, 1, 1, config, normed=False),
+        nn.LeakyReLU(0.2, True),
+        *_conv(width, 2 * width, 1, 1, config, normed=True),
+        nn.LeakyReLU(0.2, True),
         *_conv(2 * width, 1, 1, 1, config, normed=False),
-    ]  # fmt: skip
+    ]
 
 
 def _patch_94(config: DiscriminatorConfig, channels: int) -> list[nn.Module]:

@@ -33,17 +33,21 @@ class ResNetGenerator(nn.Module):
         width, kind, padding = config.width, config.norm, config.padding
         bias = kind is Norm.NONE
         self.stem = nn.Sequential(
-            Pad(3, padding), nn.Conv2d((2 if config.skip else 1) * config.channels_in, width, 7, bias=bias),
-            norm(width, kind), nn.ReLU(True),
-        )  # fmt: skip
+            Pad(3, padding),
+            nn.Conv2d((2 if config.skip else 1) * config.channels_in, width, 7, bias=bias),
+            norm(width, kind),
+            nn.ReLU(True),
+        )
         self.down = nn.Sequential(*_halve(width, config), *_halve(2 * width, config))
         self.blocks = nn.Sequential(*(ResidualBlock(4 * width, config) for _ in range(config.blocks)))
         self.up = nn.Sequential(
             double(4 * width, 2 * width, config.upsampling, padding=padding, kind=kind),
-            norm(2 * width, kind), nn.ReLU(True),
+            norm(2 * width, kind),
+            nn.ReLU(True),
             double(2 * width, width, config.upsampling, padding=padding, kind=kind),
-            norm(width, kind), nn.ReLU(True),
-        )  # fmt: skip
+            norm(width, kind),
+            nn.ReLU(True),
+        )
         self.skip = config.skip
         self.head = nn.Sequential(
             Pad(3, padding), nn.Conv2d(2 * width if config.skip else width, config.channels_out, 7)
@@ -89,10 +93,15 @@ class ResidualBlock(nn.Module):
         super().__init__()
         kind, padding = config.norm, config.padding
         self.body = nn.Sequential(
-            Pad(1, padding), _conv3(channels, config), norm(channels, kind), nn.ReLU(True),
+            Pad(1, padding),
+            _conv3(channels, config),
+            norm(channels, kind),
+            nn.ReLU(True),
             nn.Dropout(0.5) if config.dropout else nn.Identity(),
-            Pad(1, padding), _conv3(channels, config), norm(channels, kind),
-        )  # fmt: skip
+            Pad(1, padding),
+            _conv3(channels, config),
+            norm(channels, kind),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.body(x)

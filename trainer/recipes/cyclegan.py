@@ -136,7 +136,10 @@ class CycleGan:
         if moment.step % loss.identity_every == 0 and generator.channels_in == generator.channels_out:
             identity = loss.identity_weights(moment.progress)
         return {
-            "gan_ab": loss.gan_ab, "gan_ba": loss.gan_ba,
-            "cycle_a": loss.cycle_weights[0], "cycle_b": loss.cycle_weights[1],
-            "identity_a": identity[0], "identity_b": identity[1],
-        }  # fmt: skip
+            "gan_ab": loss.gan_ab,
+            "gan_ba": loss.gan_ba,
+            "cycle_a": loss.cycle_weights[0],
+            "cycle_b": loss.cycle_weights[1],
+            "identity_a": identity[0],
+            "identity_b": identity[1],
+        }

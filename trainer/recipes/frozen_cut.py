@@ -55,13 +55,19 @@ class FrozenCut(OneSided):
             with self.arithmetic.autocast(), torch.no_grad():
                 of_source = self.discriminator.features(cut_out(source, place, loss.jitter))
             wanted["nce"] = frozen_contrast_loss(
-                of_source[SCALES], seen.features[SCALES], places=config.contrast.patches,
-                temperature=config.contrast.temperature, random=self.random,
-            )  # fmt: skip
+                of_source[SCALES],
+                seen.features[SCALES],
+                places=config.contrast.patches,
+                temperature=config.contrast.temperature,
+                random=self.random,
+            )
         weights = {
-            adversarial: weight, "nce": config.contrast.weight, "identity": identity,
-            "brightness": loss.brightness, "uneven_color": loss.uneven_color,
-        }  # fmt: skip
+            adversarial: weight,
+            "nce": config.contrast.weight,
+            "identity": identity,
+            "brightness": loss.brightness,
+            "uneven_color": loss.uneven_color,
+        }
         if loss.brightness or loss.uneven_color:
             broad = zip(("brightness", "uneven_color"), broad_color_losses(fake, source), strict=True)
             wanted |= {name: term for name, term in broad if weights[name]}

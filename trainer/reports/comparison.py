@@ -50,9 +50,15 @@ def comparison_as_json(comparison: Comparison) -> str:
 
 
 def compare_run(
-    source: Path, data: Path, *, direction: str | None, paired: bool, count: int | None, features: Features | None,
+    source: Path,
+    data: Path,
+    *,
+    direction: str | None,
+    paired: bool,
+    count: int | None,
+    features: Features | None,
     device: str = "auto",
-) -> Comparison:  # fmt: skip
+) -> Comparison:
     """Measure a run's or a checkpoint's weights, averaged and raw, on the test pictures below `data`."""
     run = load_run(source, device=device)
     paired = paired or run.config.recipe is RecipeName.PIX2PIX
@@ -75,9 +81,15 @@ def compare_run(
 
 
 def compare_model(
-    translate: Translate, name: str, data: Path, *, direction: str | None, paired: bool, count: int | None,
+    translate: Translate,
+    name: str,
+    data: Path,
+    *,
+    direction: str | None,
+    paired: bool,
+    count: int | None,
     features: Features | None,
-) -> Comparison:  # fmt: skip
+) -> Comparison:
     """Measure a model, given as a function of pictures, on the test pictures below `data`.
 
     Raises UsageError where no direction is given: a model's file need not say which folder's pictures it takes.

@@ -30,8 +30,12 @@ from cgconv.trainer.choices import Direction, RecipeName
 from .chart import Curve, Look, chart, number
 
 METRICS, CONFIG, ENVIRONMENT, SAMPLES, REPORT = (
-    "metrics.jsonl", "config.json", "environment.json", "samples", "report.html",
-)  # fmt: skip
+    "metrics.jsonl",
+    "config.json",
+    "environment.json",
+    "samples",
+    "report.html",
+)
 MOST_SAMPLES = 20  # grids in the page, evenly spread over the run; the folder keeps all
 SAMPLE_EDGE_PX = 1200
 RELOAD_S = 60
@@ -116,8 +120,15 @@ def read_line(text: bytes) -> dict[str, Any] | None:  # Any: JSON values
 
 
 _NUMBERS = (
-    "images_seen", "images_total", "images_per_second", "seconds_left", "data_wait", "learning_rate", "seconds", "step",
-)  # fmt: skip
+    "images_seen",
+    "images_total",
+    "images_per_second",
+    "seconds_left",
+    "data_wait",
+    "learning_rate",
+    "seconds",
+    "step",
+)
 
 
 def _is_number(value: object) -> bool:
@@ -337,9 +348,13 @@ def _facts(environment: Line) -> str:
     if not environment:
         return "<p>Not written down.</p>"
     rows = environment.items()
-    return "<table>" + "".join(
-        f"<tr><th>{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>" for name, value in rows
-    ) + "</table>"  # fmt: skip
+    return (
+        "<table>"
+        + "".join(
+            f"<tr><th>{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>" for name, value in rows
+        )
+        + "</table>"
+    )
 
 
 def _names(config: Line) -> tuple[str, str]:

@@ -133,9 +133,14 @@ def _refuse_used(out: Path, data: Path) -> None:
 
 
 def _judged(
-    rows: Mapping[str, list[_Row]], chosen: Sequence[Sequence[Source]], run: LoadedRun, paired: bool,
-    features: Features | None, *, split: str,
-) -> tuple[Evaluation | None, dict[str, str], dict[str, dict[str, dict[str, float]]]]:  # fmt: skip
+    rows: Mapping[str, list[_Row]],
+    chosen: Sequence[Sequence[Source]],
+    run: LoadedRun,
+    paired: bool,
+    features: Features | None,
+    *,
+    split: str,
+) -> tuple[Evaluation | None, dict[str, str], dict[str, dict[str, dict[str, float]]]]:
     """Return the evaluation, a table and the measures of each direction, of the middle squares of what was shown."""
     config = run.config
     reals: dict[str, list[Image]] = {}
@@ -193,9 +198,14 @@ def _free_name(stem: str, taken: set[str]) -> str:
 
 
 def _page(
-    out: Path, run: str, images_seen: int, names: Mapping[str, str], rows: Mapping[str, Sequence[_Row]],
-    measures: Mapping[str, Mapping[str, Mapping[str, float]]], protocol: str,
-) -> str:  # fmt: skip
+    out: Path,
+    run: str,
+    images_seen: int,
+    names: Mapping[str, str],
+    rows: Mapping[str, Sequence[_Row]],
+    measures: Mapping[str, Mapping[str, Mapping[str, float]]],
+    protocol: str,
+) -> str:
     parts = []
     for direction, of_direction in rows.items():
         source, target = (names[kind] for kind in direction)

@@ -165,9 +165,14 @@ class TensorrtBackend:
         return profiles
 
     def _build(
-        self, profiles: Profiles, frames: Sequence[Mapping[str, Array]], *, level: int | None = None,
-        must_keep: bool = False, again: StoredEngine | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        profiles: Profiles,
+        frames: Sequence[Mapping[str, Array]],
+        *,
+        level: int | None = None,
+        must_keep: bool = False,
+        again: StoredEngine | None = None,
+    ) -> None:
         """Build, check, keep and open an engine; take it from the cache where another process has just built it.
 
         `again` is an entry that is known and not good enough. Raises as prepare; without `must_keep`, a cache that
@@ -204,9 +209,14 @@ class TensorrtBackend:
             build()
 
     def _build_now(
-        self, profiles: Profiles, frames: Sequence[Mapping[str, Array]], level: int | None, must_keep: bool,
-        tell: Callable[[str, int, int], None], began: float,
-    ) -> None:  # fmt: skip
+        self,
+        profiles: Profiles,
+        frames: Sequence[Mapping[str, Array]],
+        level: int | None,
+        must_keep: bool,
+        tell: Callable[[str, int, int], None],
+        began: float,
+    ) -> None:
         from .build import DEFAULT_LEVEL, build_engine
 
         building, size = self._building, described(profiles)
@@ -234,9 +244,14 @@ class TensorrtBackend:
         try:
             self._cache.store_timing(self._key, built.timings)
             self._cache.store(
-                self._key, profiles, built.engine if is_good else b"", model=building.model, decibels=decibels,
-                level=level, build_s=seconds,
-            )  # fmt: skip
+                self._key,
+                profiles,
+                built.engine if is_good else b"",
+                model=building.model,
+                decibels=decibels,
+                level=level,
+                build_s=seconds,
+            )
         except OutputError as error:
             if must_keep:
                 runner.close()

@@ -118,9 +118,16 @@ class EngineCache:
         return entry if entry is not None and entry.problem is None and entry.key == key else None
 
     def store(
-        self, key: EngineKey, profiles: Profiles, engine: bytes, *, model: str, decibels: float, level: int,
+        self,
+        key: EngineKey,
+        profiles: Profiles,
+        engine: bytes,
+        *,
+        model: str,
+        decibels: float,
+        level: int,
         build_s: float,
-    ) -> StoredEngine:  # fmt: skip
+    ) -> StoredEngine:
         """Put an engine in its place; an empty one notes that it was refused, with how far off it was.
 
         Raises:
@@ -236,10 +243,18 @@ class EngineCache:
             key = EngineKey(**values["key"])
             profiles = from_json(values["profiles"])
             entry = StoredEngine(
-                name, path, key, profiles, str(values["model"]), int(values["engine_bytes"]),
-                str(values["engine_sha256"]), float(values["decibels"]), int(values["level"]),
-                float(values["build_s"]), str(values["made"]),
-            )  # fmt: skip
+                name,
+                path,
+                key,
+                profiles,
+                str(values["model"]),
+                int(values["engine_bytes"]),
+                str(values["engine_sha256"]),
+                float(values["decibels"]),
+                int(values["level"]),
+                float(values["build_s"]),
+                str(values["made"]),
+            )
         except (KeyError, TypeError, ValueError):
             return StoredEngine(name, path, problem="made by another version of cgconv")
         if values.get("format") != FORMAT or key.name(profiles) != name:

@@ -332,11 +332,30 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("needs the program openssl to make a certificate")
     folder = tmp_path_factory.mktemp("certificate")
     made = subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key", "-out",
-         folder / "crt"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=127.0.0.1",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            folder / "key",
+            "-out",
+            folder / "crt",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert made.returncode == 0, made.stderr
     (folder / "both.pem").write_text((folder / "key").read_text() + (folder / "crt").read_text())
     return folder / "both.pem"
@@ -599,8 +618,9 @@ def test_an_official_model_is_imported_with_its_terms_in_the_card(
     assert main(["models", "download", "style_monet", "--base-url", site.url, "--json"]) == 0
     events = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [event["event"] for event in events if event["event"] != "DownloadProgressed"] == [
-        "DownloadStarted", "DownloadFinished",
-    ]  # fmt: skip
+        "DownloadStarted",
+        "DownloadFinished",
+    ]
     card = read_card(folder / "style_monet.onnx")
     assert card is not None
     assert card.direction == "photo → Monet"
@@ -625,14 +645,22 @@ def official_checkpoint(torch, path: Path) -> Path:  # type: ignore[no-untyped-d
 
     net = nn.Module()
     net.model = nn.Sequential(
-        nn.ReflectionPad2d(3), nn.Conv2d(3, width, 7), *norm(width),
-        nn.Conv2d(width, 2 * width, 3, 2, 1), *norm(2 * width),
-        nn.Conv2d(2 * width, 4 * width, 3, 2, 1), *norm(4 * width),
+        nn.ReflectionPad2d(3),
+        nn.Conv2d(3, width, 7),
+        *norm(width),
+        nn.Conv2d(width, 2 * width, 3, 2, 1),
+        *norm(2 * width),
+        nn.Conv2d(2 * width, 4 * width, 3, 2, 1),
+        *norm(4 * width),
         *[Block() for _ in range(6)],
-        nn.ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, 1), *norm(2 * width),
-        nn.ConvTranspose2d(2 * width, width, 3, 2, 1, 1), *norm(width),
-        nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh(),
-    )  # fmt: skip
+        nn.ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, 1),
+        *norm(2 * width),
+        nn.ConvTranspose2d(2 * width, width, 3, 2, 1, 1),
+        *norm(width),
+        nn.ReflectionPad2d(3),
+        nn.Conv2d(width, 3, 7),
+        nn.Tanh(),
+    )
     torch.save(net.state_dict(), path)
     return path
 

@@ -72,8 +72,14 @@ def test_a_stopped_film_goes_on_and_comes_out_the_same(tmp_path: Path) -> None:
         run_film(source, tmp_path / "b.mp4", stop_after(29, cancel, tmp_path, 2), cancel=cancel)
     assert names(tmp_path) == [".b.mp4.cgconv-part", "a.mp4", "whole.mp4"]
     assert names(tmp_path / ".b.mp4.cgconv-part") == [
-        "00000.json", "00000.mkv", "00001.json", "00001.mkv", "00002.json", "00002.mkv", "manifest.json",
-    ]  # fmt: skip
+        "00000.json",
+        "00000.mkv",
+        "00001.json",
+        "00001.mkv",
+        "00002.json",
+        "00002.mkv",
+        "manifest.json",
+    ]
     translator = FakeTranslator()
     run = run_film(source, tmp_path / "b.mp4", translator)
     assert len(translator.seen) == 4
@@ -168,8 +174,10 @@ def test_other_settings_are_named_as_options_and_once() -> None:
     made_with = {"options": options, "encoding": 1, "coded_hw": 1, "format": 2}
     wanted = {
         "options": {"crf": 20, "start_s": None, "short_side": 90, "brush": None, "detail": 1.0},
-        "encoding": 2, "coded_hw": 2, "format": 2,
-    }  # fmt: skip
+        "encoding": 2,
+        "coded_hw": 2,
+        "format": 2,
+    }
     assert parts._changes(made_with, wanted) == [
         "--crf was not given, is 20",
         "--resize was not given, is 90",
@@ -216,13 +224,15 @@ DAMAGES: dict[str, tuple[int, Callable[[Path], object]]] = {  # what happens, an
     "segment cut off": (1, lambda parts: (parts / "00001.mkv").write_bytes(b"\x1aE\xdf\xa3")),
     "segment flipped": (2, lambda parts: _flip(parts / "00002.mkv")),
     "segments swapped": (0, lambda parts: _swap(parts / "00000.mkv", parts / "00001.mkv", parts / "x")),
-    "manifest and description swapped": (0, lambda parts: _swap(
-        parts / "manifest.json", parts / "00000.json", parts / "x"
-    )),
-    "both swapped": (0, lambda parts: [
-        _swap(parts / f"00000{end}", parts / f"00001{end}", parts / "x") for end in (".mkv", ".json")
-    ]),
-}  # fmt: skip
+    "manifest and description swapped": (
+        0,
+        lambda parts: _swap(parts / "manifest.json", parts / "00000.json", parts / "x"),
+    ),
+    "both swapped": (
+        0,
+        lambda parts: [_swap(parts / f"00000{end}", parts / f"00001{end}", parts / "x") for end in (".mkv", ".json")],
+    ),
+}
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -345,15 +355,21 @@ def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
 def test_two_processes_never_write_one_film(tmp_path: Path) -> None:
     source, target = make_film(tmp_path / "a.mp4", times=range(0, 400, 40)), tmp_path / "out.mp4"
     held = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(f"""
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent(f"""
             from pathlib import Path
             from cgconv.runtime.lock import Lock
             assert Lock(Path({str(target.with_name(".out.mp4.cgconv-lock"))!r})).take()
             print("taken", flush=True)
             input()
-        """)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        """),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert held.stdout is not None
     assert held.stdout.readline() == "taken\n"
     with pytest.raises(OutputError, match="another cgconv is writing this file right now"):

@@ -77,8 +77,9 @@ def sound_codecs(path: Path) -> list[str]:
 @pytest.mark.parametrize("codec", ["adpcm_ms", "pcm_mulaw"])
 def test_sound_that_only_the_muxer_knows_to_hold_is_kept_byte_for_byte(tmp_path: Path, codec: str) -> None:
     """Matroska holds these as AVI does; asked whether it can, it says no."""
-    source = make_film(tmp_path / "a.avi", frames=30, codec="mpeg4", time_base=Fraction(1, 30), sounds=["eng"],
-                       sound_codec=codec)  # fmt: skip
+    source = make_film(
+        tmp_path / "a.avi", frames=30, codec="mpeg4", time_base=Fraction(1, 30), sounds=["eng"], sound_codec=codec
+    )
     run = run_film(source, tmp_path / "b.mkv")
     assert sound_codecs(tmp_path / "b.mkv") == [codec]
     assert look_at(tmp_path / "b.mkv").sounds[0][0] == look_at(source).sounds[0][0]
@@ -92,8 +93,9 @@ def test_sound_that_only_the_muxer_knows_to_hold_is_kept_byte_for_byte(tmp_path:
 def test_sound_that_does_not_fit_is_stored_otherwise_and_that_is_said(
     tmp_path: Path, suffix: str, codec: str, said: str
 ) -> None:
-    source = make_film(tmp_path / "a.avi", frames=30, codec="mpeg4", time_base=Fraction(1, 30), sounds=["eng"],
-                       sound_codec="adpcm_ms")  # fmt: skip
+    source = make_film(
+        tmp_path / "a.avi", frames=30, codec="mpeg4", time_base=Fraction(1, 30), sounds=["eng"], sound_codec="adpcm_ms"
+    )
     run = run_film(source, tmp_path / f"b{suffix}")
     assert sound_codecs(tmp_path / f"b{suffix}") == [codec]
     assert run.warnings == [f"stream 1 (audio, adpcm_ms): stored as {said}, because {suffix} cannot hold it as it is"]
@@ -246,8 +248,9 @@ def test_a_film_whose_sound_is_lost_says_so_in_capitals(tmp_path: Path, monkeypa
 def test_joined_parts_with_a_clock_each_play_one_after_the_other(tmp_path: Path, suffix: str) -> None:
     """As after `cat a.ts b.ts`: the second half once fell onto two milliseconds, and nothing could be written."""
     codec = "libx264" if suffix == ".ts" else "mpeg2video"
-    part = make_film(tmp_path / f"part{suffix}", frames=30, codec=codec, time_base=Fraction(1, 30), sounds=["eng"],
-                     sound_codec="mp2")  # fmt: skip
+    part = make_film(
+        tmp_path / f"part{suffix}", frames=30, codec=codec, time_base=Fraction(1, 30), sounds=["eng"], sound_codec="mp2"
+    )
     source = tmp_path / f"a{suffix}"
     source.write_bytes(part.read_bytes() * 2)
     run = run_film(source, tmp_path / "b.mkv")

@@ -272,9 +272,14 @@ def test_an_animated_gif_stays_one_with_its_delays(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("codec", "suffix", "name"),
-    [("hevc", ".mp4", "hevc"), ("av1", ".mp4", "av1"), ("prores", ".mov", "prores"), ("ffv1", ".mkv", "ffv1"),
-     ("vp9", ".mp4", "vp9")],
-)  # fmt: skip
+    [
+        ("hevc", ".mp4", "hevc"),
+        ("av1", ".mp4", "av1"),
+        ("prores", ".mov", "prores"),
+        ("ffv1", ".mkv", "ffv1"),
+        ("vp9", ".mp4", "vp9"),
+    ],
+)
 def test_every_codec_that_is_offered_works(tmp_path: Path, codec: str, suffix: str, name: str) -> None:
     source = make_film(tmp_path / "a.mov", frames=4, sounds=["eng"])
     run_film(source, tmp_path / f"b{suffix}", options=FilmOptions(codec=VideoCodec(codec)))
@@ -286,12 +291,22 @@ def test_every_codec_that_is_offered_works(tmp_path: Path, codec: str, suffix: s
 @pytest.mark.parametrize(
     ("suffix", "codec", "wanted"),
     [
-        (".mp4", "auto", ".mp4"), (".MOV", "auto", ".mov"), (".mkv", "auto", ".mkv"), (".webm", "auto", ".webm"),
-        (".gif", "auto", ".gif"), (".avi", "auto", ".mkv"), (".wmv", "auto", ".mkv"), (".mp4", "prores", ".mov"),
-        (".mp4", "ffv1", ".mkv"), (".webm", "h264", ".mkv"), (".webm", "av1", ".webm"), (".mov", "vp9", ".mp4"),
-        (".gif", "h264", ".mp4"), (".avi", "vp9", ".mkv"),
+        (".mp4", "auto", ".mp4"),
+        (".MOV", "auto", ".mov"),
+        (".mkv", "auto", ".mkv"),
+        (".webm", "auto", ".webm"),
+        (".gif", "auto", ".gif"),
+        (".avi", "auto", ".mkv"),
+        (".wmv", "auto", ".mkv"),
+        (".mp4", "prores", ".mov"),
+        (".mp4", "ffv1", ".mkv"),
+        (".webm", "h264", ".mkv"),
+        (".webm", "av1", ".webm"),
+        (".mov", "vp9", ".mp4"),
+        (".gif", "h264", ".mp4"),
+        (".avi", "vp9", ".mkv"),
     ],
-)  # fmt: skip
+)
 def test_the_container_follows_the_source_and_the_codec(suffix: str, codec: str, wanted: str) -> None:
     assert film_output_suffix(suffix, codec) == wanted
 

@@ -137,9 +137,11 @@ def test_convolutions_are_in_halves_and_what_is_delicate_in_full(model: onnx.Mod
     elements = element_types(half)
     count = Counter(node.op_type for node in half.graph.node)
     convolutions = count["Conv"] + count["ConvTranspose"]
-    assert half_convolutions(half) == convolutions == sum(
-        node.op_type in ("Conv", "ConvTranspose") for node in model.graph.node
-    )  # fmt: skip
+    assert (
+        half_convolutions(half)
+        == convolutions
+        == sum(node.op_type in ("Conv", "ConvTranspose") for node in model.graph.node)
+    )
     assert count["BatchNormalization"] == 0
     for node in half.graph.node:
         types = [elements[name] for name in node.input if name and elements[name] in (FLOAT, HALF)]

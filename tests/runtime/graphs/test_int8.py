@@ -176,8 +176,11 @@ def test_openvino_does_not_compute_what_reads_the_picture_in_whole_levels() -> N
 def test_layers_that_see_nothing_or_no_numbers_stay_in_float32() -> None:
     seen = [{"low_0": np.float32(0), "high_0": np.float32(0)}, {"low_1": np.float32(-1), "high_1": np.float32(np.inf)}]
     assert ranges_seen([seen[0] | seen[1] | {"low_2": np.float32(0.5), "high_2": np.float32(2)}], 4) == (
-        None, None, (0.0, 2.0), None,
-    )  # fmt: skip
+        None,
+        None,
+        (0.0, 2.0),
+        None,
+    )
 
 
 def test_multiplications_are_counted_for_each_pixel() -> None:
@@ -257,8 +260,13 @@ def test_auto_asks_for_35_decibels_and_for_1_3_times_the_speed(int8_s: float, le
 
 def test_one_bad_picture_is_enough_for_no() -> None:
     values: dict[str, Any] = {
-        "eight_bits": EightBits((None,)), "factor": 2.0, "against": "fp32", "pictures": 9, "processor": "", "date": "",
-    }  # fmt: skip
+        "eight_bits": EightBits((None,)),
+        "factor": 2.0,
+        "against": "fp32",
+        "pictures": 9,
+        "processor": "",
+        "date": "",
+    }
     assert Int8Check(median_db=45.0, worst_db=30.0, **values).is_good
     assert not Int8Check(median_db=45.0, worst_db=29.9, **values).is_good
 

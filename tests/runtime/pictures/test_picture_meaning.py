@@ -61,9 +61,11 @@ def avif_with(primaries: int, transfer: int, *, depth: int = 8) -> bytes:
 def heic_with(tmp_path: Path, primaries: int, transfer: int) -> bytes:
     heif = pillow_heif.from_bytes("RGB", (60, 40), smooth().tobytes())
     heif.info["nclx_profile"] = {
-        "color_primaries": primaries, "transfer_characteristics": transfer, "matrix_coefficients": 6,
+        "color_primaries": primaries,
+        "transfer_characteristics": transfer,
+        "matrix_coefficients": 6,
         "full_range_flag": 1,
-    }  # fmt: skip
+    }
     heif.save(tmp_path / "a.heic", quality=90, save_nclx_profile=True)
     return (tmp_path / "a.heic").read_bytes()
 

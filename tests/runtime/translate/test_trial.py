@@ -38,10 +38,18 @@ def model_of(nodes: list[onnx.NodeProto], weights: list[onnx.TensorProto], *, ha
     graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], weights)
     model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 20)])
     if has_card:
-        write_card(model, ModelCard(
-            name="strange", input_name="x", output_name="y", value_range_in=(0.0, 1.0), value_range_out=(0.0, 1.0),
-            size_multiple=1, smallest_size=1,
-        ))  # fmt: skip
+        write_card(
+            model,
+            ModelCard(
+                name="strange",
+                input_name="x",
+                output_name="y",
+                value_range_in=(0.0, 1.0),
+                value_range_out=(0.0, 1.0),
+                size_multiple=1,
+                smallest_size=1,
+            ),
+        )
     return model
 
 
@@ -52,8 +60,10 @@ def endless(*, has_card: bool) -> onnx.ModelProto:
     given, made = (helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("a", "b"))
     body = helper.make_graph(
         [helper.make_node("Identity", ["on"], ["still_on"]), helper.make_node("Neg", ["a"], ["b"])],
-        "body", [number, on, given], [still_on, made],
-    )  # fmt: skip
+        "body",
+        [number, on, given],
+        [still_on, made],
+    )
     nodes = [helper.make_node("Loop", ["", "yes", "x"], ["y"], body=body)]
     return model_of(nodes, [constant("yes", True, np.bool_)], has_card=has_card)
 
