@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import importlib
 import io
 import logging
@@ -98,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = _hint(error, context) or error.format_message().rstrip(".")
         return _say(f"{hint} (see {name} --help)", error.exit_code)
     except BrokenPipeError:  # the reader of our output has gone, as `cgconv models list | head -1` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop_output()
         return 1
     except (KeyboardInterrupt, click.Abort):
         return _say("stopped", 130)
@@ -109,6 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _say("memory ran out: close other programs, or work on smaller pictures", 1)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+            _drop_output()
+            return _say("what is printed cannot be written: the disk is full", 1)
         if debugging():
             raise
         text = " ".join(str(error).split())[:300]
@@ -126,6 +130,11 @@ def _hint(error: click.ClickException, context: click.Context | None) -> str | N
     if sister is not None and any(name in option.opts for option in sister.params):
         return f"No such option {name!r}: only cgconv {sister.name} has it"
     return None
+
+
+def _drop_output() -> None:
+    """Lead standard output to nowhere, so that the rest of it raises nothing when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _open_missing_streams() -> None:
