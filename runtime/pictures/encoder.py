@@ -54,6 +54,8 @@ def encode_picture(
         picture = picture.with_8_bits()
     if kind is FileFormat.JPG and picture.alpha is not None:
         picture = replace(picture, pixels=picture.as_seen(), alpha=None)
+    if kind is FileFormat.EXR:
+        return encode_exr(picture, frames_per_second)
     picture = replace(picture, icc=_icc_for_output(picture))
     encoders = {
         FileFormat.PNG: _encode_png,
@@ -64,7 +66,6 @@ def encode_picture(
         FileFormat.GIF: _encode_gif,
         FileFormat.BMP: _encode_bmp,
         FileFormat.JP2: _encode_jp2,
-        FileFormat.EXR: lambda picture, number, asked: encode_exr(picture, frames_per_second),
     }
     number = DEFAULT_QUALITY.get(kind, 100) if quality is None else quality
     with libraries_quiet:

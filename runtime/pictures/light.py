@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any, BinaryIO
 
 import av
 import numpy as np
+from av.error import FFmpegError, PatchWelcomeError
 from numpy.typing import NDArray
 
 from cgconv.runtime.errors import PictureError
@@ -38,11 +41,23 @@ def kind_of(file: BinaryIO) -> FileFormat | None:
     return FileFormat.EXR if head == EXR_MAGIC else FileFormat.DPX if head in DPX_MAGICS else None
 
 
-def light_size_hw(file: BinaryIO) -> tuple[int, int]:
-    """Return the size of an EXR or DPX file."""
-    with _opened(file, 1 << 40) as container:
-        context = container.streams.video[0].codec_context
-        return context.height, context.width
+def light_size_hw(path: Path, file: BinaryIO) -> tuple[int, int]:
+    """Return the size of an EXR or DPX file, from its header. Raises PictureError."""
+    kind = kind_of(file)
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    window = b"displayWindow\0box2i\0"
+    try:
+        if kind is FileFormat.DPX:
+            width, height = struct.unpack_from(">II" if head[:4] == DPX_MAGICS[0] else "<II", head, 772)
+        else:
+            left, top, right, bottom = struct.unpack_from("<4i", head, head.index(window) + len(window) + 4)
+            width, height = right - left + 1, bottom - top + 1
+    except (struct.error, ValueError) as error:
+        raise PictureError(f"{path} is damaged or cut off: its header does not say how large it is") from error
+    if width < 1 or height < 1:
+        raise PictureError(f"{path} is damaged: it says that it has {width}×{height} pixels")
+    return height, width
 
 
 def read_light(path: Path, file: BinaryIO, max_pixels: int) -> Picture:
@@ -54,7 +69,7 @@ def read_light(path: Path, file: BinaryIO, max_pixels: int) -> Picture:
     assert kind is not None
     file.seek(0)
     head = file.read(HEAD_BYTES)
-    with _opened(file, max_pixels) as container:
+    with _opened(path, file, max_pixels) as container:
         frame = next(container.decode(video=0))
     return _exr(path, frame, head) if kind is FileFormat.EXR else _dpx(path, frame, head)
 
@@ -224,10 +239,19 @@ def _rate(head: bytes) -> Fraction | None:
     return Fraction(frames, seconds) if frames > 0 and seconds else None
 
 
-def _opened(file: BinaryIO, max_pixels: int) -> av.container.InputContainer:
-    form = "exr_pipe" if kind_of(file) is FileFormat.EXR else "dpx_pipe"
+@contextmanager
+def _opened(path: Path, file: BinaryIO, max_pixels: int) -> Iterator[av.container.InputContainer]:
+    """Give the file opened by FFmpeg, and turn what goes wrong with it into one sentence."""
+    kind = kind_of(file)
     file.seek(0)
-    return av.open(file, "r", format=form, options={"max_pixels": str(max_pixels)})
+    name = str(kind).upper()
+    try:
+        with av.open(file, "r", format=f"{kind}_pipe", options={"max_pixels": str(max_pixels)}) as container:
+            yield container
+    except PatchWelcomeError as error:
+        raise PictureError(f"{path} is {name} of a kind that is not read; save it with ZIP compression") from error
+    except (FFmpegError, StopIteration, IndexError) as error:
+        raise PictureError(f"{path} is damaged or cut off, or no {name} that can be read") from error
 
 
 def _lines(plane: Any, dtype: str = "<f4") -> NDArray[Any]:  # Any: PyAV's plane; its samples

@@ -86,7 +86,7 @@ def read_picture(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS, allow_hdr:
             _check_size(path, opened.size[1], opened.size[0], 1, max_pixels)
             return heif.read_heic(path, file, opened, allow_hdr=allow_hdr)
         if light.kind_of(file) is not None:
-            _check_size(path, *light.light_size_hw(file), 1, max_pixels)
+            _check_size(path, *light.light_size_hw(path, file), 1, max_pixels)
             return with_notes(found := light.read_light(path, file, max_pixels), found.notes)
         if tiff.is_tiff(file) and tiff.is_deep_gray_with_alpha(tags := tiff.first_tags(file)):
             return _read_deep_gray_tiff(path, file, tags, max_pixels)
@@ -114,7 +114,7 @@ def picture_size_hw(path: Path) -> tuple[int, int]:
             width, height = pillow_heif.open_heif(file).size
             return int(height), int(width)
         if light.kind_of(file) is not None:
-            return light.light_size_hw(file)
+            return light.light_size_hw(path, file)
         if tiff.is_tiff(file) and tiff.is_deep_gray_with_alpha(tags := tiff.first_tags(file)):
             size_hw = tiff.size_hw(tags)
             return size_hw[::-1] if tiff.orientation(tags) in (5, 6, 7, 8) else size_hw
