@@ -324,7 +324,9 @@ def _unwanted(stream: Stream, suffix: str, keep_audio: bool, timeline: Timeline,
     if stream.type == "video" and not is_cover:
         return "only the first picture stream is translated"
     if stream.type == "data":
-        return None if "timecode" in stream.metadata and suffix != ".webm" else f"{suffix} cannot hold it"
+        if "timecode" not in stream.metadata:
+            return "data of this kind is not copied"  # a phone's own, whose meaning FFmpeg does not know
+        return None if suffix != ".webm" else f"{suffix} cannot hold it"
     if stream.type not in ("audio", "video", "subtitle", "attachment"):
         return f"{suffix} cannot hold it"
     if stream.type in ("audio", "subtitle") and not _is_in(stream.index, timeline, cut):

@@ -17,7 +17,7 @@ from PIL import Image
 
 from cgconv.runtime.errors import FilmError, PartialFilmError
 from cgconv.runtime.events import JobWarned
-from cgconv.runtime.films import sides
+from cgconv.runtime.films import reader, sides
 from cgconv.runtime.films.job import FilmOptions, translate_film
 from cgconv.runtime.films.timeline import _MISSING, Track, mended
 from cgconv.runtime.find import Kind, find_files
@@ -349,3 +349,15 @@ def test_films_of_a_few_columns_or_lines_are_translated(tmp_path: Path, size_wh:
     """FFmpeg's filters for interlaced films refuse them, with an exception of its own."""
     source = make_film(tmp_path / "a.mkv", frames=3, size_wh=size_wh, codec="mpeg4")
     assert run_film(source, tmp_path / "b.mkv").facts["frames"] == 3
+
+
+@pytest.mark.parametrize(
+    ("mark", "said"),
+    [("A53_CC", "closed captions"), ("STEREO3D", "how this film is 3D"), ("SPHERICAL", "this film is 360°")],
+)
+def test_what_lies_in_the_pictures_and_is_not_kept_is_named(
+    tmp_path: Path, mark: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_side_data", lambda frame: frozenset({mark}))
+    run = run_film(make_film(tmp_path / "a.mp4", frames=3), tmp_path / "b.mp4")
+    assert [said in warning and "not kept" in warning for warning in run.warnings] == [True]
