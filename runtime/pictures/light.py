@@ -249,7 +249,9 @@ def _opened(path: Path, file: BinaryIO, max_pixels: int) -> Iterator[av.containe
         with av.open(file, "r", format=f"{kind}_pipe", options={"max_pixels": str(max_pixels)}) as container:
             yield container
     except PatchWelcomeError as error:
-        raise PictureError(f"{path} is {name} of a kind that is not read; save it with ZIP compression") from error
+        raise PictureError(
+            f"{path} is {name} of a kind that is not read; save it as 16-bit RGB, an EXR file with ZIP compression"
+        ) from error
     except (FFmpegError, StopIteration, IndexError) as error:
         raise PictureError(f"{path} is damaged or cut off, or no {name} that can be read") from error
 
