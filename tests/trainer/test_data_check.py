@@ -436,7 +436,7 @@ def test_a_data_set_is_fetched_through_a_broken_line_and_unpacked(
     assert sorted(path.name for path in place.iterdir()) == ["horse2zebra", "own"], "neither archive nor part stays"
     site.asked.clear()
     assert main(command) == 2
-    assert "is there already" in capfd.readouterr().err
+    assert "exists already" in capfd.readouterr().err
     assert site.asked == []
 
 

@@ -105,7 +105,7 @@ def test_damaged_settings_and_best_states_are_set_aside_and_said(
     assert main(["train", "--resume", str(run), "--images", "3"]) == 0
     said = capfd.readouterr().err
     for name in ("config.json", "environment.json", "best.json"):
-        assert f"{run / name} could not be read, and was renamed to {name}.damaged now" in said
+        assert f"{run / name} could not be read, and was renamed to {name}.damaged" in said
         assert (run / f"{name}.damaged").read_bytes() == damage
     assert json.loads((run / "config.json").read_bytes())["generator"]["width"] == 4
 

@@ -192,7 +192,7 @@ def test_a_run_without_a_checkpoint_says_how_to_begin_anew(data: Path, tmp_path:
     killed = training.train(tiny(data, out, images=2, every=0), threading.Event())
     assert isinstance(next(killed), TrainStarted)
     killed.close()  # type: ignore[attr-defined]  # a generator
-    with pytest.raises(UsageError, match=r"no checkpoint yet.*--out '.*/my run'\) starts over"):
+    with pytest.raises(UsageError, match=r"ended before its first checkpoint.*--out '.*/my run'\)"):
         load_checkpoint(out)
     train(tiny(data, out, images=2, every=0))
     assert load_checkpoint(out)["images_seen"] == 2
@@ -279,11 +279,11 @@ def test_the_checkpoint_is_read_while_nobody_else_may_write_it(
 def test_a_training_that_cannot_begin_leaves_no_folder(data: Path, tmp_path: Path) -> None:
     config = tiny(data, tmp_path / "run", images=2, every=0)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="found no picture"):
+    with pytest.raises(UsageError, match="found no readable picture"):
         train(replace(config, data=replace(config.data, a=tmp_path / "empty")))
     assert not (tmp_path / "run").exists()
     (tmp_path / "run").mkdir()
-    with pytest.raises(UsageError, match="found no picture"):
+    with pytest.raises(UsageError, match="found no readable picture"):
         train(replace(config, data=replace(config.data, a=tmp_path / "empty")))
     assert (tmp_path / "run").exists(), "somebody else's"
 

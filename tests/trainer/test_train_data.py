@@ -374,7 +374,7 @@ def test_bad_pictures_are_left_out_with_one_line_and_empty_folders_refused(
     assert "broken.jpg" in caplog.text
     for path in folders[1].iterdir():
         path.write_bytes(b"")
-    with pytest.raises(UsageError, match="no picture"):
+    with pytest.raises(UsageError, match="no readable picture"):
         pairs_of(folders)
 
 
@@ -388,7 +388,7 @@ def test_a_picture_that_goes_bad_in_mid_run_is_replaced_with_one_line(
     assert len(caplog.records) == 1
     for path in folders[0].iterdir():
         path.unlink()
-    with pytest.raises(DataError, match="any more"):
+    with pytest.raises(DataError, match="anymore"):
         pairs.batch(0)
 
 
