@@ -20,12 +20,12 @@ from cgconv.runtime.errors import CgconvError
 # the worker has a room of its own.
 COMMANDS = (
     *("images", "video", "pipe", "sheet", "jobs", "models", "doctor", "bench", "data"),
-    *("train", "evaluate", "test", "export", "engines", "gui", "worker", "completion"),
+    *("train", "distill", "evaluate", "test", "export", "engines", "gui", "worker", "completion"),
 )
 # Those read many files of others, about which decoders print lines that help nobody.
 _SISTERS = {"images": "video", "video": "images"}
 _INSTEAD = {"--quality": "--crf", "--crf": "--quality", "--overwrite": "--exists overwrite"}
-READING = frozenset({"images", "video", "sheet", "data", "evaluate", "test"})
+READING = frozenset({"images", "video", "sheet", "data", "distill", "evaluate", "test"})
 
 
 class LazyGroup(click.Group):

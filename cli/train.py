@@ -15,6 +15,7 @@ from .extras import needs_extra
 from .options import CommandWithMore, PathType, choice_of, debug_option, events_option
 from .train_options import (
     SETTINGS,
+    TEACHER,
     parameter,
     refuse_idle,
     settings_as_options,
@@ -38,6 +39,7 @@ MAY_CHANGE = frozenset(  # in a run that goes on
         *("sample_every", "checkpoint_every", "evaluate_every", "keep_best", "features", "features_range"),
         *("learning_rate", "discriminator_learning_rate", "gan_ab", "gan_ba", "cycle", "cycle_a", "cycle_b"),
         *("identity", "identity_a", "identity_b", "l1", "contrast", "brightness", "uneven_color"),
+        *("stability", "structure", "perceived"),
     )
 )
 
@@ -57,7 +59,11 @@ MAY_CHANGE = frozenset(  # in a run that goes on
     metavar="RUN",
     help="Continue a run, with its own settings; its length, learning rates and loss weights may change.",
 )
-@click.option("--recipe", type=choice_of(RecipeName), help="Method of training.  [default: cyclegan]")
+@click.option(
+    "--recipe",
+    type=choice_of(RecipeName, without=(RecipeName.DISTILL,)),
+    help="Method of training.  [default: cyclegan]",
+)
 @click.option("--preset", metavar="NAME", help="Settings to start from; --preset list names them and what each is for.")
 @settings_options
 @events_option
@@ -73,7 +79,10 @@ def train(**given: Any) -> int:  # Any: the options above
     if given["preset"] == "list":
         return _list_presets(as_json=given["as_json"])
     with settings_as_options(given):
-        config = _resumed_config(given) if given["resume"] is not None else _new_config(given)
+        if given["resume"] is not None:
+            config = with_folders(resumed_config(given), *_folders(given))
+        else:
+            config = _new_config(given)
     return _show_settings(config) if given["dry_run"] else _run(config, given)
 
 
@@ -146,8 +155,11 @@ def _new_config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
     return config
 
 
-def _resumed_config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
-    """Return the config of the run that is to go on, with what may change in a run as it is given now."""
+def resumed_config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
+    """Return the config of the run that is to go on, with what may change in a run as it is given now.
+
+    Raises click.UsageError where something else was given.
+    """
     run: Path = given["resume"]
     if run.name == "checkpoint.pt" and run.is_file():
         run = run.parent
@@ -156,15 +168,15 @@ def _resumed_config(given: dict[str, Any]) -> TrainConfig:  # Any: option values
             f"--resume {run}: this is a file; name the run's folder. To continue from an earlier checkpoint, copy it"
             " over the folder's checkpoint.pt"
         )
-    fixed = [s.option for s in SETTINGS if given[parameter(s)] is not None and parameter(s) not in MAY_CHANGE]
-    fixed += [f"--{name}" for name in ("recipe", "preset", "out") if given[name] is not None]
+    settings = (*SETTINGS, *TEACHER)
+    fixed = [s.option for s in settings if given.get(parameter(s)) is not None and parameter(s) not in MAY_CHANGE]
+    fixed += [f"--{name}" for name in ("recipe", "preset", "out") if given.get(name) is not None]
     if fixed:
         raise click.UsageError(f"{', '.join(fixed)}: cannot be changed with --resume; a run keeps these settings")
     with needs_extra("train", "training"):
         from cgconv.trainer.checkpoint import checkpoint_config, load_checkpoint
     config = with_settings(checkpoint_config(load_checkpoint(run)), given)
     refuse_idle(config, given)
-    config = with_folders(config, *_folders(given))
     return replace(config, run=replace(config.run, out=run))
 
 

@@ -16,7 +16,9 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from cgconv.runtime.errors import SettingError, UsageError
+from cgconv.trainer.choices import RecipeName
 from cgconv.trainer.config import TrainConfig, config_as_dict, config_from_dict
+from cgconv.trainer.presets import DISTILL
 
 from .options import choice_of, grouped_option
 
@@ -33,7 +35,11 @@ class Setting(NamedTuple):
     @property
     def default(self) -> Any:  # Any: what the setting holds
         """The published value."""
-        value: Any = TrainConfig()
+        return self.value_in(TrainConfig())
+
+    def value_in(self, config: TrainConfig) -> Any:  # Any: as above
+        """Return what it is in a config."""
+        value: Any = config
         for name in self.path.split("."):
             value = getattr(value, name)
         return value
@@ -101,6 +107,9 @@ MORE = {
         Setting("--history", "loss.history", "Earlier translations that the discriminators are shown again."),
         Setting("--brightness", "loss.brightness", "frozen only: weight of brightness that changes over broad areas."),
         Setting("--uneven-color", "loss.uneven_color", "frozen only: weight of color that changes in parts only."),
+        Setting(
+            "--stability", "loss.stability", "Weight of results that move otherwise than their pictures, for films."
+        ),
         Setting("--contrast-network", "contrast.network", "cut only: whose features the contrastive loss compares."),
         Setting("--contrast", "contrast.weight", "cut only: weight of the contrastive loss."),
         Setting("--contrast-identity", "contrast.identity", "cut only: also compare target pictures with themselves."),
@@ -154,11 +163,34 @@ MORE = {
 }
 SETTINGS = (*COMMON, *(setting for group in MORE.values() for setting in group))
 
+TEACHER = (  # that `cgconv distill` has besides
+    Setting("--structure", "teacher.structure", "Weight of the structure (SSIM) of the teacher's results."),
+    Setting("--perceived", "teacher.perceived", "Weight of how a frozen network sees the teacher's results."),
+)
+DISTILL_COMMON = "--width --images --crop --batch --device --seed"
+DISTILL_MORE = {  # the others that it shares with `cgconv train`
+    "Student": "--blocks --soften --name-a --name-b",
+    "Losses (a weight of 0 switches a loss off)": "--l1 --structure --perceived --gan-ab --stability --jitter",
+    "Pictures": "--load --shrink --flip --largest --memory-gb",
+    "Optimizer": "--learning-rate --discriminator-learning-rate --ema",
+    "Evaluation": "--evaluate-every --held-out --keep-best",
+    "Computing and reports": "--precision --threads --report-every --sample-every --checkpoint-every",
+}
+DISTILL_HELP = {
+    "--width": "Channels of the student's first layer, a multiple of 8; without it, for a fifth of the teacher's work.",
+    "--name-a": "What the pictures are called in reports and on the student's card; without it, as the teacher says.",
+    "--name-b": "What the teacher makes of them is called.",
+    "--l1": "Weight of the difference from the teacher's results.",
+    "--gan-ab": "Weight of the adversarial loss.",
+    "--learning-rate": "Learning rate of the student.",
+}
+CHOSEN = ("--width", "--name-a", "--name-b")  # by the teacher: no default to show
+
 GENERATOR_BLOCKS = ("resnet", "mobile", "compact")
 PATCH_KINDS = ("patch", "pixel", "patch-94")
 ONLY_WITH: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     # options that do nothing but where a setting has one of these values
-    ("--l1", "recipe", ("pix2pix",)),
+    ("--l1", "recipe", ("pix2pix", "distill")),
     ("--contrast --contrast-network --contrast-patches --contrast-temperature", "recipe", ("cut",)),
     ("--contrast-identity --contrast-flip --contrast-features", "recipe", ("cut",)),
     ("--contrast-identity --contrast-flip --contrast-features", "contrast.network", ("generator",)),
@@ -232,15 +264,31 @@ def settings_options(command: F) -> F:
     return command
 
 
+def distill_options(command: F) -> F:
+    """Give `cgconv distill` its options, with its own defaults; what is not given is None."""
+    rows = {setting.option: setting for setting in (*SETTINGS, *TEACHER)}
+    for group, options in reversed([("", DISTILL_COMMON), *DISTILL_MORE.items()]):
+        for option in reversed(options.split()):
+            setting = rows[option]._replace(help=DISTILL_HELP.get(option, rows[option].help))
+            attributes = _attributes(setting, DISTILL)
+            if option in CHOSEN:
+                attributes["help"] = setting.help
+            command = grouped_option(group, *_spellings(setting), **attributes)(command)
+    return command
+
+
 def _spellings(setting: Setting) -> tuple[str, str]:
     if setting.kind is bool:
         return f"{setting.option}/--no-{setting.option.removeprefix('--')}", parameter(setting)
     return setting.option, parameter(setting)
 
 
-def _attributes(setting: Setting) -> dict[str, Any]:  # Any: what click.option takes
-    """Return an option's type and help, which shows the published value; the option's own default is None."""
-    match setting.default:
+def _attributes(setting: Setting, shown_of: TrainConfig | None = None) -> dict[str, Any]:  # Any: as click.option takes
+    """Return an option's type and help, which shows the value that it has in a config: the published one.
+
+    The option's own default is None.
+    """
+    match setting.value_in(shown_of or TrainConfig()):
         case bool() as flag:
             shown = "yes" if flag else "no"
         case float() as number:
@@ -258,13 +306,14 @@ def _attributes(setting: Setting) -> dict[str, Any]:  # Any: what click.option t
 def with_settings(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:  # Any: option values
     """Return a config with what was given on the command line. Raises UsageError where it does not fit."""
     values = config_as_dict(config)
-    for setting in SETTINGS:
-        value = given[parameter(setting)]
+    for setting in (*SETTINGS, *TEACHER):
+        value = given.get(parameter(setting))
         if value is None:
             continue
         section, _, name = setting.path.rpartition(".")
         (values[section] if section else values)[name] = value
-        if setting.option == "--learning-rate" and given["discriminator_learning_rate"] is None:
+        both_learn = config.recipe is not RecipeName.DISTILL  # whose student and discriminator learn at unlike rates
+        if setting.option == "--learning-rate" and given["discriminator_learning_rate"] is None and both_learn:
             values[section]["discriminator_learning_rate"] = value
         if setting.option == "--epochs" and given["images"] is None:
             values[section]["images"] = 0  # which would go before them
@@ -278,10 +327,11 @@ def settings_as_options(given: dict[str, Any]) -> Iterator[None]:  # Any: option
     try:
         yield
     except SettingError as error:
-        options = {setting.path: setting.option for setting in SETTINGS}
+        settings = (*SETTINGS, *TEACHER)
+        options = {setting.path: setting.option for setting in settings}
         wanted = re.sub(r"[a-z]+\.[a-z0-9_]+", lambda found: options.get(found[0], found[0]), error.wanted)
         option = options.get(error.name, error.name)
-        there = {s.option: given[parameter(s)] for s in SETTINGS if given[parameter(s)] is not None}
+        there = {s.option: given[parameter(s)] for s in settings if given.get(parameter(s)) is not None}
         guilty = [one for one in there if one in re.findall(r"--[a-z0-9-]+", wanted)]
         if option in there or not guilty:
             raise UsageError(f"{option}: found {error.found}, expected {wanted}") from error
@@ -291,8 +341,8 @@ def settings_as_options(given: dict[str, Any]) -> Iterator[None]:  # Any: option
 
 def refuse_idle(config: TrainConfig, given: dict[str, Any]) -> None:  # Any: option values
     """Raise click.UsageError where an option was given that would do nothing."""
-    there = {setting.option for setting in SETTINGS if given[parameter(setting)] is not None}
-    if given["epochs"] is not None and given["images"]:
+    there = {setting.option for setting in SETTINGS if given.get(parameter(setting)) is not None}
+    if given.get("epochs") is not None and given["images"]:
         raise click.UsageError("--epochs: no effect beside --images")
     for options, path, values in ONLY_WITH:
         section, _, name = path.rpartition(".")
@@ -311,7 +361,6 @@ def refuse_idle(config: TrainConfig, given: dict[str, Any]) -> None:  # Any: opt
 
 def with_folders(config: TrainConfig, a: Path | None, b: Path | None) -> TrainConfig:
     """Return a config with the folders that hold its pictures. Raises UsageError where they are not there."""
-    from cgconv.trainer.choices import RecipeName
     from cgconv.trainer.data.folders import find_domains
 
     if a is None:

@@ -14,6 +14,8 @@ from cgconv.runtime.events import (
     Evaluated,
     Event,
     SamplesSaved,
+    StudentCompared,
+    TeacherAsked,
     TrainFinished,
     TrainProgressed,
     TrainStarted,
@@ -67,15 +69,14 @@ class TrainShow(LineShow):
                     self.note(f"{seen}; a larger --images continues the training")
                 elif event.images_seen:
                     self.note(f"continuing after {counted(event.images_seen, 'image')}")
-                if self._progress is not None:
-                    self._progress.start()
-                    self._task = self._progress.add_task("", total=event.images_total, numbers="starting")
+                self._begin_bar(event.images_total)
+            case TeacherAsked():
+                if self._task is None:
+                    self._begin_bar(event.pictures_total)
+                self._move(event.pictures_done, teacher_line(event), is_last=event.seconds_left <= 0)
             case TrainProgressed():
-                if self._progress is not None and self._task is not None:
-                    self._progress.update(self._task, completed=event.images_seen, numbers=train_line(event))
-                elif time.monotonic() - self._last_line >= LINE_EVERY_S or event.images_seen >= event.images_total:
-                    self._last_line = time.monotonic()
-                    self.note(f"{train_line(event)} · {losses_line(event)}")
+                line, is_last = train_line(event), event.images_seen >= event.images_total
+                self._move(event.images_seen, line, is_last=is_last, more=f" · {losses_line(event)}")
             case Evaluated():
                 self.note(evaluated_line(event))
             case TrainWarned():
@@ -89,13 +90,40 @@ class TrainShow(LineShow):
                 self.close()
                 folder = shlex.quote(str(event.out))
                 self.note(f"trained on {counted(event.images_seen, 'image')}; export it: cgconv export {folder}")
+            case StudentCompared():
+                self.close()
+                self.note(event.protocol)
+                self.note(f"exported: {event.path}")
             case _:
                 pass
+
+    def _begin_bar(self, total: int) -> None:
+        """Show a bar of so many, in place of one before; on a terminal only."""
+        if self._progress is None:
+            return
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._progress.start()
+        self._task = self._progress.add_task("", total=total, numbers="starting")
+
+    def _move(self, done: int, line: str, *, is_last: bool, more: str = "") -> None:
+        """Move the bar; without a terminal say the line, and `more`, now and then and at the end."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=done, numbers=line)
+        elif time.monotonic() - self._last_line >= LINE_EVERY_S or is_last:
+            self._last_line = time.monotonic()
+            self.note(line + more)
 
     def close(self) -> None:
         """Take the bar off the terminal."""
         if self._progress is not None:
             self._progress.stop()
+
+
+def teacher_line(event: TeacherAsked) -> str:
+    """Return how far a teacher has come with its pictures."""
+    done = f"the teacher translates {event.pictures_done:,}/{event.pictures_total:,} pictures"
+    return f"{done} · {duration(event.seconds_left)} left"
 
 
 def train_line(event: TrainProgressed) -> str:

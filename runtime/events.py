@@ -165,6 +165,15 @@ class TrainStarted:
 
 
 @dataclass(frozen=True)
+class TeacherAsked:
+    """So many pictures of a training that learns from a model have that model's results."""
+
+    pictures_done: int
+    pictures_total: int
+    seconds_left: float
+
+
+@dataclass(frozen=True)
 class TrainProgressed:
     """Means since the last report. `data_wait` is the share of time spent waiting for pictures, 0 to 1."""
 
@@ -222,6 +231,15 @@ class TrainFinished:
 
     out: Path
     images_seen: int
+
+
+@dataclass(frozen=True)
+class StudentCompared:
+    """A model learned from another lies at `path`; `measures` are those of either, by row, as `protocol` says."""
+
+    path: Path
+    protocol: str
+    measures: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -302,10 +320,12 @@ Event = (
     | TrainStarted
     | TrainProgressed
     | Evaluated
+    | TeacherAsked
     | TrainWarned
     | SamplesSaved
     | CheckpointSaved
     | TrainFinished
+    | StudentCompared
     | DownloadStarted
     | DownloadProgressed
     | DownloadRetried

@@ -11,6 +11,7 @@ class RecipeName(StrEnum):
     CYCLEGAN = "cyclegan"  # unpaired, both directions (arXiv 1703.10593)
     PIX2PIX = "pix2pix"  # paired, one direction (arXiv 1611.07004)
     CUT = "cut"  # unpaired, one direction, contrastive (arXiv 2007.15651)
+    DISTILL = "distill"  # ours: a small generator learns a model's results
 
 
 class Direction(StrEnum):

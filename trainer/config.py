@@ -56,6 +56,7 @@ __all__ = [
     "RecipeName",
     "RunConfig",
     "Schedule",
+    "TeacherConfig",
     "TrainConfig",
     "Upsampling",
     "config_as_dict",
@@ -144,12 +145,13 @@ class LossConfig:
     jitter: int = 0  # discriminators see crops shifted by up to this many pixels, so that no place is special
     brightness: float = 0.0  # cut on frozen features: weight of how far squares of 16 pixels change their brightness …
     uneven_color: float = 0.0  # … and of how far they change their colour otherwise than the whole picture does
+    stability: float = 0.0  # weight of how far a small change of a picture changes its translation otherwise
     history: int = 50  # fakes remembered for the discriminators (section 4); 0 switches it off
 
     def __post_init__(self) -> None:
         not_negative = ["gan_ab", "gan_ba", "cycle", "cycle_a", "cycle_b", "identity", "identity_a", "identity_b"]
         not_negative += ["identity_to", "l1", "penalty", "r1", "jitter", "history"]
-        not_negative += ["brightness", "uneven_color"]
+        not_negative += ["brightness", "uneven_color", "stability"]
         for name in not_negative:
             value = getattr(self, name)
             _check(value is None or value >= 0, f"loss.{name}", value, "0 or more")
@@ -190,7 +192,24 @@ class ContrastConfig:
         _check(self.temperature > 0, "contrast.temperature", self.temperature, "more than 0")
 
 
+@dataclass(frozen=True)
+class TeacherConfig:
+    """The model that a run of `distill` learns from, and how its results are compared, beside `loss.l1`."""
+
+    name: str = ""
+    sha256: str = ""  # of teacher.onnx in the run's folder
+    discriminator: str = ""  # the run whose discriminator this one's begins as; empty: a fresh one …
+    direction: Direction = Direction.A2B  # … and the way of it that teaches
+    structure: float = 10.0  # weight of 1 - SSIM to its results …
+    perceived: float = 1.0  # … and of the distance to them as a frozen network sees it
+
+    def __post_init__(self) -> None:
+        for name in ("structure", "perceived"):
+            _check(getattr(self, name) >= 0, f"teacher.{name}", getattr(self, name), "0 or more")
+
+
 DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,4})?")
+NOWHERE = Path()  # in place of a folder that is not needed
 WHOLE = (Preprocess.SCALE_WIDTH, Preprocess.NONE)  # the networks see whole pictures, of any size
 
 
@@ -199,7 +218,9 @@ class DataConfig:
     """Where the pictures are and what a network sees of them."""
 
     a: Path = Path()
-    b: Path = Path()  # pix2pix: equal to `a` where each picture holds a on its left and b on its right
+    b: Path = (
+        Path()
+    )  # pix2pix: equal to `a` where each picture holds a on its left and b on its right; distill: or none
     preprocess: Preprocess = Preprocess.RESIZE_AND_CROP
     load: int = 286  # the length that `preprocess` brings a side to, pixels; 0 leaves pictures as they are
     crop: int = 256  # side of the square that the networks see, pixels
@@ -310,11 +331,12 @@ class TrainConfig:
     """Everything that a run is: written beside its results, and into every checkpoint."""
 
     recipe: RecipeName = RecipeName.CYCLEGAN
-    direction: Direction = Direction.A2B  # what a one-sided recipe (pix2pix, cut) learns; cyclegan learns both
+    direction: Direction = Direction.A2B  # what a one-sided recipe (pix2pix, cut, distill) learns; cyclegan learns both
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     contrast: ContrastConfig = field(default_factory=ContrastConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
@@ -346,6 +368,12 @@ class TrainConfig:
             self.discriminator.kind,
             "projected with contrast.network frozen: its frozen network is what is compared on",
         )
+        _check(
+            projected or self.recipe is not RecipeName.DISTILL,
+            "discriminator.kind",
+            self.discriminator.kind,
+            "projected with recipe distill: its frozen network is what is compared on",
+        )
         smallest = self.data.crop_from or self.data.crop
         judged, jitter = self.discriminator.smallest_px, self.loss.jitter
         kind, layers = self.discriminator.kind, self.discriminator.layers
@@ -362,6 +390,8 @@ class TrainConfig:
         a, b = self.generator.channels_in, self.generator.channels_out
         comparable = self.recipe is not RecipeName.CUT or a == b  # its generator reads its own translations
         _check(comparable, "generator.channels_out", b, f"{a}, as generator.channels_in, with cut")
+        distills = self.recipe is RecipeName.DISTILL
+        _check(not distills or self.direction is Direction.A2B, "direction", self.direction, "a2b with recipe distill")
         one_sided = self.recipe is not RecipeName.CYCLEGAN
         _check(
             not one_sided or self.generator.focus is Focus.BOTH,
@@ -382,6 +412,8 @@ class TrainConfig:
                 own: tuple[float, ...] = (loss.gan_ab, loss.gan_ba, *loss.cycle_weights, *identity)
             case RecipeName.PIX2PIX:
                 own = (adversarial, loss.l1)
+            case RecipeName.DISTILL:
+                own = (adversarial, loss.l1, self.teacher.structure, self.teacher.perceived)
             case RecipeName.CUT:
                 own = (adversarial, self.contrast.weight)
                 if self.contrast.network is ContrastNetwork.FROZEN:
@@ -402,7 +434,7 @@ def with_absolute_paths(config: TrainConfig) -> TrainConfig:
         features = str(Path(features).absolute())
     return replace(
         config,
-        data=replace(data, a=data.a.absolute(), b=data.b.absolute()),
+        data=replace(data, a=data.a.absolute(), b=data.b.absolute() if data.b != NOWHERE else NOWHERE),
         evaluation=replace(evaluation, features=features),
     )
 

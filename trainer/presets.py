@@ -23,6 +23,7 @@ from .config import (
     ContrastConfig,
     DataConfig,
     DiscriminatorConfig,
+    EvaluationConfig,
     GeneratorConfig,
     LossConfig,
     OptimizerConfig,
@@ -137,5 +138,31 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
 }
+
+DISTILL = TrainConfig(  # what `cgconv distill` begins with
+    recipe=RecipeName.DISTILL,
+    generator=GeneratorConfig(kind=GeneratorKind.COMPACT, blocks=6),
+    discriminator=DiscriminatorConfig(kind=DiscriminatorKind.PROJECTED),
+    loss=LossConfig(
+        gan=GanLoss.HINGE,
+        gan_ab=0.1,
+        cycle=0.0,
+        identity=0.0,
+        l1=100.0,
+        jitter=16,
+        stability=20.0,
+        history=0,
+    ),
+    data=DataConfig(preprocess=Preprocess.SHORT_SIDE_AND_CROP, load=256, crop=256, largest=4000, batch=2),
+    optimizer=OptimizerConfig(
+        learning_rate=1e-3,
+        beta1=0.5,
+        beta2=0.99,
+        images=20_000,
+        decay=0.5,
+        ema_half_life=1400.0,
+    ),
+    evaluation=EvaluationConfig(every=4000, held_out=64),
+)
 
 PUBLISHED = {RecipeName.CYCLEGAN: "classic", RecipeName.PIX2PIX: "pix2pix", RecipeName.CUT: "cut"}  # a recipe's own

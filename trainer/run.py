@@ -16,6 +16,7 @@ from cgconv.trainer.networks.discriminators import Discriminator
 from cgconv.trainer.networks.generators import ResNetGenerator, UNetGenerator
 from cgconv.trainer.recipes.cut import Cut
 from cgconv.trainer.recipes.cyclegan import CycleGan
+from cgconv.trainer.recipes.distill import Distill
 from cgconv.trainer.recipes.frozen_cut import FrozenCut
 from cgconv.trainer.recipes.pix2pix import Pix2Pix
 from cgconv.trainer.recipes.recipe import Moment, Recipe
@@ -64,11 +65,11 @@ class Run:
         """The generators' learning rate now."""
         return float(self.recipe.optimizers[0].param_groups[0]["lr"])
 
-    def step(self, real_a: Tensor, real_b: Tensor) -> dict[str, Tensor]:
+    def step(self, real_a: Tensor, real_b: Tensor, targets: Tensor | None = None) -> dict[str, Tensor]:
         """Train on one batch; return its loss terms."""
         self._set_rates()
         with _compiling() if self.config.run.compile else nullcontext():
-            losses = self.recipe.step(real_a, real_b, Moment(step=self.steps, progress=self.progress))
+            losses = self.recipe.step(real_a, real_b, Moment(self.steps, self.progress, targets))
         epoch = int(self.epochs)
         self.steps += 1
         self.images_seen += self.pairs.images_a_step
@@ -182,6 +183,7 @@ def build_recipe(config: TrainConfig, arithmetic: Arithmetic) -> Recipe:
     recipes: dict[RecipeName, Callable[[TrainConfig, Arithmetic], Recipe]] = {
         RecipeName.CYCLEGAN: CycleGan,
         RecipeName.PIX2PIX: Pix2Pix,
+        RecipeName.DISTILL: Distill,
         RecipeName.CUT: FrozenCut if config.contrast.network is ContrastNetwork.FROZEN else Cut,
     }
     return recipes[config.recipe](config, arithmetic)

@@ -6,7 +6,7 @@ import math
 import shlex
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -22,6 +22,7 @@ from cgconv.runtime.events import (
     CheckpointSaved,
     Evaluated,
     SamplesSaved,
+    TeacherAsked,
     TrainFinished,
     TrainProgressed,
     TrainStarted,
@@ -35,17 +36,20 @@ from cgconv.trainer.networks.build import size_multiple
 from cgconv.trainer.reports.run_log import RunLog, alone_in, open_run_log
 from cgconv.trainer.reports.samples import write_samples
 
-from .arithmetic import open_arithmetic
+from .arithmetic import Arithmetic, open_arithmetic
 from .checkpoint import NAME, checkpoint_config, load_checkpoint, refuse_incomplete, save_checkpoint
-from .choices import Precision, RecipeName
-from .config import WHOLE, TrainConfig, with_absolute_paths
+from .choices import Direction, Precision, RecipeName
+from .config import NOWHERE, WHOLE, TrainConfig, with_absolute_paths
 from .run import Run
+from .teacher import AskTeacher, Taught, ask_teacher, own_discriminator
 
 LoggedEvent = TrainProgressed | Evaluated | TrainWarned | SamplesSaved
-TrainEvent = TrainStarted | LoggedEvent | CheckpointSaved | TrainFinished
+TrainEvent = TeacherAsked | TrainStarted | LoggedEvent | CheckpointSaved | TrainFinished
 
 
-def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False) -> Iterator[TrainEvent]:
+def train(
+    config: TrainConfig, cancel: threading.Event, *, resume: bool = False, teacher: AskTeacher | None = None
+) -> Iterator[TrainEvent]:
     """Train into `config.run.out` and yield what happens.
 
     The folder gets config.json, metrics.jsonl (a line a report, evaluation and warning), samples/ (input | translation
@@ -54,6 +58,9 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
     pictures as it is to see is left as it is. Setting `cancel` saves a checkpoint after the current step and raises
     Cancelled. Under torchrun each process calls this; process 0 alone yields events and writes files.
 
+    With the recipe distill `teacher` translates what the folder has no result of yet, before the first step; without
+    one there must be all.
+
     Raises DataError, UsageError (also where another process trains into that folder), MissingError; ModelError where
     the checkpoint cannot be gone on with; OutputError where the disk is full, and CgconvError when a loss or a weight
     is no longer finite, in both cases with the last checkpoint intact.
@@ -61,7 +68,10 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
     config = with_absolute_paths(config)
     out = config.run.out
     _check_sizes(config)
-    refuse_nested(out, config.data.a, config.data.b, paired=config.recipe is RecipeName.PIX2PIX)
+    distills = config.recipe is RecipeName.DISTILL
+    has_one_folder = distills and config.data.b == NOWHERE
+    b = config.data.a if has_one_folder else config.data.b
+    refuse_nested(out, config.data.a, b, paired=has_one_folder or config.recipe is RecipeName.PIX2PIX)
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     one_size = config.data.preprocess not in WHOLE
@@ -74,9 +84,15 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
         arithmetic.any(False)  # the others wait until nobody else writes there
         kept = load_checkpoint(out) if resume else None
         if kept is None:
-            _refuse_used(out)
-        pairs = _open_pairs(config, kept, rank=arithmetic.rank, processes=arithmetic.processes)
+            refuse_used(out)
+        taught: Taught = []
+        if distills:
+            with _disk(out):
+                taught = yield from _ask(config, teacher, cancel, arithmetic)
+        pairs = _open_pairs(config, kept, taught, rank=arithmetic.rank, processes=arithmetic.processes)
         run, judge = Run(config, arithmetic, pairs), Judge(config, pairs)
+        if kept is None and config.teacher.discriminator:
+            _begin_as_own(run, Path(config.teacher.discriminator), config.teacher.direction)
         if kept is not None:
             _go_on(run, judge, kept)
         del kept
@@ -108,8 +124,8 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
         batches = stack.enter_context(closing(pairs.batches(run.images_seen)))
         while run.images_seen < pairs.images_total:
             with meter.waiting():
-                real_a, real_b = (batch.to(arithmetic.device) for batch in next(batches))
-            meter.add(run.step(real_a, real_b))
+                batch = [images.to(arithmetic.device) for images in next(batches)]
+            meter.add(run.step(*batch))
 
             stopping = arithmetic.any(cancel.is_set()) and run.images_seen < pairs.images_total
             last = stopping or run.images_seen >= pairs.images_total
@@ -142,7 +158,8 @@ def train(config: TrainConfig, cancel: threading.Event, *, resume: bool = False)
                     save_checkpoint(out / NAME, {**state, **facts, "judge": judge.state()})
                     yield CheckpointSaved(out / NAME, images_seen=run.images_seen)
             if stopping:
-                raise Cancelled(f"stopped; `cgconv train --resume {shlex.quote(str(out))}` continues it")
+                command = "distill" if distills else "train"
+                raise Cancelled(f"stopped; `cgconv {command} --resume {shlex.quote(str(out))}` continues it")
     if writes:
         yield TrainFinished(out=out, images_seen=run.images_seen)
 
@@ -153,8 +170,8 @@ def leave_group() -> None:
         torch.distributed.destroy_process_group()
 
 
-def _refuse_used(out: Path) -> None:
-    """Refuse a folder that holds what a new run would write over, or take for its own."""
+def refuse_used(out: Path) -> None:
+    """Refuse a folder that holds what a new run would write over, or take for its own. Raises UsageError."""
     if (out / NAME).exists():
         raise UsageError(
             f"{out}: holds a run already; continue it with --resume {shlex.quote(str(out))}, or name another --out"
@@ -166,13 +183,38 @@ def _refuse_used(out: Path) -> None:
         )
 
 
-def _open_pairs(config: TrainConfig, kept: dict[str, Any] | None, *, rank: int, processes: int) -> Pairs:
+def _ask(
+    config: TrainConfig, teacher: AskTeacher | None, cancel: threading.Event, arithmetic: Arithmetic
+) -> Generator[TrainEvent, None, Taught]:
+    """Have process 0 ask the teacher, and the others find its results."""
+    taught: Taught = []
+    if arithmetic.rank == 0:
+        taught = yield from ask_teacher(config, teacher, cancel)
+    arithmetic.any(False)  # the others wait until it is done
+    if arithmetic.rank:
+        taught = yield from ask_teacher(config, None, cancel)
+    return taught
+
+
+def _begin_as_own(run: Run, source: Path, direction: Direction) -> None:
+    """Let the discriminator begin as that of the run that teaches. Raises ModelError where that one does not fit."""
+    weights = own_discriminator(source, direction)
+    try:
+        if weights is not None:
+            run.recipe.networks["discriminator"].load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise ModelError(f"{source}: its discriminator is not of the kind that this run has") from error
+
+
+def _open_pairs(
+    config: TrainConfig, kept: dict[str, Any] | None, taught: Taught, *, rank: int, processes: int
+) -> Pairs:
     """Return the run's pictures; of one that goes on, those held out that it has never learned from."""
     if kept is None:
-        return open_pairs(config, rank=rank, processes=processes)
+        return open_pairs(config, taught=taught, rank=rank, processes=processes)
     every = checkpoint_config(kept).evaluation.every  # decides in checkpoints that do not know what they held out
     as_kept = replace(config, evaluation=replace(config.evaluation, every=every))
-    pairs = open_pairs(as_kept, held_out=kept.get("held_out"), rank=rank, processes=processes)
+    pairs = open_pairs(as_kept, held_out=kept.get("held_out"), taught=taught, rank=rank, processes=processes)
     if config.evaluation.every and not every and not any(pairs.held_names.values()):
         why = "the run began without evaluations and has learned from all of its pictures"
         raise SettingError("evaluation.every", config.evaluation.every, f"0: {why}")

@@ -72,7 +72,7 @@ DOORS = {
     },
     "trainer": {
         "networks": "build layers generators compact discriminators projected efficientnet",
-        "recipes": "recipe cyclegan pix2pix cut frozen_cut",
+        "recipes": "recipe cyclegan pix2pix cut frozen_cut distill",
         "data": "pairs folders held_out check",
         "judging": "judge evaluation features metrics",
         "reports": "run_log samples chart translated_page comparison",
@@ -171,7 +171,7 @@ def test_the_runtime_takes_opencv_from_where_its_limit_is_lifted() -> None:
 
 def test_the_command_line_opens_trainer_and_exporter_only_inside_a_command() -> None:
     """But for the settings of a training, which options are made from and which import nothing heavy."""
-    light = ("cgconv.trainer.choices", "cgconv.trainer.config")
+    light = ("cgconv.trainer.choices", "cgconv.trainer.config", "cgconv.trainer.presets")
     eager = []
     for path in python_files("cli"):
         for name, line in imports_of(path, also_inside_functions=False):

@@ -63,6 +63,7 @@ from cgconv.trainer.config import (  # noqa: E402
 )
 from cgconv.trainer.data.pairs import images_to_tensor, open_pairs, tensor_to_images  # noqa: E402
 from cgconv.trainer.networks.build import Generators  # noqa: E402
+from cgconv.trainer.presets import PUBLISHED  # noqa: E402
 from cgconv.trainer.run import Run  # noqa: E402
 from cgconv.trainer.schedule import Plateau, rate_factor  # noqa: E402
 from cgconv.trainer.train import train  # noqa: E402
@@ -141,7 +142,7 @@ def test_learning_moves_colors_from_one_domain_to_the_other(folders: Folders, tm
     assert fake_blue[..., 2].mean() > fake_blue[..., 0].mean()
 
 
-@pytest.mark.parametrize("recipe", list(RecipeName))
+@pytest.mark.parametrize("recipe", list(PUBLISHED))
 def test_a_stopped_run_resumes_to_the_bit(folders: Folders, tmp_path: Path, recipe: RecipeName) -> None:
     def config(name: str) -> TrainConfig:
         made = tiny(folders, tmp_path / name, schedule=Schedule.PLATEAU, plateau_patience=0, epochs=2.4)

@@ -17,7 +17,7 @@ from torch import Tensor
 from cgconv.runtime.errors import CgconvError, DataError, UsageError
 from cgconv.runtime.images import DEFAULT_MAX_PIXELS, Animation, read_picture
 from cgconv.trainer.choices import Preprocess, RecipeName
-from cgconv.trainer.config import DataConfig, TrainConfig
+from cgconv.trainer.config import NOWHERE, DataConfig, TrainConfig
 from cgconv.trainer.networks.build import size_multiple
 
 from .folders import pairs_by_name, pictures_in
@@ -151,10 +151,12 @@ class Pairs:
         processes: int = 1,
         held: tuple[Domain, Domain] | None = None,
         held_names: HeldOut | None = None,
+        targets: Domain | None = None,
     ) -> None:
         self.domains = (a, b)
         self.held = held  # pictures of the same folders that are only judged by
         self.held_names = held_names or {"a": [], "b": []}  # also of those that cannot be read, or lie elsewhere by now
+        self.targets = targets  # of pairs that learn from a teacher: real pictures of the wanted kind
         self.config = config.data
         self.seed = config.run.seed
         self.channels = (config.generator.channels_in, config.generator.channels_out)
@@ -167,8 +169,11 @@ class Pairs:
         self.images_total = max(1, -(-wanted // self.images_a_step)) * self.images_a_step  # whole steps
         self._orders: dict[tuple[int, int], NDArray[np.int64]] = {}
 
-    def batches(self, first: int) -> Generator[tuple[Tensor, Tensor], None, None]:
-        """Yield float32 N×C×H×W batches in [-1, 1] of a and b from picture number `first` on, without end."""
+    def batches(self, first: int) -> Generator[tuple[Tensor, ...], None, None]:
+        """Yield float32 N×C×H×W batches in [-1, 1] of a and b, and of targets where the run has some, without end.
+
+        They begin with picture number `first`.
+        """
         with open_readers(2) as pool:
             numbers = (first + step * self.images_a_step for step in range(2**62))
             coming = deque(pool.submit(self.batch, next(numbers)) for _ in range(AHEAD))
@@ -177,16 +182,14 @@ class Pairs:
                 coming.append(pool.submit(self.batch, next(numbers)))
                 yield batch
 
-    def batch(self, first: int) -> tuple[Tensor, Tensor]:
+    def batch(self, first: int) -> tuple[Tensor, ...]:
         """Return this process's part of the batch that begins with picture number `first`."""
         mine = range(first + self.rank * self.config.batch, first + (self.rank + 1) * self.config.batch)
         crop = self.crop_at(first)
         items = [self._item(number, crop) for number in mine]
-        of_a, of_b = ([item[side] for item in items] for side in (0, 1))
-        return (
-            images_to_tensor(np.stack(of_a), channels=self.channels[0]),
-            images_to_tensor(np.stack(of_b), channels=self.channels[1]),
-        )
+        channels = (*self.channels, self.channels[1])  # targets are of b's kind
+        kinds = zip(*items, strict=True)
+        return tuple(images_to_tensor(np.stack(kind), channels=channels[at]) for at, kind in enumerate(kinds))
 
     def crop_at(self, images_seen: int) -> int:
         """Return the side of the crops at that point of the run."""
@@ -198,8 +201,8 @@ class Pairs:
         steps = int(share * (config.crop - config.crop_from) / step)
         return config.crop if share >= 1 else config.crop_from + steps * step
 
-    def _item(self, number: int, crop: int) -> tuple[Image, Image]:
-        """Return what the networks see of picture number `number` of both domains."""
+    def _item(self, number: int, crop: int) -> tuple[Image, ...]:
+        """Return what the networks see of picture number `number` of both domains, and of the targets."""
         random = np.random.default_rng([self.seed, number])
         if self.paired:
             a, b = images_together(self.domains, self._index(0, number))
@@ -209,11 +212,17 @@ class Pairs:
         else:
             a, b = (domain.image(self._index(side, number)) for side, domain in enumerate(self.domains))
             cuts = [self._cut(image.shape[:2], crop, random) for image in (a, b)]
-        return roughened(cropped(a, cuts[0]), random), roughened(cropped(b, cuts[1]), random)
+        images = [a, b]
+        if self.targets is not None:
+            images.append(self.targets.image(self._index(2, number)))
+            cuts.append(self._cut(images[-1].shape[:2], crop, random))
+        return tuple(roughened(cropped(image, cut), random) for image, cut in zip(images, cuts, strict=True))
 
     def _index(self, side: int, number: int) -> int:
-        """Return which picture of a domain comes as number `number`."""
-        count = len(self.domains[side])
+        """Return which picture of a domain, or (2) of the targets, comes as number `number`."""
+        domain = self.targets if side == 2 else self.domains[side]
+        assert domain is not None, "a run without targets asks for none"
+        count = len(domain)
         epoch, place = divmod(number, count)
         if self.config.serial:
             return place
@@ -242,19 +251,30 @@ class Pairs:
 HeldOut = dict[str, list[str]]  # domain (of pairs: a alone) → names in its folder, "/" between their parts
 
 
-def open_pairs(config: TrainConfig, *, held_out: HeldOut | None = None, rank: int = 0, processes: int = 1) -> Pairs:
+def open_pairs(
+    config: TrainConfig,
+    *,
+    held_out: HeldOut | None = None,
+    taught: Sequence[tuple[Path, Path]] = (),
+    rank: int = 0,
+    processes: int = 1,
+) -> Pairs:
     """Return a run's pictures, decoded as far as they fit into memory. Raises UsageError where there are none.
 
     Files that cannot be read are left out with one line of warning each, of pairs both. `held_out` says which ones a
-    run that goes on has never learned from; None: that is decided now, as for a new run.
+    run that goes on has never learned from; None: that is decided now, as for a new run. `taught` are, for a run that
+    learns from a teacher, its pictures and where the teacher's results lie; its targets are those of b, if it has any.
     """
     data, multiple = config.data, size_multiple(config.generator)
     smallest_px = config.discriminator.smallest_px + config.loss.jitter
-    for folder in (data.a, data.b):
+    folders = (data.a, data.a) if taught else (data.a, data.b)
+    for folder in folders:
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder; name where the pictures are")
-    paired = config.recipe is RecipeName.PIX2PIX
-    if not paired:
+    paired = config.recipe in (RecipeName.PIX2PIX, RecipeName.DISTILL)
+    if taught:
+        sources = [Source(picture) for picture, _ in taught], [Source(result) for _, result in taught]
+    elif not paired:
         paths_of = [pictures_in(folder, largest=data.largest) for folder in (data.a, data.b)]
         sources = [Source(p) for p in paths_of[0]], [Source(p) for p in paths_of[1]]
     elif data.a == data.b:
@@ -265,7 +285,7 @@ def open_pairs(config: TrainConfig, *, held_out: HeldOut | None = None, rank: in
         sources = [Source(p) for p in of_a], [Source(p) for p in of_b]
     names_of = [
         [one.path.relative_to(folder).as_posix() for one in of_kind]
-        for of_kind, folder in zip(sources, (data.a, data.b), strict=True)
+        for of_kind, folder in zip((sources[0], sources[0]) if taught else sources, folders, strict=True)
     ]
     decides = held_out is not None or config.evaluation.every  # a run that begins without evaluations holds none out
     count = config.evaluation.held_out if decides else 0
@@ -294,10 +314,24 @@ def open_pairs(config: TrainConfig, *, held_out: HeldOut | None = None, rank: in
             _keep_whole_pairs(a, b, *chosen)
         sets.append((a, b))
     (a, b), held_domains = sets
-    for domain, folder in ((a, data.a), (b, data.b)):
-        if not len(domain):
+    targets = None
+    if taught and data.b != NOWHERE:
+        wanted = [Source(path) for path in pictures_in(data.b, largest=data.largest)]
+        targets = Domain(wanted, data, room=room, multiple=multiple, smallest_px=smallest_px)
+    for domain, folder in zip((a, b, targets), (*folders, data.b), strict=True):
+        if domain is not None and not len(domain):
             raise UsageError(f"{folder}: found no readable picture in it")
-    return Pairs(a, b, config, paired=paired, rank=rank, processes=processes, held=held_domains, held_names=held_names)
+    return Pairs(
+        a,
+        b,
+        config,
+        paired=paired,
+        rank=rank,
+        processes=processes,
+        held=held_domains,
+        held_names=held_names,
+        targets=targets,
+    )
 
 
 def _held(names: Sequence[str], before: Set[str] | None, count: int) -> set[int]:

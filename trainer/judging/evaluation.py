@@ -262,6 +262,8 @@ MEASURES = {  # heading of a column → measure and how it is printed
     "cycle error": ("cycle", ".1f"),
     "checkerboard": ("checkerboard", ".2f"),
     "diversity": ("diversity", ".2f"),
+    "billion products": ("billion_products", ".2f"),
+    "ms a picture": ("milliseconds", ".1f"),
 }
 
 

@@ -20,6 +20,15 @@ LAST_DEVIATION = 1e-3  # of the last convolution's first weights: the generator 
 REACH = 2.0  # from black to white
 
 
+def multiply_adds_per_pixel(config: GeneratorConfig) -> float:
+    """Return how many products a compact generator's convolutions sum for each pixel of a picture."""
+    width, again = config.width, 0 if config.soften else config.channels_in
+    half, quarter = width // 2, width // 4
+    deep = 12 * 12 * config.channels_in * width + config.blocks * 2 * 9 * width * width
+    fine = 9 * (half + again) * quarter + 25 * (quarter + again) * config.channels_out
+    return deep / 16 + 9 * width * half / 4 + fine
+
+
 class CompactGenerator(nn.Module):
     """Translate N×C×H×W pictures in [-1, 1] into pictures of the same size and range.
 

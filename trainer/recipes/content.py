@@ -30,6 +30,18 @@ def frozen_contrast_loss(
     return torch.stack(losses).mean()
 
 
+def perceived_distance(made: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
+    """How far N×C×h×w features of two sets of pictures are apart, each place's brought to length 1.
+
+    The mean over places of the squared distance, summed over scales: LPIPS without learned weights (arXiv 1801.03924,
+    equation 1).
+    """
+    directions = (
+        (F.normalize(one.float(), dim=1, eps=1e-6) for one in pair) for pair in zip(made, wanted, strict=True)
+    )
+    return torch.stack([(x - y).square().sum(1).mean() for x, y in directions]).sum()
+
+
 def broad_color_losses(fake: Tensor, source: Tensor, side_px: int = 16) -> tuple[Tensor, Tensor]:
     """Return how far brightness, and how unevenly colour, has moved in squares of `side_px` pixels, mean values.
 

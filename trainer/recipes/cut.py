@@ -15,6 +15,7 @@ from cgconv.trainer.networks.discriminators import shifted
 from .losses import generator_loss, patch_nce_loss
 from .one_sided import OneSided
 from .recipe import Moment
+from .stability import stability_loss
 
 
 class Heads(nn.Module):
@@ -52,7 +53,8 @@ class Cut(OneSided):
         with_identity = contrast.weight > 0 and contrast.identity
 
         with self.arithmetic.autocast():
-            fake = self.generator(source.flip(3) if mirrored else source)
+            seen = source.flip(3) if mirrored else source
+            fake = self.generator(seen)
             same = self.generator(target.flip(3) if mirrored else target) if with_identity else None
         judged = self.update_discriminator(target, fake.detach(), moment) if weight else {}
 
@@ -66,8 +68,10 @@ class Cut(OneSided):
                 wanted["nce"] = self._nce(source, fake, mirrored=mirrored)
             if same is not None:
                 wanted["nce_identity"] = self._nce(target, same, mirrored=mirrored)
+            if loss.stability:
+                wanted["stability"] = stability_loss(self.generator, seen, fake, self.random)
         nce = contrast.weight * (0.5 if with_identity else 1.0)
-        weights = {adversarial: weight, "nce": nce, "nce_identity": nce}
+        weights = {adversarial: weight, "nce": nce, "nce_identity": nce, "stability": loss.stability}
         terms = self.update_generator(wanted, weights) | judged
         return {name: term.detach() for name, term in terms.items()}
 

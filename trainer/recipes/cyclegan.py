@@ -23,6 +23,7 @@ from .losses import (
     weighted_sum,
 )
 from .recipe import Memory, Moment, adam
+from .stability import stability_loss
 
 
 class Discriminators(nn.Module):
@@ -73,9 +74,9 @@ class CycleGan:
         fake_a = fake_b = None
         terms: dict[str, Tensor] = {}
         with self.arithmetic.autocast():
-            if weights["gan_ab"] or weights["cycle_a"]:
+            if weights["gan_ab"] or weights["cycle_a"] or weights["stability_ab"]:
                 fake_b = ab(real_a)
-            if weights["gan_ba"] or weights["cycle_b"]:
+            if weights["gan_ba"] or weights["cycle_b"] or weights["stability_ba"]:
                 fake_a = ba(real_b)
             if fake_b is not None and weights["gan_ab"]:
                 scores = self.discriminators.b(shifted(fake_b, loss.jitter, self.random))
@@ -91,6 +92,10 @@ class CycleGan:
                 terms["identity_a"] = identity_loss(ba(real_a), real_a)
             if weights["identity_b"]:
                 terms["identity_b"] = identity_loss(ab(real_b), real_b)
+            if fake_b is not None and weights["stability_ab"]:
+                terms["stability_ab"] = stability_loss(ab, real_a, fake_b, self.random)
+            if fake_a is not None and weights["stability_ba"]:
+                terms["stability_ba"] = stability_loss(ba, real_b, fake_a, self.random)
 
         if terms:
             objective = weighted_sum(terms, weights)
@@ -142,4 +147,6 @@ class CycleGan:
             "cycle_b": loss.cycle_weights[1],
             "identity_a": identity[0],
             "identity_b": identity[1],
+            "stability_ab": loss.stability,
+            "stability_ba": loss.stability,
         }

@@ -14,6 +14,7 @@ from .content import SCALES, broad_color_losses, frozen_contrast_loss
 from .losses import discriminator_loss, generator_loss, identity_loss
 from .one_sided import OneSided
 from .recipe import Moment
+from .stability import stability_loss
 
 
 class FrozenCut(OneSided):
@@ -67,12 +68,16 @@ class FrozenCut(OneSided):
             "identity": identity,
             "brightness": loss.brightness,
             "uneven_color": loss.uneven_color,
+            "stability": loss.stability,
         }
         if loss.brightness or loss.uneven_color:
             broad = zip(("brightness", "uneven_color"), broad_color_losses(fake, source), strict=True)
             wanted |= {name: term for name, term in broad if weights[name]}
         if same is not None:
             wanted["identity"] = identity_loss(same, target)
+        if loss.stability:
+            with self.arithmetic.autocast():
+                wanted["stability"] = stability_loss(self.generator, source, fake, self.random)
         terms = self.update_generator(wanted, weights) | judged
         return {name: term.detach() for name, term in terms.items()}
 

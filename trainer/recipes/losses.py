@@ -89,6 +89,27 @@ def patch_nce_loss(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
         return F.cross_entropy(alike.flatten(0, 1), own.flatten())
 
 
+def structure_loss(made: Tensor, wanted: Tensor) -> Tensor:
+    """1 - SSIM (Wang et al. 2004): the mean over channels and all windows of 11×11 pixels that fit, Gaussian in them.
+
+    Of N×C×H×W pictures in [-1, 1], H and W at least 11, in float32.
+    """
+    offsets = torch.arange(-5.0, 6.0, device=made.device)
+    weights = torch.exp(-(offsets**2) / (2 * 1.5**2))
+    weights = weights / weights.sum()
+    x, y = ((images.float() + 1) / 2 for images in (made, wanted))
+    stacked = torch.cat([x, y, x * x, y * y, x * y], 1)
+    for shape in ((1, 1, 11, 1), (1, 1, 1, 11)):  # the Gaussian, down and across
+        kernel = weights.view(shape).expand(stacked.shape[1], -1, -1, -1)
+        stacked = F.conv2d(stacked, kernel, groups=stacked.shape[1])
+    mean_x, mean_y, of_xx, of_yy, of_xy = torch.split(stacked, x.shape[1], 1)
+    variance_x, variance_y = of_xx - mean_x**2, of_yy - mean_y**2
+    low, high = 0.01**2, 0.03**2  # of values from 0 to 1
+    alike = (2 * mean_x * mean_y + low) * (2 * (of_xy - mean_x * mean_y) + high)
+    ssim: Tensor = alike / ((mean_x**2 + mean_y**2 + low) * (variance_x + variance_y + high))
+    return 1 - ssim.mean()
+
+
 def weighted_sum(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
     """Return the objective: the sum of all terms, each with its weight."""
     return torch.stack([weights[name] * term for name, term in terms.items()]).sum()

@@ -13,6 +13,7 @@ from cgconv.trainer.networks.discriminators import shifted
 from .losses import generator_loss
 from .one_sided import OneSided
 from .recipe import Moment
+from .stability import stability_loss
 
 
 class Pix2Pix(OneSided):
@@ -35,7 +36,7 @@ class Pix2Pix(OneSided):
             judged = self.update_discriminator(real_pair, torch.cat([source, fake.detach().float()], 1), moment)
 
         self.learn(discriminator=False)
-        weights = {adversarial: weight, "l1": loss.l1}
+        weights = {adversarial: weight, "l1": loss.l1, "stability": loss.stability}
         wanted: dict[str, Tensor] = {}
         if weight:
             with self.arithmetic.autocast():
@@ -44,5 +45,8 @@ class Pix2Pix(OneSided):
             wanted[adversarial] = generator_loss(scores, loss.gan)
         if loss.l1:
             wanted["l1"] = F.l1_loss(fake.float(), target)
+        if loss.stability:
+            with self.arithmetic.autocast():
+                wanted["stability"] = stability_loss(self.generator, source, fake, self.random)
         terms = self.update_generator(wanted, weights) | judged
         return {name: term.detach() for name, term in terms.items()}

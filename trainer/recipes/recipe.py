@@ -18,10 +18,11 @@ from cgconv.trainer.networks.projected import ProjectedDiscriminator
 
 @dataclass(frozen=True)
 class Moment:
-    """When a step happens."""
+    """When a step happens, and what it sees besides."""
 
     step: int  # steps done before
     progress: float  # share of the run that is done, 0 to 1
+    targets: Tensor | None = None  # distill: pictures of the wanted kind that belong to none of the others
 
 
 class Memory(Protocol):

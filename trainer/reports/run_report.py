@@ -305,7 +305,7 @@ def _columns(config: Line) -> list[str]:
     """Return what the columns of a grid show, as samples.py puts them side by side."""
     source, target = _ways(config)[0]
     match config.get("recipe"):
-        case RecipeName.PIX2PIX:
+        case RecipeName.PIX2PIX | RecipeName.DISTILL:
             return [source, f"→ {target}", target]
         case RecipeName.CUT:
             return [source, f"→ {target}"]
