@@ -9,6 +9,7 @@ import pytest
 
 from cgconv.cli.main import main
 from cgconv.runtime import doctor
+from cgconv.runtime.backends import eight_bits
 from cgconv.runtime.models import store
 
 
@@ -57,3 +58,10 @@ def test_a_damaged_model_is_named(capfd: pytest.CaptureFixture[str]) -> None:
     finally:
         damaged.unlink()
     assert f"not usable: {Path(damaged)}" in capfd.readouterr().out
+
+
+def test_eight_bits_are_tried_without_measuring_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eight_bits, "check_int8", lambda *given, **named: pytest.fail("a model was measured"))
+    trial = doctor.try_backend("openvino", "cpu", "int8")
+    assert (trial.problem, trial.precision) == (None, "int8")
+    assert ("openvino", "cpu", "int8") in doctor.TRIALS
