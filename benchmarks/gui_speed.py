@@ -142,7 +142,7 @@ def longest_stall_s(home: Path, model: str) -> tuple[float, int]:
     turns = 0
     while app.conversion.phase != "idle" and turns < 60:
         turns += 1
-        app.convert.preview.scrubber.setValue(turns % 15)
+        app.convert.preview.film.scrubber.setValue(turns % 15)
         QTest.qWait(500)
     timer.stop()
     app.close()

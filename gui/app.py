@@ -48,7 +48,6 @@ from .worker_process import LAST_WORDS_S, WorkerProcess
 keep_singletons_alive()
 
 SAVE_AFTER_MS = 700
-FIRST_SIZE = (1280, 800)
 
 
 class App(QObject):
@@ -168,7 +167,12 @@ class App(QObject):
         self.convert.queue_view.item_chosen.connect(self.sampler.show_item)
         preview.wanted.connect(self.preview_actions.ask_preview)
         preview.loop_wanted.connect(self.preview_actions.ask_loop)
-        self.convert.options.strength_changed.connect(preview.view.show_strength)
+        preview.part_picked.connect(self.queue_actions.keep_part)
+        preview.full_screen_wanted.connect(self._show_only_picture)
+        self.window.full_screen_left.connect(lambda: preview.full_screen.setChecked(False))
+        self.window.full_screen_asked.connect(preview.full_screen.toggle)
+        self.convert.options.strength_changed.connect(self.preview_actions.show_strength)
+        self.conversion.item_changed.connect(self.preview_actions.show_change)
 
     def _connect_models(self) -> None:
         gallery, page, actions = self.convert.gallery, self.convert, self.model_actions
@@ -304,6 +308,8 @@ class App(QObject):
         return self.looks.ask(request)
 
     def _show_looks(self, number: int, event: object) -> None:
+        if isinstance(event, events.RequestFinished | events.CommandFailed):
+            self.sampler.show_end(number)
         if self.model_actions.show_answer(number, event):
             return
         match event:
@@ -316,9 +322,10 @@ class App(QObject):
             case events.PreviewReady() | events.LoopFrameReady():
                 self.convert.preview.show_answer(number, event)
             case events.ModelsListed():
+                self.convert.preview.cache.forget()
                 self.model_actions.show_models(event.models)
-                self.sampler.show_models(event.models)
-            case events.ModelSampled():
+                self.sampler.show_models(self.model_actions.models)
+            case events.ModelSampled() if self.sampler.is_wanted(number):
                 self.model_actions.show_sample(event)
             case events.PresetsListed():
                 self.train.show_presets(event.presets)
@@ -355,6 +362,12 @@ class App(QObject):
         while self.memory.notes:
             self._say(self.memory.notes.pop(0))
 
+    def _show_only_picture(self, on: bool) -> None:
+        if on:
+            self.window.show_page(self.convert)
+        self.convert.show_only_picture(on)
+        self.window.show_full_screen(on)
+
     def _page_changed(self, row: int) -> None:
         if self.window.stack.widget(row) is self.settings:
             self.ask_looks(requests.MeasureCaches())
@@ -373,14 +386,16 @@ class App(QObject):
         self.queue.show_default_model(str(settings.value("convert/model", "")))
         if self.queue.items:
             self.convert.queue_view.selectRow(0)
-        geometry, split = settings.value("window/geometry"), settings.value("window/split")
+        geometry, split = settings.value("window/geometry"), settings.value("window/parts")
         if geometry is None or not self.window.restoreGeometry(geometry):
-            self.window.resize(*FIRST_SIZE)
+            self.window.show_first_size()
+        self.convert.as_table.setChecked(settings.value("window/table", "") == "true")
         if split is not None:
             self.convert.splitter.restoreState(split)
 
     def _keep_window(self) -> None:
         settings = self.memory.settings
         settings.setValue("window/geometry", self.window.saveGeometry())
-        settings.setValue("window/split", self.convert.splitter.saveState())
+        settings.setValue("window/table", "true" if self.convert.as_table.isChecked() else "")
+        settings.setValue("window/parts", self.convert.splitter.saveState())
         settings.sync()

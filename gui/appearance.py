@@ -8,7 +8,7 @@ from PySide6.QtCore import QLibraryInfo, QLocale, Qt, QTranslator
 from PySide6.QtGui import QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
-from .palette import is_dark, plain, readable
+from .palette import is_dark, outlined, plain, readable
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 
@@ -23,6 +23,8 @@ def show_appearance(name: str) -> None:
         QGuiApplication.setPalette(plain(name == "dark"))
     else:
         QGuiApplication.setPalette(readable(palette))
+    for kind in ("QCheckBox", "QRadioButton"):  # a box's outline is made from its ground, which is not painted
+        QApplication.setPalette(outlined(QGuiApplication.palette()), kind)
 
 
 def install_language(application: QApplication, name: str) -> None:

@@ -1,8 +1,8 @@
-"""Make tool buttons in one call."""
+"""Make tool buttons, and say what those without words do."""
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QToolButton
+from PySide6.QtWidgets import QAbstractButton, QToolButton
 
 
 def tool_button(text: str, *, checkable: bool = False) -> QToolButton:
@@ -11,3 +11,9 @@ def tool_button(text: str, *, checkable: bool = False) -> QToolButton:
     button.setText(text)
     button.setCheckable(checkable)
     return button
+
+
+def name_button(button: QAbstractButton, words: str) -> None:
+    """Say what a button does: as its tip, and to screen readers."""
+    button.setToolTip(words)
+    button.setAccessibleName(words)

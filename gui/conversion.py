@@ -218,7 +218,7 @@ class Conversion(QObject):
         self._planning = [item for item in self._queue.items if item.state is State.WAITING]
         for item in self._planning:
             item.settled_model = item.model or self._model
-            options = item.options or self._options
+            options = item.options_with(self._options)
             keeps = self._keeps_results and options.exists == "skip"
             item.settled_options = replace(options, exists="rename") if keeps else options
             item.reason, item.is_suspect = "", False

@@ -1,29 +1,28 @@
-"""Lay out the Convert page: queue, models, preview, options, and the bar that starts it all."""
+"""Lay out the Convert page: the picture, queue, models and options around it, and the bar that starts it all."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPalette
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QProgressBar,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QSplitter,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from cgconv.runtime.events import BackendOpened, EngineBuilding
+from cgconv.runtime.events import BackendOpened, EngineBuilding, ModelInfo
 
-from .buttons import tool_button
+from .buttons import name_button, tool_button
 from .conversion import Phase, Totals
+from .elided import ElidedLabel, WrappedText
 from .gallery import GalleryView
 from .options_panel import OptionsPanel
 from .palette import icon
@@ -33,6 +32,10 @@ from .queue_model import QueueModel
 from .queue_view import QueueView
 from .reasons import in_words
 from .texts import duration
+
+QUEUE_PX, OPTIONS_PX = 236, 280
+LEAST_PICTURE_PX = 400  # beside the queue's table
+MARGIN_PX = 10
 
 
 class ConvertPage(QWidget):
@@ -59,33 +62,74 @@ class ConvertPage(QWidget):
         self.gallery = GalleryView()
         self.preview = PreviewPanel()
         self.options = OptionsPanel()
-        self._make_tools()
+        self._make_queue_tools()
+        self._make_reason()
+        self._make_model_tools()
+        self._make_presets()
         self._make_bar()
-        left = QWidget()
-        column = QVBoxLayout(left)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        for number, part in enumerate((self._queue_side(), self._center(), self._options_side())):
+            self.splitter.addWidget(part)
+            self.splitter.setStretchFactor(number, number == 1)
+        self.splitter.setSizes([QUEUE_PX, 640, OPTIONS_PX])
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setHandleWidth(10)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
+        page.addWidget(self.splitter, 1)
+        page.addWidget(self._bar)
+        self.show_phase(Phase.IDLE)
+        self.show_reason([])
+        self.show_icons()
+
+    def _queue_side(self) -> QWidget:
+        side = QWidget()
+        side.setMinimumWidth(QUEUE_PX)
+        column = QVBoxLayout(side)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(self._tools)
+        adding = QHBoxLayout()
+        for button in (self.add_files, self.add_folder):
+            adding.addWidget(button, 1)
+        column.addLayout(adding)
         column.addWidget(self.queue_view, 1)
-        column.addWidget(self.reason_strip)
-        heading = QHBoxLayout()
-        heading.addWidget(_heading(self.tr("Model")))
-        heading.addStretch(1)
-        heading.addWidget(self.sheet)
-        heading.addWidget(self.import_model)
-        heading.addWidget(self.model_information)
-        heading.addWidget(self.remove_model)
-        column.addLayout(heading)
+        tools = QHBoxLayout()
+        tools.setSpacing(4)
+        for tool in (self.remove, self.up, self.down, self.clear_ended):
+            tools.addWidget(tool)
+        tools.addWidget(self.count, 1)
+        tools.addWidget(self.as_table)
+        column.addLayout(tools)
+        column.addWidget(self.reason)
+        about = QHBoxLayout()
+        for button in (self.copy_reason, self.retry):
+            about.addWidget(button, 1)
+        column.addLayout(about)
+        return side
+
+    def _center(self) -> QWidget:
+        self.center = QWidget()
+        column = QVBoxLayout(self.center)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.preview, 1)
         column.addWidget(self.gallery)
-        right = QWidget()
-        side = QVBoxLayout(right)
-        side.setContentsMargins(0, 0, 0, 0)
-        side.addWidget(self.preview, 3)
+        return self.center
+
+    def _options_side(self) -> QWidget:
+        side = QWidget()
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.model_title)
+        column.addWidget(self.model_facts)
+        for row in ((self.model_information, self.remove_model), (self.import_model, self.sheet)):
+            line = QHBoxLayout()
+            for button in row:
+                line.addWidget(button, 1)
+            column.addLayout(line)
+        column.addSpacing(6)
         presets = QHBoxLayout()
-        presets.addWidget(_heading(self.tr("Options")))
-        presets.addStretch(1)
-        presets.addWidget(self.presets)
+        presets.addWidget(self.presets, 1)
         presets.addWidget(self.preset_menu)
-        side.addLayout(presets)
+        column.addLayout(presets)
         scroll = QScrollArea()
         scroll.setWidget(self.options)
         scroll.setWidgetResizable(True)
@@ -94,68 +138,51 @@ class ConvertPage(QWidget):
         scroll.setMinimumWidth(self.options.minimumSizeHint().width() + scroll.verticalScrollBar().sizeHint().width())
         scroll.viewport().setAutoFillBackground(False)
         self.options.setAutoFillBackground(False)
-        side.addWidget(scroll, 2)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.addWidget(left)
-        self.splitter.addWidget(right)
-        self.splitter.setStretchFactor(0, 2)
-        self.splitter.setStretchFactor(1, 1)
-        self.splitter.setSizes([760, 380])
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.setHandleWidth(10)
-        page = QVBoxLayout(self)
-        page.setContentsMargins(12, 12, 12, 12)
-        page.addWidget(self.splitter, 1)
-        page.addWidget(self._bar)
-        self.show_phase(Phase.IDLE)
-        self.show_reason([])
-        self.show_icons()
+        column.addWidget(scroll, 1)
+        return side
 
-    def _make_tools(self) -> None:
+    def _make_queue_tools(self) -> None:
         self.add_files = QPushButton(self.tr("&Add files …"))
         self.add_folder = QPushButton(self.tr("Add &folder …"))
-        self.remove = QToolButton()
-        self.up = QToolButton()
-        self.down = QToolButton()
+        self.remove, self.up, self.down, self.clear_ended = (QToolButton() for _ in range(4))
         for button, words, action in (
             (self.remove, self.tr("Remove from the queue (Del)"), self.queue_view.remove_action),
             (self.up, self.tr("Move up (Ctrl+Up)"), self.queue_view.up_action),
             (self.down, self.tr("Move down (Ctrl+Down)"), self.queue_view.down_action),
         ):
-            button.setToolTip(words)
-            button.setAccessibleName(words)
+            name_button(button, words)
             button.clicked.connect(action.trigger)
-        self.clear_ended = QPushButton(self.tr("Clear finished"))
-        self.count = QLabel()
-        self._tools = QHBoxLayout()
-        for widget in (self.add_files, self.add_folder, self.remove, self.up, self.down):
-            self._tools.addWidget(widget)
-        self._tools.addStretch(1)
-        self._tools.addWidget(self.count)
-        self._tools.addWidget(self.clear_ended)
-        self.reason_strip = QFrame()
-        self.reason_strip.setFrameShape(QFrame.Shape.StyledPanel)
-        self.reason = QLabel(wordWrap=True)
-        self.reason.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
+        name_button(self.clear_ended, self.tr("Clear finished"))
+        self.as_table = tool_button("", checkable=True)
+        name_button(self.as_table, self.tr("Show all columns, as a table"))
+        self.as_table.toggled.connect(self._show_table)
+        self.count = ElidedLabel()
+
+    def _make_reason(self) -> None:
+        self.reason = WrappedText(4)
+        self.reason.setAccessibleName(self.tr("About the selected file"))
         self.copy_reason = QPushButton(self.tr("Copy"))
         self.retry = QPushButton(self.tr("Try again"))
         self.copy_reason.clicked.connect(self.queue_view.reason_action.trigger)
         self.retry.clicked.connect(self.queue_view.retry_action.trigger)
-        strip = QHBoxLayout(self.reason_strip)
-        strip.setContentsMargins(8, 4, 8, 4)
-        strip.addWidget(self.reason, 1)
-        strip.addWidget(self.copy_reason)
-        strip.addWidget(self.retry)
-        self.sheet = QPushButton(self.tr("All on one sheet …"))
+
+    def _make_model_tools(self) -> None:
+        self.model_title, self.model_facts = ElidedLabel(self.tr("Model")), ElidedLabel()
+        font = self.model_title.font()
+        font.setBold(True)
+        self.model_title.setFont(font)
+        self.sheet = QPushButton(self.tr("Compare all …"))
         self.sheet.setToolTip(self.tr("What every model makes of the selected pictures, side by side in one file"))
-        self.import_model = QPushButton(self.tr("Import model …"))
-        self.model_information = QPushButton(self.tr("Information"))
-        self.remove_model = QPushButton(self.tr("Remove"))
-        self.remove_model.setAccessibleName(self.tr("Remove this model"))
+        self.import_model = QPushButton(self.tr("Import …"))
+        self.import_model.setToolTip(self.tr("Bring in a model file or a checkpoint"))
+        self.model_information = QPushButton(self.tr("About it"))
+        self.model_information.setToolTip(self.tr("All that is known of this model"))
+        self.remove_model = QPushButton(self.tr("Delete"))
+        self.remove_model.setAccessibleName(self.tr("Delete this model"))
         for of_model in (self.model_information, self.remove_model):  # until there is one to speak of
             of_model.setEnabled(False)
+
+    def _make_presets(self) -> None:
         self.presets = QComboBox()
         self.presets.setAccessibleName(self.tr("Preset"))
         self.presets.setMinimumContentsLength(12)
@@ -177,10 +204,8 @@ class ConvertPage(QWidget):
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName(self.tr("Total progress"))
-        self.summary = QLabel()
-        self.machine = QLabel()
-        self.machine.setObjectName("secondary")
-        self.machine.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.summary, self.machine = ElidedLabel(), ElidedLabel()
+        self.machine.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.start = QPushButton(self.tr("&Start"))
         self.start.setDefault(True)
         self.pause = QPushButton(self.tr("&Pause"))
@@ -189,9 +214,9 @@ class ConvertPage(QWidget):
         self.pause.clicked.connect(self.pause_wanted)
         self.cancel.clicked.connect(self.cancel_wanted)
         words = QHBoxLayout()
-        words.addWidget(self.summary)
+        words.addWidget(self.summary, 3)
         words.addSpacing(16)
-        words.addWidget(self.machine, 1)
+        words.addWidget(self.machine, 2)
         column = QVBoxLayout()
         column.setSpacing(4)
         column.addLayout(words)
@@ -210,9 +235,11 @@ class ConvertPage(QWidget):
         """Draw the icons in the palette's colours."""
         for button, name in (
             (self.add_files, "add"), (self.add_folder, "folder"), (self.remove, "remove"), (self.up, "up"),
-            (self.down, "down"), (self.start, "start"), (self.pause, "pause"), (self.cancel, "stop"),
+            (self.down, "down"), (self.clear_ended, "clear"), (self.as_table, "table"), (self.start, "start"),
+            (self.pause, "pause"), (self.cancel, "stop"),
         ):  # fmt: skip
-            button.setIcon(icon(name, self.palette()))
+            button.setIcon(icon(name, self.window().palette()))
+        self.preview.show_icons()
 
     def show_phase(self, phase: Phase) -> None:
         """Enable what can be done now, and say what is being done."""
@@ -276,12 +303,44 @@ class ConvertPage(QWidget):
     def show_reason(self, items: list[QueueItem]) -> None:
         """Say why the selected entry failed, or what there is to know of it."""
         one = items[0] if len(items) == 1 else None
-        sentences = [one.reason, *one.warnings] if one is not None else []
-        text = "\n".join(in_words(sentence) for sentence in sentences if sentence)
-        self.reason.setText(text)
-        self.reason_strip.setVisible(bool(text))
-        self.retry.setVisible(one is not None and one.state in (State.FAILED, State.STOPPED))
-        self.copy_reason.setVisible(one is not None and bool(one.reason))
+        sentences = [in_words(words) for words in (one.reason, *one.warnings) if words] if one is not None else []
+        if one is not None and not sentences:
+            result = [f"→ {one.output}"] if one.output is not None and one.state in (State.DONE, State.SKIPPED) else []
+            sentences = [str(one.path), *result]
+        self.reason.setText("\n".join(sentences))
+        self.retry.setEnabled(one is not None and one.state in (State.FAILED, State.STOPPED))
+        self.copy_reason.setEnabled(one is not None and bool(one.reason))
+
+    def show_model(self, model: ModelInfo | None) -> None:
+        """Say which model is picked."""
+        self.model_title.setText((model.title or model.name) if model is not None else self.tr("Model"))
+        lines = self.gallery.gallery.lines(model) if model is not None else []
+        self.model_facts.setText(" · ".join(line for line in lines if line))
+
+    def show_only_picture(self, on: bool) -> None:
+        """Hide everything beside the picture, or show it again."""
+        for part in (self.splitter.widget(0), self.splitter.widget(2), self.gallery, self._bar):
+            part.setVisible(not on)
+        margin = 0 if on else MARGIN_PX
+        self.layout().setContentsMargins(margin, margin, margin, margin)
+
+    def _show_table(self, on: bool) -> None:
+        self.queue_view.show_as_table(on)
+        self._share_out()
+
+    def _share_out(self) -> None:
+        """Give the queue what it wants as a table; where the picture would get too little, it makes way."""
+        right = self.splitter.sizes()[2]
+        room = self.splitter.width() - right - 2 * self.splitter.handleWidth()
+        wanted = self.queue_view.table_width() if self.as_table.isChecked() else QUEUE_PX
+        self.center.setVisible(room - wanted >= LEAST_PICTURE_PX or not self.as_table.isChecked())
+        self.splitter.setSizes([wanted, room - wanted, right])
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  # Qt's name
+        super().resizeEvent(event)
+        self.gallery.show_height(self.height() // 8)
+        if self.as_table.isChecked():
+            self._share_out()
 
     def show_presets(self, names: list[str], chosen: str) -> None:
         """Offer these presets."""
@@ -291,12 +350,3 @@ class ConvertPage(QWidget):
             self.presets.addItem(name, name)
         self.presets.setCurrentIndex(max(0, self.presets.findData(chosen)))
         self.forget_preset.setEnabled(bool(names))
-
-
-def _heading(text: str) -> QLabel:
-    label = QLabel(text)
-    font = label.font()
-    font.setBold(True)
-    label.setFont(font)
-    label.setForegroundRole(QPalette.ColorRole.WindowText)
-    return label

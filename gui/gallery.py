@@ -1,4 +1,4 @@
-"""Show the models as a gallery: what each makes of a sample, what it does, how fast it is here."""
+"""Show the models as a strip of what each makes of the picture that is open."""
 
 from __future__ import annotations
 
@@ -20,12 +20,10 @@ from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOpti
 from cgconv.runtime.events import ModelInfo
 from cgconv.runtime.models.store import MODEL_SUFFIXES
 
-from .palette import secondary
 from .texts import bytes_in_words, speed_in_words
 
 INFO_ROLE = int(Qt.ItemDataRole.UserRole)
-CARD_W = 184
-PICTURE_H = 88
+LEAST_PX, MOST_PX = 52, 160  # of a card's picture, up and down
 
 
 class GalleryModel(QAbstractListModel):
@@ -91,11 +89,12 @@ class GalleryModel(QAbstractListModel):
 
 
 class _Card(QStyledItemDelegate):
-    """Paints a model."""
+    """Paints a model; its picture is `picture_px` high."""
+
+    picture_px = LEAST_PX
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:  # noqa: N802
-        height = PICTURE_H + 4 * option.fontMetrics.lineSpacing() + 18
-        return QSize(CARD_W, height)
+        return QSize(round(1.4 * self.picture_px) + 18, self.picture_px + option.fontMetrics.lineSpacing() + 18)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -114,10 +113,9 @@ class _Card(QStyledItemDelegate):
         painter.setBrush(palette.color(QPalette.ColorRole.Highlight) if is_chosen else palette.color(
             QPalette.ColorRole.AlternateBase))  # fmt: skip
         painter.drawRoundedRect(rect, 6, 6)
-        picture = QRect(rect.x() + 5, rect.y() + 5, rect.width() - 10, PICTURE_H)
+        picture = QRect(rect.x() + 5, rect.y() + 5, rect.width() - 10, self.picture_px)
         self._paint_picture(painter, index.data(Qt.ItemDataRole.DecorationRole), picture, palette)
         text = palette.color(QPalette.ColorRole.HighlightedText if is_chosen else QPalette.ColorRole.Text)
-        faint = text if is_chosen else secondary(palette)
         line = option.fontMetrics.lineSpacing()
         box = QRect(rect.x() + 7, picture.bottom() + 4, rect.width() - 14, line)
         font = painter.font()
@@ -125,12 +123,6 @@ class _Card(QStyledItemDelegate):
         painter.setFont(font)
         painter.setPen(text)
         self._paint_line(painter, box, model.title or model.name)
-        font.setBold(False)
-        painter.setFont(font)
-        painter.setPen(faint)
-        for words in filter(None, gallery.lines(model)):
-            box.translate(0, line)
-            self._paint_line(painter, box, words)
         if state & QStyle.StateFlag.State_HasFocus:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(palette.color(QPalette.ColorRole.Text))
@@ -167,7 +159,8 @@ class GalleryView(QListView):
         super().__init__(parent)
         self.gallery = GalleryModel(self)
         self.setModel(self.gallery)
-        self.setItemDelegate(_Card(self))
+        self._card = _Card(self)
+        self.setItemDelegate(self._card)
         self.setViewMode(QListView.ViewMode.IconMode)
         self.setFlow(QListView.Flow.LeftToRight)
         self.setWrapping(False)
@@ -208,9 +201,15 @@ class GalleryView(QListView):
             self._chosen = model.name
             self.model_picked.emit(self._chosen)
 
+    def show_height(self, picture_px: int) -> None:
+        """Give cards' pictures this height, about."""
+        self._card.picture_px = min(MOST_PX, max(LEAST_PX, picture_px))
+        self._fit_height()
+        self.scheduleDelayedItemsLayout()
+
     def _fit_height(self) -> None:
-        line = self.fontMetrics().lineSpacing()
-        self.setFixedHeight(PICTURE_H + 4 * line + 18 + self.horizontalScrollBar().sizeHint().height() + 8)
+        bar_px = self.horizontalScrollBar().sizeHint().height()  # its place is kept, so that nothing moves
+        self.setFixedHeight(self._card.picture_px + self.fontMetrics().lineSpacing() + 18 + bar_px + 6)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
         super().changeEvent(event)

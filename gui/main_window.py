@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QColor,
@@ -24,12 +24,18 @@ from PySide6.QtWidgets import (
     QListWidgetItem,
     QMainWindow,
     QStackedWidget,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QWidget,
 )
 
 from .palette import icon
 
-NAVIGATION_PX = 124
+NAVIGATION_WH = (76, 58)  # of a page's entry
+ICON_PLACE_PX = 34
+FIRST_WH = (1280, 800)  # at least, on a screen that has it
+SHARE_OF_SCREEN = 0.75
+FRAME_PX = 40  # what the desktop may draw around a window
 
 
 class DropHint(QWidget):
@@ -55,6 +61,17 @@ class DropHint(QWidget):
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.tr("Drop to add to the queue"))
 
 
+class _Entry(QStyledItemDelegate):
+    """Paints a page's icon above its name."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:  # noqa: N802
+        super().initStyleOption(option, index)
+        option.decorationPosition = QStyleOptionViewItem.Position.Top
+        option.decorationSize = QSize(option.decorationSize.width(), ICON_PLACE_PX)
+        option.displayAlignment = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
+        option.decorationAlignment = Qt.AlignmentFlag.AlignCenter
+
+
 class MainWindow(QMainWindow):
     """The window.
 
@@ -63,12 +80,15 @@ class MainWindow(QMainWindow):
         close_asked(): the window is to be closed; it stays until `is_free` is set.
         closing(): the window is about to close.
         palette_changed(): the desktop went dark or light.
+        full_screen_asked(), full_screen_left(): by keys.
     """
 
     paths_dropped = Signal(list)
     close_asked = Signal()
     closing = Signal()
     palette_changed = Signal()
+    full_screen_asked = Signal()
+    full_screen_left = Signal()
 
     def __init__(self, pages: list[tuple[str, str, QWidget]]) -> None:
         super().__init__()
@@ -76,16 +96,17 @@ class MainWindow(QMainWindow):
         self.is_free = False  # to close
         self.setAcceptDrops(True)
         self.navigation = QListWidget()
-        self.navigation.setFixedWidth(NAVIGATION_PX)
-        self.navigation.setIconSize(QSize(20, 20))
+        self.navigation.setFixedWidth(NAVIGATION_WH[0] + 4)
+        self.navigation.setIconSize(QSize(22, 22))
+        self._entry = _Entry(self)
+        self.navigation.setItemDelegate(self._entry)
         self.navigation.setAccessibleName(self.tr("Pages"))
         self.navigation.setFrameShape(QListWidget.Shape.NoFrame)
-        self.navigation.setSpacing(2)
         self.stack = QStackedWidget()
         self._icons: list[str] = []
         for number, (name, words, page) in enumerate(pages):
             entry = QListWidgetItem(words)
-            entry.setSizeHint(QSize(NAVIGATION_PX - 8, 38))
+            entry.setSizeHint(QSize(*NAVIGATION_WH))
             entry.setToolTip(f"{words} (Ctrl+{number + 1})")
             self.navigation.addItem(entry)
             self._icons.append(name)
@@ -104,12 +125,38 @@ class MainWindow(QMainWindow):
         for line_edit in self.findChildren(QLineEdit):  # those of numbers, too: they would take a file for text
             line_edit.setAcceptDrops(False)
         self._hint = DropHint(self)
+        self._state_before = Qt.WindowState.WindowNoState
+        QShortcut(QKeySequence("F11"), self).activated.connect(self.full_screen_asked)
+        self._leave = QShortcut(QKeySequence("Esc"), self)
+        self._leave.activated.connect(self.full_screen_left)
+        self._leave.setEnabled(False)
         self.show_icons()
 
     def show_icons(self) -> None:
         """Draw the icons in the palette's colours."""
         for row, name in enumerate(self._icons):
             self.navigation.item(row).setIcon(icon(name, self.palette()))
+
+    def show_first_size(self) -> None:
+        """Take the size of a first start: much of the screen, never more than it has."""
+        screen = self.screen().availableSize()
+        width, height = (
+            min(room - FRAME_PX, max(least, round(room * SHARE_OF_SCREEN)))
+            for room, least in zip((screen.width(), screen.height()), FIRST_WH, strict=True)
+        )
+        self.resize(width, height)
+
+    def show_full_screen(self, on: bool) -> None:
+        """Take the whole screen, without the list of pages, or go back."""
+        self._leave.setEnabled(on)
+        self.navigation.setVisible(not on)
+        if (menu := self.menuWidget()) is not None:
+            menu.setVisible(not on)
+        if on:
+            self._state_before = self.windowState()
+            self.showFullScreen()
+        else:
+            self.setWindowState(self._state_before)
 
     def show_page(self, page: QWidget) -> None:
         """Go to a page."""

@@ -18,6 +18,7 @@ from cgconv.runtime.requests import ConvertOptions
 
 from .queue_item import QueueItem, item_of, line_of, options_of
 
+MODELS_REMEMBERED = 50
 PRESET_SUFFIX = ".cgconv-preset.json"
 
 
@@ -71,6 +72,17 @@ class Memory:
     def keep_options(self, options: ConvertOptions) -> None:
         """Remember the options in use."""
         self.settings.setValue("convert/options", json.dumps(asdict(options), default=str))
+
+    def recent_models(self) -> list[str]:
+        """Return the names of the models that were picked last, the last one first."""
+        found = self.settings.value("convert/recent-models", [])
+        names = [found] if isinstance(found, str) else found if isinstance(found, list) else []
+        return [name for name in names if isinstance(name, str)]
+
+    def note_model(self, name: str) -> None:
+        """Remember that a model was picked now."""
+        names = [name, *(other for other in self.recent_models() if other != name)]
+        self.settings.setValue("convert/recent-models", names[:MODELS_REMEMBERED])
 
     def presets(self) -> dict[str, ConvertOptions]:
         """Return the saved presets by name."""

@@ -77,7 +77,10 @@ class ModelActions(QObject):
 
     def show_models(self, models: Sequence[events.ModelInfo]) -> None:
         """Show the models there are, and have samples made of new ones."""
-        self.models = list(models)
+        recent = self._memory.recent_models()
+        rank = {name: place for place, name in enumerate(recent)}
+        models = sorted(models, key=lambda model: rank.get(model.name, len(recent)))
+        self.models = models
         usable = [model for model in models if not model.problem]
         self._page.queue_view.models = [(model.name, model.title or model.name) for model in usable]
         self._settings.show_models([model.name for model in usable])
@@ -109,10 +112,13 @@ class ModelActions(QObject):
     def pick_model(self, name: str) -> None:
         """Take a model for all entries that have none of their own."""
         self._memory.settings.setValue("convert/model", name)
+        if name:
+            self._memory.note_model(name)
         self._queue.show_default_model(name)
         current = self._page.gallery.current()
         self._page.remove_model.setEnabled(current is not None and not current.is_bundled)
         self._page.model_information.setEnabled(current is not None)
+        self._page.show_model(current)
         self._page.preview.refresh()
 
     def import_models(self, paths: list[Path]) -> None:

@@ -46,22 +46,22 @@ class OptionsPanel(QWidget):
             ("", self.keep_colors),
             (self.tr("Brush"), self.brush),
             (self.tr("Results go to"), _row(self.out, self.browse)),
+        )
+        self.advanced = self._form(
             (self.tr("Name"), self.name),
             (self.tr("If one exists"), self.exists),
             (self.tr("Short side"), self.short_side),
-            (self.tr("Film"), _row(self.codec, self.crf)),
-            (self.tr("Picture quality"), self.quality),
-            (self.tr("Compute on"), self.device),
-        )
-        self.advanced = self._form(
             (self.tr("Strokes kept"), self.detail),
             (self.tr("Steady films"), self.steady),
             (self.tr("Picture format"), self.picture_format),
+            (self.tr("Picture quality"), self.quality),
             (self.tr("Film format"), self.film_format),
+            (self.tr("Film"), _row(self.codec, self.crf)),
             ("", self.keep_audio),
             ("", self.allow_hdr),
             (self.tr("From second"), self.start_s),
             (self.tr("To second"), self.end_s),
+            (self.tr("Compute on"), self.device),
             (self.tr("Computed by"), self.backend),
             (self.tr("Precision"), self.precision),
             (self.tr("Batch"), self.batch),
@@ -136,7 +136,8 @@ class OptionsPanel(QWidget):
         self.film_format = _choice(same, ("mp4", "MP4"), ("mov", "MOV"), ("mkv", "MKV"), ("webm", "WebM"),
                                    ("gif", "GIF"))  # fmt: skip
         self.keep_audio = QCheckBox(self.tr("Keep the sound"))
-        self.allow_hdr = QCheckBox(self.tr("Take HDR pictures and films (colours come out dull)"))
+        self.allow_hdr = QCheckBox(self.tr("Take HDR as it is"))
+        self.allow_hdr.setToolTip(self.tr("Take HDR pictures and films; their colours come out dull"))
         self.start_s, self.end_s = QDoubleSpinBox(), QDoubleSpinBox()
         for box, words in ((self.start_s, self.tr("The beginning")), (self.end_s, self.tr("The end"))):
             box.setRange(0, 360_000)
@@ -265,9 +266,7 @@ class OptionsPanel(QWidget):
             self.options_changed.emit()
 
 
-_IN_SIGHT = (
-    "out", "name", "exists", "strength", "keep_colors", "brush", "short_side", "codec", "crf", "quality", "device",
-)  # fmt: skip
+_IN_SIGHT = ("out", "strength", "keep_colors", "brush")
 
 
 def _choice(*entries: tuple[str, str]) -> QComboBox:

@@ -83,6 +83,19 @@ def readable(palette: QPalette) -> QPalette:
     return made
 
 
+def outlined(palette: QPalette) -> QPalette:
+    """Return a palette whose boxes to check have an outline of over 3 : 1, in Qt's own style: 1.4 times darker than it.
+
+    In a light window that is so anyhow, and what is light already may not get lighter.
+    """
+    made = QPalette()
+    if is_dark(palette):
+        made.setColor(QPalette.ColorRole.Window, QColor("#d0d0d0"))
+    else:
+        made.setColor(QPalette.ColorRole.Window, QColor("#a8a8a8"))
+    return made
+
+
 def _mixed(one: QColor, other: QColor, share: float) -> QColor:
     parts = zip(one.getRgb()[:3], other.getRgb()[:3], strict=True)  # type: ignore[index]
     return QColor(*(round(a * share + b * (1 - share)) for a, b in parts))
@@ -103,6 +116,16 @@ _SHAPES = {
     "start": '<path d="M7 5l12 7-12 7z"/>',
     "pause": '<path d="M8 5v14M16 5v14"/>',
     "stop": '<rect x="6" y="6" width="12" height="12"/>',
+    "clear": '<path d="M3 13l5 5L19 7M15 18h6"/>',
+    "divider": '<rect x="3" y="5" width="18" height="14" rx="1"/><path d="M12 3v18M9 10l-2 2 2 2M15 10l2 2-2 2"/>',
+    "beside": '<rect x="3" y="6" width="8" height="12" rx="1"/><rect x="13" y="6" width="8" height="12" rx="1"/>',
+    "original": '<path d="M2 12c3-5 6-7 10-7s7 2 10 7c-3 5-6 7-10 7s-7-2-10-7z"/><circle cx="12" cy="12" r="3"/>',
+    "full screen": '<path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"/>',
+    "table": '<rect x="3" y="4" width="18" height="16" rx="1"/><path d="M3 9h18M3 14h18M10 9v11"/>',
+    "begin": '<path d="M9 4H5v16h4M11 12h8M15 8l-4 4 4 4"/>',
+    "end": '<path d="M15 4h4v16h-4M5 12h8M9 8l4 4-4 4"/>',
+    "whole": '<path d="M3 12h18M7 8l-4 4 4 4M17 8l4 4-4 4"/>',
+    "own": '<path d="M4 7h9M17 7h3M4 17h3M11 17h9"/><circle cx="15" cy="7" r="2"/><circle cx="9" cy="17" r="2"/>',
 }
 
 

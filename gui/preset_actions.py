@@ -31,11 +31,11 @@ class PresetActions(QObject):
         options = self._page.options.options()
         before = self._memory.options()
         self._memory.keep_options(options)
-        if (before.keep_colors, before.brush, before.detail, before.short_side, before.device, before.backend,
-                before.precision) != (
-            options.keep_colors, options.brush, options.detail, options.short_side, options.device, options.backend,
-            options.precision,
-        ):  # fmt: skip  # the rest does not show, or is mixed by the view itself
+        if (before.strength, before.keep_colors, before.brush, before.detail, before.short_side, before.device,
+                before.backend, before.precision) != (
+            options.strength, options.keep_colors, options.brush, options.detail, options.short_side, options.device,
+            options.backend, options.precision,
+        ):  # fmt: skip  # the rest does not show
             self._page.preview.refresh()
 
     def show_presets(self, chosen: str = "") -> None:

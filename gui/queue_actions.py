@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QUrl, Signal
@@ -127,15 +128,15 @@ class QueueActions(QObject):
         first = items[0]
         dialog = ItemDialog(
             self.models(), first.model or self._page.gallery.chosen,
-            first.options or self._page.options.options(), len(items), self._window,
+            first.options_with(self._page.options.options()), len(items), self._window,
         )  # fmt: skip
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
         def take() -> None:
             for item in items:
                 item.model, item.options = dialog.model.currentData() or "", dialog.options.options()
-            self.show_items(items)
-            self._page.preview.refresh()
+                item.part_s = (0.0, 0.0)  # the options say it
+            self._show_options(items)
 
         dialog.accepted.connect(take)
         dialog.open()
@@ -143,8 +144,21 @@ class QueueActions(QObject):
     def share_options(self, items: list[QueueItem]) -> None:
         """Give these entries the options of all again."""
         for item in items:
-            item.model, item.options = "", None
+            item.model, item.options, item.part_s = "", None, (0.0, 0.0)
+        self._show_options(items)
+
+    def keep_part(self, item: QueueItem, start_s: float, end_s: float) -> None:
+        """Translate only this part of a film; both 0: all of it."""
+        if item.options is not None:
+            item.options = replace(item.options, start_s=start_s, end_s=end_s)
+        else:
+            item.part_s = (start_s, end_s)
+        self._show_options([item])
+
+    def _show_options(self, items: list[QueueItem]) -> None:
         self.show_items(items)
+        for item in items:
+            self._page.preview.show_length(item)
         self._page.preview.refresh()
 
     def examine(self, items: list[QueueItem]) -> None:

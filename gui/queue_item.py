@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class QueueItem:
     folder: Path | None = None
     model: str = ""
     options: ConvertOptions | None = None
+    part_s: tuple[float, float] = (0.0, 0.0)  # of a film: from and to; both 0: as the options say, an end of 0: its own
     state: State = State.WAITING
     output: Path | None = None
     reason: str = ""
@@ -90,9 +91,19 @@ class QueueItem:
 
     def copy(self, model: str) -> QueueItem:
         """Return a new entry of the same file, with the same options, for a model (empty: the page's)."""
-        return QueueItem(self.path, self.kind, self.file_key, self.folder, model, self.options, size_wh=self.size_wh,
-                         seconds=self.seconds, frames=self.frames, thumbnail=self.thumbnail,
+        return QueueItem(self.path, self.kind, self.file_key, self.folder, model, self.options, self.part_s,
+                         size_wh=self.size_wh, seconds=self.seconds, frames=self.frames, thumbnail=self.thumbnail,
                          is_examined=self.is_examined)  # fmt: skip
+
+    @property
+    def has_own_options(self) -> bool:
+        """Whether it is translated otherwise than the page says."""
+        return bool(self.model) or self.options is not None or any(self.part_s)
+
+    def options_with(self, shared: ConvertOptions) -> ConvertOptions:
+        """Return what it is translated with; without options of its own with the shared ones."""
+        options = self.options or shared
+        return replace(options, start_s=self.part_s[0], end_s=self.part_s[1]) if any(self.part_s) else options
 
     def reset(self) -> None:
         """Make it wait for Start again."""
@@ -102,7 +113,7 @@ class QueueItem:
 
 
 _KEPT = ("path", "kind", "file_key", "folder", "model", "state", "output", "reason", "size_wh", "seconds",
-         "settled_model")  # fmt: skip
+         "settled_model", "part_s")  # fmt: skip
 
 
 def line_of(item: QueueItem) -> str:
@@ -129,9 +140,10 @@ def item_of(line: str) -> QueueItem:
     item.reason = _text(values, "reason")
     item.settled_model = _text(values, "settled_model")
     item.size_wh = _size_of(values.get("size_wh"))
-    seconds = values.get("seconds")
-    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds <= _LONGEST_S:
-        item.seconds = float(seconds)
+    item.seconds = _seconds_of(values.get("seconds"))
+    part = values.get("part_s")
+    start_s, end_s = map(_seconds_of, part) if isinstance(part, list) and len(part) == 2 else (None, None)
+    item.part_s = (start_s or 0.0, end_s or 0.0)
     if item.state in (State.PLANNED, State.RUNNING, State.STOPPED):
         item.reset()
     item.progress = 1.0 if item.state in (State.DONE, State.SKIPPED) else 0.0
@@ -146,6 +158,11 @@ def _text(values: dict[str, Any], name: str) -> str:  # Any: JSON values
     if not isinstance(value, str) or "\0" in value:
         raise ValueError(f"an entry of a queue whose {name} is no text")
     return value
+
+
+def _seconds_of(value: Any) -> float | None:  # Any: a JSON value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value <= _LONGEST_S else None
 
 
 def _size_of(value: Any) -> tuple[int, int] | None:  # Any: a JSON value

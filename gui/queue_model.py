@@ -103,6 +103,8 @@ class QueueModel(QAbstractTableModel):
                 return self._tip(item, column)
             case Qt.ItemDataRole.AccessibleTextRole:
                 text = self._text(item, column)
+                if column is Column.MODEL and item.has_own_options:
+                    text = self.tr("{model}, options of its own").format(model=text)
                 return f"{self.headerData(column, Qt.Orientation.Horizontal)}: {text}" if text else None
             case Qt.ItemDataRole.TextAlignmentRole if column in (Column.SPEED, Column.LEFT):
                 return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -324,6 +326,8 @@ class QueueModel(QAbstractTableModel):
         }[item.state]
 
     def _tip(self, item: QueueItem, column: Column) -> str:
+        if column is Column.MODEL and item.has_own_options:
+            return self.tr("{model}, options of its own").format(model=self._text(item, column))
         if column is Column.STATE and (item.reason or item.warnings):
             return "\n".join(map(in_words, [*([item.reason] if item.reason else []), *item.warnings]))
         if item.output is not None and item.state not in (State.WAITING, State.FAILED):

@@ -1,8 +1,8 @@
-"""Show the queue as a table, and take what users do with its entries."""
+"""Show the queue, as a list or as a table of all columns, and take what users do with its entries."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import (
     QAction,
     QContextMenuEvent,
@@ -10,78 +10,28 @@ from PySide6.QtGui import (
     QKeySequence,
     QPainter,
     QPaintEvent,
-    QPalette,
     QResizeEvent,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QApplication,
     QHeaderView,
     QMenu,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionProgressBar,
-    QStyleOptionViewItem,
     QTableView,
     QWidget,
 )
 
-from .palette import bad, good, secondary
-from .queue_item import ENDED, FILM, QueueItem, State
+from .palette import secondary
+from .queue_cells import ListCell, ModelCell, NameCell, StateCell
+from .queue_item import ENDED, QueueItem, State
 from .queue_model import ITEM_ROLE, ROWS_MIME, THUMBNAIL_WH, Column, QueueModel
 
 ROW_PX = 52
-NAME_PX = 180  # the least for thumbnail and name; in a narrow window the other columns are scrolled to
+NAME_PX = 180  # the least for thumbnail and name in a table; in a narrow one the other columns are scrolled to
 BAR_PX = 104  # what a film's progress needs
 
 
-class _StateCell(QStyledItemDelegate):
-    """Paints a bar while a film is being translated, else the state in words."""
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        item = index.data(ITEM_ROLE)
-        if isinstance(item, QueueItem) and item.state is State.RUNNING and item.kind == FILM:
-            QApplication.style().drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, option, painter)
-            bar = QStyleOptionProgressBar()
-            rect: QRect = option.rect
-            bar.rect = rect.adjusted(6, (rect.height() - 20) // 2, -6, -(rect.height() - 20) // 2)
-            bar.minimum, bar.maximum = 0, 1000
-            bar.progress = round(item.progress * 1000)
-            bar.text, bar.textVisible = f"{item.progress:.0%}", True
-            bar.textAlignment = Qt.AlignmentFlag.AlignCenter
-            bar.palette = option.palette
-            bar.state = QStyle.StateFlag.State_Enabled | QStyle.StateFlag.State_Horizontal
-            QApplication.style().drawControl(QStyle.ControlElement.CE_ProgressBar, bar, painter)
-            return
-        super().paint(painter, option, index)
-
-    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:  # noqa: N802
-        super().initStyleOption(option, index)
-        item = index.data(ITEM_ROLE)
-        if not isinstance(item, QueueItem):
-            return
-        palette: QPalette = option.palette
-        color = {State.DONE: good(palette), State.FAILED: bad(palette)}.get(item.state)
-        if item.state is State.WAITING and item.reason:
-            color = bad(palette)
-        if color is not None:
-            palette.setColor(QPalette.ColorRole.Text, color)
-
-
-class _NameCell(QStyledItemDelegate):
-    """Paints the thumbnail whole in its place, and the name beside it."""
-
-    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:  # noqa: N802
-        super().initStyleOption(option, index)
-        option.decorationSize = QSize(*THUMBNAIL_WH)
-        option.features |= QStyleOptionViewItem.ViewItemFeature.HasDecoration
-        option.textElideMode = Qt.TextElideMode.ElideMiddle
-
-
 class QueueView(QTableView):
-    """The queue's table.
+    """The queue: a list with two lines an entry, or a table.
 
     Signals:
         item_chosen(object): the entry that the cursor is on, or None.
@@ -109,6 +59,7 @@ class QueueView(QTableView):
 
     def __init__(self, queue: QueueModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.is_table = False
         self.queue = queue
         self.models: list[tuple[str, str]] = []  # name and title of those that can be used
         self.setModel(queue)
@@ -137,9 +88,11 @@ class QueueView(QTableView):
         columns.sectionResized.connect(self._fit_name)
         columns.setMinimumSectionSize(50)
         self.fit_columns()
-        self._name_cell, self._state_cell = _NameCell(self), _StateCell(self)
-        self.setItemDelegateForColumn(Column.NAME, self._name_cell)
+        self._list_cell, self._name_cell, self._state_cell = ListCell(self), NameCell(self), StateCell(self)
+        self._model_cell = ModelCell(self)
+        self.setItemDelegateForColumn(Column.MODEL, self._model_cell)
         self.setItemDelegateForColumn(Column.STATE, self._state_cell)
+        self.show_as_table(False)
         self._make_actions()
         self.selectionModel().selectionChanged.connect(self._tell_selection)
         self.selectionModel().currentChanged.connect(self._tell_current)
@@ -158,6 +111,21 @@ class QueueView(QTableView):
         for column, words in widest.items():
             width = max(metrics.horizontalAdvance(word) for word in words) + 14
             self.setColumnWidth(column, max(width, BAR_PX) if column is Column.STATE else width)
+
+    def show_as_table(self, on: bool) -> None:
+        """Show all columns, or one with what matters of them."""
+        self.is_table = on
+        self.setItemDelegateForColumn(Column.NAME, self._name_cell if on else self._list_cell)
+        self.horizontalHeader().setVisible(on)
+        for column in Column:
+            self.setColumnHidden(column, not on and column is not Column.NAME)
+        self._fit_name()
+
+    def table_width(self) -> int:
+        """Return how wide the table wants to be."""
+        columns = sum(self.columnWidth(column) or self.horizontalHeader().sectionSizeHint(column) for column in Column
+                      if column is not Column.NAME)  # fmt: skip
+        return NAME_PX + 60 + columns + self.verticalScrollBar().sizeHint().width() + 2 * self.frameWidth()
 
     def _make_actions(self) -> None:
         self.remove_action = self._action(self.tr("Remove"), QKeySequence.StandardKey.Delete)
@@ -218,7 +186,7 @@ class QueueView(QTableView):
         self.remove_action.setEnabled(any(item.state is not State.RUNNING for item in items))
         self.retry_action.setEnabled(any(item.state in ENDED for item in items))
         self.options_action.setEnabled(any(item.state is not State.RUNNING for item in items))
-        self.shared_action.setEnabled(any(item.model or item.options for item in items))
+        self.shared_action.setEnabled(any(item.has_own_options for item in items))
         self.result_action.setEnabled(one is not None and one.has_result)
         self.folder_action.setEnabled(one is not None)
         self.reason_action.setEnabled(one is not None and bool(one.reason))
@@ -264,8 +232,9 @@ class QueueView(QTableView):
 
     def _fit_name(self) -> None:
         """Give the name what the other columns leave."""
-        others = sum(self.columnWidth(column) for column in Column if column is not Column.NAME)
-        self.setColumnWidth(Column.NAME, max(NAME_PX, self.viewport().width() - others))
+        others = sum(self.columnWidth(column) for column in Column if column is not Column.NAME)  # 0 of a hidden one
+        least = NAME_PX if self.is_table else 0
+        self.setColumnWidth(Column.NAME, max(least, self.viewport().width() - others))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         if event.mimeData().hasFormat(ROWS_MIME):
@@ -283,7 +252,7 @@ class QueueView(QTableView):
         font.setPointSizeF(font.pointSizeF() * 1.25)
         painter.setFont(font)
         painter.drawText(
-            self.viewport().rect().adjusted(40, 20, -40, -20),
+            self.viewport().rect().adjusted(12, 20, -12, -20),
             int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap),
             self.tr("Drop photographs, films or folders here,\nor press Add files."),
         )

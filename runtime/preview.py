@@ -19,7 +19,6 @@ from .films.reader import FilmInfo, FilmReader
 from .find import Kind
 from .folders import cache_folder
 from .images import Picture, picture_size_hw, read_first_picture
-from .look import keep_colors
 from .opencv import cv2
 from .pictures.job import resize_picture, resized_hw
 from .translate.shared_translator import Translates
@@ -82,13 +81,13 @@ def shrunk_picture(picture: Picture, edge_px: int) -> Picture:
     return resize_picture(picture, (height, width))
 
 
-def seen_in_place_of(picture: Picture, translated: Image) -> Image:
-    """Return what is seen of a translation: where the picture is transparent, its result is, too."""
+def with_transparency_of(picture: Picture, translated: Image) -> NDArray[np.uint8]:
+    """Return a translation H×W×3, or H×W×4 where the picture is transparent: its result is, too."""
     if picture.alpha is None:
         return translated
     height, width = translated.shape[:2]
     alpha = cv2.resize(picture.alpha, (width, height), interpolation=cv2.INTER_LINEAR)
-    return Picture(translated, alpha).as_seen()
+    return np.dstack([translated, alpha])
 
 
 def loop_frames(
@@ -105,9 +104,9 @@ def loop_frames(
 
 
 def translated_for_preview(
-    original: Image, translator: Translates, *, colors: bool, brush: float | None = None, detail: float = 1.0
+    original: Image, translator: Translates, *, brush: float | None = None, detail: float = 1.0
 ) -> Image:
-    """Return what the translator makes of an image, with the original's colours where asked for.
+    """Return what the translator makes of an image.
 
     `brush` and `detail` are those of brush.py.
     """
@@ -115,7 +114,7 @@ def translated_for_preview(
     translated = translator.translate(small[None])[0]
     if small is not original:
         translated = bring_back(original, small, translated, detail=detail)
-    return np.asarray(keep_colors(original, translated) if colors else translated)
+    return np.asarray(translated)
 
 
 def shrunk(image: Image, edge_px: int) -> Image:
@@ -137,10 +136,15 @@ def resized(image: Image, short_side: int | None) -> Image:
     return np.asarray(cv2.resize(image, (width, height), interpolation=how))
 
 
-def write_image(path: Path, image: Image) -> None:
-    """Write an image for the window; the suffix decides the format (.jpg for what is kept, .bmp for what is fast)."""
+def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write an image (RGB or RGBA) for the window; the suffix decides the format.
+
+    That is .jpg for what is kept, .bmp for what is fast, .png for what is transparent.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    done, data = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    stored = cv2.cvtColor(image, cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR)
+    quick = [cv2.IMWRITE_PNG_COMPRESSION, 1] if path.suffix == ".png" else []
+    done, data = cv2.imencode(path.suffix, stored, quick)
     if not done:
         raise CgconvError(f"{path}: the preview cannot be written")
     partial = path.with_name(f".{path.name}.part")

@@ -117,7 +117,8 @@ class Convert:
 class Preview:
     """Show a picture, or a film's frame at `time_s`, before and after. A newer one takes an older one's place.
 
-    Without a model only the original is shown. Answers: PreviewReady, first a small one, then the full size.
+    Without a model only the original is shown. `result` is a file made of it, which is shown in place of a
+    translation. Answers: PreviewReady, first a small one, then the full size.
     """
 
     path: Path
@@ -126,6 +127,7 @@ class Preview:
     options: ConvertOptions
     time_s: float = 0.0
     full: bool = True
+    result: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ class ListModels:
 
 @dataclass(frozen=True)
 class SampleModel:
-    """Translate a small sample picture and take the time. Answer: ModelSampled.
+    """Translate a small sample picture, or a film's frame at `time_s`, and take the time. Answer: ModelSampled.
 
     A user's own picture does not become the model's sample in lists.
     """
@@ -156,6 +158,8 @@ class SampleModel:
     model: str
     picture: Path | None = None
     is_users: bool = False
+    kind: str = "picture"
+    time_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ def _results(path: Path, originals: Sequence[Image], device: str, cancel: thread
         for original in originals:
             if cancel is not None and cancel.is_set():
                 raise Cancelled("stopped before the sheet was finished")
-            result = translated_for_preview(original, translator, colors=False)
+            result = translated_for_preview(original, translator)
             results.append(shrunk(result, max(original.shape[:2])))  # an upscaler's is larger
     return results
 

@@ -191,6 +191,11 @@ class Window:
         QApplication.sendEvent(view.viewport(), asked)
         self.wait(lambda: chosen, "for the menu")
 
+    def open_advanced(self) -> None:
+        """Show all options."""
+        if not self.page.options.more.isChecked():
+            self.click(self.page.options.more)
+
     def answer_file_dialog(self, answer: str) -> None:
         """Paste a file's or folder's name into the file dialog that opens next, and press Enter."""
 
@@ -236,8 +241,9 @@ class Window:
         self.wait(lambda: self.page.start.isEnabled() and not self.page.cancel.isEnabled(), "for the end")
 
     def wait_for_preview(self) -> None:
-        """Wait until the translation is shown at full resolution."""
-        self.wait(lambda: self.page.preview.status.text().startswith("Full resolution"), "for the preview")
+        """Wait until the translation is shown at full resolution, or the file that was made."""
+        status = self.page.preview.status
+        self.wait(lambda: status.text().startswith(("Full resolution", "The result")), "for the preview")
 
     def states(self) -> list[State]:
         """Return the entries' states, from top to bottom."""

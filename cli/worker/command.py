@@ -23,6 +23,7 @@ from cgconv.runtime.protocol import read_request, reserved_stdout, write_line
 from .task import Answer, Task
 
 NICENESS = 5  # the window and the rest of the desktop go first
+LONGEST_WAIT_S = 3600.0  # of a sample for previews
 LAST_WORDS_S = 8.0  # what a job may take to stop once the window has gone …
 SAVING_S = 900.0  # … and a training, which saves after the step that it is at
 
@@ -59,6 +60,7 @@ def serve(lines: Iterable[str], stream: TextIO) -> None:
     going = threading.Event()
     going.set()
     lanes = {name: Lane(name, say) for name in ("files", "looks", "jobs")}
+    lanes["samples"] = Lane("samples", say, gives_way_to=lanes["looks"])
     say(WorkerReady(version("cgconv"), installed_extras()), 0)
     for line in lines:
         try:
@@ -95,16 +97,20 @@ def _lane_of(request: requests.Request) -> str:
     quick = requests.Scan | requests.Examine | requests.Plan | requests.ListModels | requests.ListPresets
     if isinstance(request, quick | requests.MeasureCaches | requests.ForgetFilms):
         return "files"
-    if isinstance(request, requests.Preview | requests.PreviewLoop | requests.SampleModel):
+    if isinstance(request, requests.Preview | requests.PreviewLoop):
         return "looks"
+    if isinstance(request, requests.SampleModel):
+        return "samples"
     return "jobs"
 
 
 class Lane:
-    """A thread that does tasks one after the other, urgent ones first."""
+    """A thread that does tasks one after the other, urgent ones first; it begins none while another lane works."""
 
-    def __init__(self, name: str, say: Callable[[Event | WorkerEvent, int], None]) -> None:
-        self._say = say
+    def __init__(
+        self, name: str, say: Callable[[Event | WorkerEvent, int], None], gives_way_to: Lane | None = None
+    ) -> None:
+        self._say, self._gives_way_to = say, gives_way_to
         self._waiting: queue.PriorityQueue[tuple[int, int, Task]] = queue.PriorityQueue()
         self._tasks: dict[int, Task] = {}
         self._lock = threading.Lock()
@@ -147,6 +153,8 @@ class Lane:
     def _work(self) -> None:
         while True:
             _, _, task = self._waiting.get()
+            if self._gives_way_to is not None:
+                self._gives_way_to.wait_until_free(LONGEST_WAIT_S)
             try:
                 self._do(task)
             finally:

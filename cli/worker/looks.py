@@ -7,6 +7,7 @@ import itertools
 import secrets
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from cgconv.runtime import preview as looks
@@ -21,11 +22,15 @@ from cgconv.runtime.events import (
 )
 from cgconv.runtime.find import Kind, find_files, real_key
 from cgconv.runtime.images import Picture
+from cgconv.runtime.look import keep_colors
+from cgconv.runtime.models.store import resolve_model
 from cgconv.runtime.requests import Examine, Preview, PreviewLoop, Scan
+from cgconv.runtime.translator import Translator
 
 from .task import Say, Task
 
 FILES_AT_ONCE = 500
+TRANSLATIONS_KEPT = 4  # of previews, the small ones counted
 
 
 def scan(task: Task, say: Say) -> None:
@@ -85,24 +90,51 @@ def preview(task: Task, say: Say) -> None:
     draft = looks.shrunk_picture(original, looks.DRAFT_EDGE_PX)
     if draft is not original:
         scales.insert(0, draft.size_hw[1] / original.size_hw[1])
+    if request.result is not None:
+        say(PreviewReady(_write(_stored(draft)), None, scales[0], False, note))
+        _show_result(request, original, 1.0, say)
+        return
     if not request.model:
-        say(PreviewReady(_write(original.as_seen()), None, 1.0, True, note))
+        say(PreviewReady(_write(_stored(original)), None, 1.0, True, note))
         return
     if not request.full:
         scales = scales[:1]
-    say(PreviewReady(_write(draft.as_seen()), None, scales[0], False, note))
+    say(PreviewReady(_write(_stored(draft)), None, scales[0], False, note))
     _stop_if(task)
     translator = translator_for(request.model, options, task, say, builds_engines=False)
     for number, scale in enumerate(scales):
         _stop_if(task)
         image = original if scale == 1 else draft
         brush = max(1.0, options.brush * image.size_hw[1] / full_width) if options.brush else None
-        translated = looks.translated_for_preview(
-            image.pixels, translator, colors=options.keep_colors, brush=brush, detail=options.detail
-        )
+        translated = _translated(request, image, translator, brush)
+        if options.keep_colors:
+            translated = keep_colors(image.pixels, translated)
         _stop_if(task)
-        shown = looks.seen_in_place_of(image, translated)
-        say(PreviewReady(_write(image.as_seen()), _write(shown), scale, number == len(scales) - 1, note))
+        shown = looks.with_transparency_of(image, translated)
+        say(PreviewReady(_write(_stored(image)), _write(shown), scale, number == len(scales) - 1, note))
+
+
+def _show_result(request: Preview, original: Picture, scale: float, say: Say) -> None:
+    """Show the file that was made beside the original; of a film, the frame of the same moment."""
+    assert request.result is not None
+    time_s = max(0.0, request.time_s - request.options.start_s)
+    is_film = request.kind == Kind.FILM
+    made = looks.frame_for_preview(request.result, time_s, short_side=None) if is_film else (
+        looks.picture_for_preview(request.result, short_side=None))  # fmt: skip
+    say(PreviewReady(_write(_stored(original)), _write(_stored(made)), scale, True, "result"))
+
+
+def _translated(request: Preview, image: Picture, translator: Translator, brush: float | None) -> looks.Image:
+    """Return the translation, the last ones from memory: whether colours are kept is decided afterwards."""
+    of_file = (request.path, request.path.stat().st_mtime_ns, request.time_s, image.size_hw)
+    wanted = replace(request.options, keep_colors=False, strength=1.0, out=None, name="")
+    key = (of_file, request.model, resolve_model(request.model).stat().st_mtime_ns, wanted)
+    if key not in _last_translations:
+        made = looks.translated_for_preview(image.pixels, translator, brush=brush, detail=request.options.detail)
+        while len(_last_translations) >= TRANSLATIONS_KEPT:
+            del _last_translations[next(iter(_last_translations))]
+        _last_translations[key] = made
+    return _last_translations[key]
 
 
 def preview_loop(task: Task, say: Say) -> None:
@@ -122,12 +154,15 @@ def preview_loop(task: Task, say: Say) -> None:
     count = round(request.seconds * request.frames_per_second)
     for index, (time_s, image) in enumerate(itertools.islice(frames, count)):
         _stop_if(task)
-        translated = looks.translated_for_preview(image, translator, colors=request.options.keep_colors)
+        translated = looks.translated_for_preview(image, translator)
+        if request.options.keep_colors:
+            translated = keep_colors(image, translated)
         _stop_if(task)
         say(LoopFrameReady(index, count, time_s, _write(image), _write(translated)))
 
 
 _last_original: list[tuple[tuple[object, ...], Picture]] = []
+_last_translations: dict[object, looks.Image] = {}
 
 
 def _original(path: Path, kind: str, time_s: float, short_side: int | None) -> Picture:
@@ -146,9 +181,14 @@ def _original(path: Path, kind: str, time_s: float, short_side: int | None) -> P
     return _last_original[0][1]
 
 
+def _stored(picture: Picture) -> looks.Image:
+    """Return a picture in 8 bits, H×W×4 where it is transparent."""
+    return looks.with_transparency_of(picture, picture.pixels)
+
+
 def _write(image: looks.Image) -> Path:
     """Write an image as fast as it can be read: the window deletes the file."""
-    path = _previews_folder() / f"{secrets.token_hex(8)}.bmp"
+    path = _previews_folder() / f"{secrets.token_hex(8)}{'.png' if image.shape[2] == 4 else '.bmp'}"
     looks.write_image(path, image)
     return path
 

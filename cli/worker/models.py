@@ -28,6 +28,7 @@ from cgconv.runtime.events import (
     SheetMade,
     StepProgressed,
 )
+from cgconv.runtime.find import Kind
 from cgconv.runtime.folders import cache_folder
 from cgconv.runtime.models.store import list_models, models_folder, remove_model, resolve_model
 from cgconv.runtime.protocol import read_json
@@ -81,7 +82,7 @@ def sample(task: Task, say: Say) -> None:
         say(ModelSampled(request.model, kept, known["megapixels_per_second"], str(known.get("running", ""))))
         return
     if request.picture is not None:
-        picture = _small_copy(request.picture, request.picture.stat().st_mtime_ns)
+        picture = _small_copy(request.picture, request.kind, request.time_s, request.picture.stat().st_mtime_ns)
     else:
         picture = natural_picture((SAMPLE_EDGE_PX * 3 // 4, SAMPLE_EDGE_PX))
     translated, speed, running = _sampled(request, picture, task, say)
@@ -93,9 +94,13 @@ def sample(task: Task, say: Say) -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def _small_copy(path: Path, _: int) -> looks.Image:
+def _small_copy(path: Path, kind: str, time_s: float, _: int) -> looks.Image:
     """Return a picture in the size of samples; the last one is remembered, because every model is asked for its own."""
-    return looks.shrunk(looks.picture_for_preview(path, short_side=None).as_seen(), SAMPLE_EDGE_PX)
+    if kind == Kind.FILM:
+        picture = looks.frame_for_preview(path, time_s, short_side=None)
+    else:
+        picture = looks.picture_for_preview(path, short_side=None)
+    return looks.shrunk(picture.as_seen(), SAMPLE_EDGE_PX)
 
 
 def _sampled(request: SampleModel, picture: looks.Image, task: Task, say: Say) -> tuple[looks.Image, float, str]:
@@ -104,7 +109,7 @@ def _sampled(request: SampleModel, picture: looks.Image, task: Task, say: Say) -
 
     # A translator of its own: the one that previews are made with stays open.
     with open_translator(resolve_model(request.model), cancel=task.cancel, builds_engines=False) as translator:
-        translated = looks.translated_for_preview(picture, translator, colors=False)
+        translated = looks.translated_for_preview(picture, translator)
         batch = np.ascontiguousarray(picture[None])
         started = time.perf_counter()
         translator.translate(batch)

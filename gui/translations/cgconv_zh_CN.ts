@@ -254,6 +254,10 @@
             <source>After</source>
             <translation>结果</translation>
         </message>
+        <message>
+            <source>Result</source>
+            <translation>成品</translation>
+        </message>
     </context>
     <context>
         <name>Conversion</name>
@@ -289,10 +293,6 @@
             <translation>模型</translation>
         </message>
         <message>
-            <source>Options</source>
-            <translation>选项</translation>
-        </message>
-        <message>
             <source>&amp;Add files …</source>
             <translation>添加文件(&amp;A)…</translation>
         </message>
@@ -323,22 +323,6 @@
         <message>
             <source>Try again</source>
             <translation>重试</translation>
-        </message>
-        <message>
-            <source>Import model …</source>
-            <translation>导入模型…</translation>
-        </message>
-        <message>
-            <source>Information</source>
-            <translation>信息</translation>
-        </message>
-        <message>
-            <source>Remove</source>
-            <translation>移除</translation>
-        </message>
-        <message>
-            <source>Remove this model</source>
-            <translation>移除此模型</translation>
         </message>
         <message>
             <source>Preset</source>
@@ -463,12 +447,44 @@
             <translation>正在为 {size} 准备模型：{phase}，{seconds} 秒</translation>
         </message>
         <message>
-            <source>All on one sheet …</source>
+            <source>What every model makes of the selected pictures, side by side in one file</source>
+            <translation>每个模型处理所选图片的效果，并排放在一个文件中</translation>
+        </message>
+        <message>
+            <source>Show all columns, as a table</source>
+            <translation>以表格显示所有列</translation>
+        </message>
+        <message>
+            <source>About the selected file</source>
+            <translation>所选文件的说明</translation>
+        </message>
+        <message>
+            <source>Compare all …</source>
             <translation>全部对比…</translation>
         </message>
         <message>
-            <source>What every model makes of the selected pictures, side by side in one file</source>
-            <translation>每个模型处理所选图片的效果，并排放在一个文件中</translation>
+            <source>Import …</source>
+            <translation>导入…</translation>
+        </message>
+        <message>
+            <source>Bring in a model file or a checkpoint</source>
+            <translation>导入模型文件或检查点</translation>
+        </message>
+        <message>
+            <source>About it</source>
+            <translation>模型信息</translation>
+        </message>
+        <message>
+            <source>All that is known of this model</source>
+            <translation>有关此模型的全部信息</translation>
+        </message>
+        <message>
+            <source>Delete</source>
+            <translation>删除</translation>
+        </message>
+        <message>
+            <source>Delete this model</source>
+            <translation>删除此模型</translation>
         </message>
     </context>
     <context>
@@ -731,10 +747,6 @@
             <translation>保留声音</translation>
         </message>
         <message>
-            <source>Take HDR pictures and films (colours come out dull)</source>
-            <translation>接受 HDR 图片和影片（颜色会变暗淡）</translation>
-        </message>
-        <message>
             <source>The beginning</source>
             <translation>开头</translation>
         </message>
@@ -782,21 +794,17 @@
             <source>Hold strokes still from frame to frame of films and animations</source>
             <translation>让视频和动画的笔触在帧与帧之间保持稳定</translation>
         </message>
+        <message>
+            <source>Take HDR as it is</source>
+            <translation>直接接受 HDR</translation>
+        </message>
+        <message>
+            <source>Take HDR pictures and films; their colours come out dull</source>
+            <translation>接受 HDR 图片和影片；颜色会变暗淡</translation>
+        </message>
     </context>
     <context>
         <name>PreviewPanel</name>
-        <message>
-            <source>Place in the film</source>
-            <translation>影片位置</translation>
-        </message>
-        <message>
-            <source>Play 3 seconds</source>
-            <translation>播放 3 秒</translation>
-        </message>
-        <message>
-            <source>Translate three seconds from here, small, and play them over and over</source>
-            <translation>从此处以小尺寸转换三秒并循环播放</translation>
-        </message>
         <message>
             <source>Fit</source>
             <translation>适合</translation>
@@ -814,16 +822,8 @@
             <translation>按像素显示 (1)</translation>
         </message>
         <message>
-            <source>Zoom in</source>
-            <translation>放大</translation>
-        </message>
-        <message>
             <source>Zoom in (+)</source>
             <translation>放大 (+)</translation>
-        </message>
-        <message>
-            <source>Zoom out</source>
-            <translation>缩小</translation>
         </message>
         <message>
             <source>Zoom out (-)</source>
@@ -872,6 +872,26 @@
         <message>
             <source>Loop is being made …</source>
             <translation>正在生成循环…</translation>
+        </message>
+        <message>
+            <source>Before and after in one picture, with a divider to drag</source>
+            <translation>原图与结果叠放，用分隔线拖动比较</translation>
+        </message>
+        <message>
+            <source>Before and after side by side</source>
+            <translation>原图与结果并排显示</translation>
+        </message>
+        <message>
+            <source>Hold for the original (Space)</source>
+            <translation>按住显示原图（空格键）</translation>
+        </message>
+        <message>
+            <source>Picture on the whole screen (F11, back with Esc)</source>
+            <translation>全屏显示图片（F11，按 Esc 返回）</translation>
+        </message>
+        <message>
+            <source>The result, {size}</source>
+            <translation>成品，{size}</translation>
         </message>
     </context>
     <context>
@@ -947,6 +967,10 @@
         <message>
             <source>Stopped</source>
             <translation>已停止</translation>
+        </message>
+        <message>
+            <source>{model}, options of its own</source>
+            <translation>{model}，使用单独的选项</translation>
         </message>
     </context>
     <context>
@@ -1450,6 +1474,29 @@ or press Add files.</source>
         <message>
             <source>Keep the window open</source>
             <translation>不关闭窗口</translation>
+        </message>
+    </context>
+    <context>
+        <name>FilmRow</name>
+        <message>
+            <source>Place in the film</source>
+            <translation>影片位置</translation>
+        </message>
+        <message>
+            <source>Begin the translation here</source>
+            <translation>从此处开始转换</translation>
+        </message>
+        <message>
+            <source>End the translation here</source>
+            <translation>转换到此处为止</translation>
+        </message>
+        <message>
+            <source>Translate the whole film</source>
+            <translation>转换整部影片</translation>
+        </message>
+        <message>
+            <source>Translate three seconds from here, small, and play them over and over</source>
+            <translation>从此处以小尺寸转换三秒并循环播放</translation>
         </message>
     </context>
 </TS>

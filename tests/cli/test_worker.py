@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,6 @@ from cgconv.runtime.errors import Cancelled
 from cgconv.runtime.events import EngineBuilding, PreviewReady
 from cgconv.runtime.films.reader import FilmReader
 from cgconv.runtime.folders import cache_folder
-from cgconv.runtime.images import read_first_picture
 from cgconv.runtime.lock import Lock
 from cgconv.runtime.models.store import models_folder
 from cgconv.runtime.pictures.job import translate_picture_file
@@ -116,7 +117,48 @@ def test_the_preview_of_a_transparent_picture_looks_as_its_result_will(model: Pa
     shown = said[-1]
     assert isinstance(shown, PreviewReady)
     assert shown.translated is not None
-    after = cv2.cvtColor(cv2.imread(str(shown.translated)), cv2.COLOR_BGR2RGB)
-    np.testing.assert_array_equal(after, read_first_picture(result).as_seen())
-    before = cv2.cvtColor(cv2.imread(str(shown.original)), cv2.COLOR_BGR2RGB)
-    assert (before[:, 0] == 255).all(), "what is transparent lies on white"
+    after, before = (cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in (shown.translated, shown.original))
+    np.testing.assert_array_equal(after, cv2.imread(str(result), cv2.IMREAD_UNCHANGED))
+    np.testing.assert_array_equal(before, cv2.imread(str(picture), cv2.IMREAD_UNCHANGED))
+
+
+def test_keeping_the_colours_takes_the_translation_that_is_there(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[object] = []
+    translated = preview.translated_for_preview
+    monkeypatch.setattr(
+        preview, "translated_for_preview", lambda *given, **how: computed.append(1) or translated(*given, **how)
+    )
+    asked, pictures = preview_of(model, tmp_path), []
+    for keep_colors in (False, True, False):
+        said: list[object] = []
+        request = replace(asked, options=replace(asked.options, keep_colors=keep_colors))
+        looks.preview(task_of(request), said.append)
+        assert isinstance(said[-1], PreviewReady)
+        pictures.append(cv2.imread(str(said[-1].translated)))
+    assert (pictures[0] != pictures[1]).any()
+    assert (pictures[0] == pictures[2]).all()
+    assert len(computed) == 1
+    os.utime(asked.path, (1e9, 1e9))
+    looks.preview(task_of(asked), said.append)
+    assert len(computed) == 2, "a file that was written again is computed again"
+
+
+@pytest.mark.parametrize("kind", ["picture", "film"])
+def test_a_result_is_shown_as_it_lies_on_the_disk(kind: str, model: Path, tmp_path: Path) -> None:
+    if kind == "film":
+        source, made = make_film(tmp_path / "a.mkv"), make_film(tmp_path / "b.mkv", size_wh=(48, 32))
+    else:
+        source, made = tmp_path / "a.png", tmp_path / "b.png"
+        for path, size_hw in ((source, (24, 32)), (made, (32, 48))):
+            assert cv2.imwrite(str(path), photo(size_hw)[0])
+    said: list[object] = []
+    request = requests.Preview(source, kind, str(model), requests.ConvertOptions(), result=made)
+    looks.preview(task_of(request), said.append)
+    shown = said[-1]
+    assert isinstance(shown, PreviewReady)
+    assert shown.note == "result"
+    assert cv2.imread(str(shown.translated)).shape == (32, 48, 3)
+    if kind == "picture":
+        np.testing.assert_array_equal(cv2.imread(str(shown.translated)), cv2.imread(str(made)))

@@ -48,11 +48,11 @@ def test_options_reach_pictures_and_films(window: Window, tmp_path: Path) -> Non
     options = window.page.options
     window.answer_file_dialog(str(tmp_path / "results"))
     window.click(options.browse)
+    window.open_advanced()
     window.type(options.name, "small-{name}")
     window.key(options.strength, Qt.Key.Key_Home)
     window.type(options.short_side.lineEdit(), "32")
     window.key(options.codec, Qt.Key.Key_End)  # FFV1, which loses nothing
-    window.click(options.more)
     window.key(options.picture_format, Qt.Key.Key_Down)  # PNG
     window.key(options.film_format, Qt.Key.Key_Down)
     window.key(options.film_format, Qt.Key.Key_Down)
@@ -78,6 +78,7 @@ def test_two_entries_that_would_get_one_name_keep_both_results(window: Window, t
     window.drop([tmp_path / "a" / "photo0.png", tmp_path / "b" / "photo0.png"])
     window.wait_for_files(2)
     window.type(window.page.options.out, str(tmp_path / "out"))
+    window.open_advanced()
     window.type(window.page.options.name, "{name}-painted")
     window.start()
     window.wait(lambda: window.states() == [State.DONE] * 2, "for results")
@@ -94,6 +95,7 @@ def test_a_second_start_leaves_results_alone_unless_told_to_replace_them(window:
     window.wait_until_idle()
     assert result.read_bytes() == b"mine"
     assert window.page.summary.text().endswith("1 existed already")
+    window.open_advanced()
     window.key(window.page.options.exists, Qt.Key.Key_Down)
     window.click_row(0)
     window.key(window.page.queue_view, Qt.Key.Key_F5)
@@ -198,6 +200,7 @@ def test_options_model_and_window_are_remembered(qapp: QApplication, models: Pat
     for _ in range(3):
         first.key(options.strength, Qt.Key.Key_PageUp)
     first.check(options.keep_colors)
+    first.open_advanced()
     first.type(options.name, "{name}-soft")
     first.key(first.page.gallery, Qt.Key.Key_Right)
     first.app.window.resize(1100, 760)

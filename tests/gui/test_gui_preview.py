@@ -19,6 +19,11 @@ def color_at(window: Window, at: QPoint) -> QColor:
     return picture_of(window.page.preview.view).pixelColor(at)
 
 
+def are_alike(one: QColor, other: QColor) -> bool:
+    """Say whether two colours are one, but for rounding: an enlarged picture is painted in two parts."""
+    return max(abs(a - b) for a, b in zip(one.getRgb(), other.getRgb(), strict=True)) <= 2
+
+
 def zoom_of(window: Window) -> float:
     """Return the zoom that is shown, in per cent."""
     return float(window.page.preview.zoom.text().rstrip("%"))
@@ -46,22 +51,22 @@ def test_before_and_after_stand_side_by_side_and_follow_divider_strength_and_mod
     original, translated = color_at(window, left), color_at(window, right)
     drag(window, middle, QPoint(view.width() // 4, middle.y()))
     assert color_at(window, left) != original  # the divider has gone past it
-    assert color_at(window, right) == translated
+    assert are_alike(color_at(window, right), translated)
     for _ in range(12):
         window.key(view, Qt.Key.Key_Right)
-    assert color_at(window, left) == original
+    assert are_alike(color_at(window, left), original)
     window.key(view, Qt.Key.Key_Left)
     drag(window, QPoint(middle.x(), 20), QPoint(3, 20))
     after = color_at(window, left)
     assert after != original
     QTest.keyPress(view, Qt.Key.Key_Space)
-    assert color_at(window, left) == original
+    assert are_alike(color_at(window, left), original)
     QTest.keyRelease(view, Qt.Key.Key_Space)
-    assert color_at(window, left) == after
+    assert are_alike(color_at(window, left), after)
     window.key(window.page.options.strength, Qt.Key.Key_Home)
-    assert color_at(window, left) == original
+    assert are_alike(color_at(window, left), original)
     window.key(window.page.options.strength, Qt.Key.Key_End)
-    assert color_at(window, left) == after
+    assert are_alike(color_at(window, left), after)
     window.key(window.page.gallery, Qt.Key.Key_Right)
     window.wait(lambda: color_at(window, left) not in (after, original), "for the other model's translation")
     window.wait_for_preview()
@@ -123,20 +128,20 @@ def test_a_film_is_scrubbed_and_looped(window: Window, tmp_path: Path) -> None:
     window.drop([make_film(tmp_path / "clip.mp4", frames=90)])
     window.wait_for_files(1)
     panel = window.page.preview
-    window.wait(lambda: panel.time.text() == "0:00 / 0:03", "for the length")
+    window.wait(lambda: panel.film.time.text() == "0:00 / 0:03", "for the length")
     window.wait_for_preview()
     first = picture_of(panel.view)
-    window.key(panel.scrubber, Qt.Key.Key_End)
-    assert panel.time.text() == "0:03 / 0:03"
+    window.key(panel.film.scrubber, Qt.Key.Key_End)
+    assert panel.film.time.text() == "0:03 / 0:03"
     window.wait(lambda: not panel.status.text().startswith("Full"), "for the question")
     window.wait_for_preview()
     assert picture_of(panel.view) != first
-    window.key(panel.scrubber, Qt.Key.Key_Home)
-    window.click(panel.loop)
+    window.key(panel.film.scrubber, Qt.Key.Key_Home)
+    window.click(panel.film.loop)
     window.wait(lambda: panel.status.text().startswith("Loop: ") and "Loop: 1 " not in panel.status.text(), "a loop")
     shown = picture_of(panel.view)
     window.wait(lambda: picture_of(panel.view) != shown, "for the loop to move")
-    window.click(panel.loop)
+    window.click(panel.film.loop)
     window.wait_for_preview()
     assert picture_of(panel.view) == first
 
