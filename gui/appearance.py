@@ -24,7 +24,7 @@ def show_appearance(name: str) -> None:
     else:
         QGuiApplication.setPalette(readable(palette))
     for kind in ("QCheckBox", "QRadioButton"):  # a box's outline is made from its ground, which is not painted
-        QApplication.setPalette(outlined(QGuiApplication.palette()), kind)
+        QApplication.setPalette(outlined(QGuiApplication.palette()), kind)  # type: ignore[arg-type]  # takes text only
 
 
 def install_language(application: QApplication, name: str) -> None:

@@ -68,13 +68,14 @@ class ConvertPage(QWidget):
         self._make_presets()
         self._make_bar()
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        for number, part in enumerate((self._queue_side(), self._center(), self._options_side())):
+        self._sides = (self._queue_side(), self._options_side())
+        for number, part in enumerate((self._sides[0], self._center(), self._sides[1])):
             self.splitter.addWidget(part)
             self.splitter.setStretchFactor(number, number == 1)
         self.splitter.setSizes([QUEUE_PX, 640, OPTIONS_PX])
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setHandleWidth(10)
-        page = QVBoxLayout(self)
+        page = self._page = QVBoxLayout(self)
         page.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
         page.addWidget(self.splitter, 1)
         page.addWidget(self._bar)
@@ -319,10 +320,10 @@ class ConvertPage(QWidget):
 
     def show_only_picture(self, on: bool) -> None:
         """Hide everything beside the picture, or show it again."""
-        for part in (self.splitter.widget(0), self.splitter.widget(2), self.gallery, self._bar):
+        for part in (*self._sides, self.gallery, self._bar):
             part.setVisible(not on)
         margin = 0 if on else MARGIN_PX
-        self.layout().setContentsMargins(margin, margin, margin, margin)
+        self._page.setContentsMargins(margin, margin, margin, margin)
 
     def _show_table(self, on: bool) -> None:
         self.queue_view.show_as_table(on)

@@ -76,8 +76,8 @@ class ListCell(QStyledItemDelegate):
             paint_bar(painter, option, below.adjusted(0, 1, 0, 1), item.progress)
         else:
             color = text if is_chosen else state_color(item, palette) or secondary(palette)
-            words = index.siblingAtColumn(Column.STATE).data()
-            size = index.siblingAtColumn(Column.SIZE).data()
+            words = index.sibling(index.row(), Column.STATE).data()
+            size = index.sibling(index.row(), Column.SIZE).data()
             self._paint_line(painter, below, " · ".join(part for part in (words, size) if part), color)
         painter.restore()
 
