@@ -90,7 +90,7 @@ class App(QObject):
         )
         self.preview_actions = PreviewActions(self.convert, self.looks, self)
         self.preset_actions = PresetActions(self.window, self.convert, self.memory, self)
-        self.training_actions = TrainingActions(self.train, self.training, self)
+        self.training_actions = TrainingActions(self.train, self.training, self.looks, self.memory, self)
         self.closing = Closing(self.window, self.queue, self.conversion, self.train, self._at_work, self)
         leave_values_alone(self.window)
         self._save = QTimer(self, singleShot=True, interval=SAVE_AFTER_MS)
@@ -220,6 +220,7 @@ class App(QObject):
     def _connect_training(self) -> None:
         actions = self.training_actions
         self.train.check_wanted.connect(actions.check_data)
+        self.train.estimate_wanted.connect(actions.estimate)
         self.train.start_wanted.connect(actions.train)
         self.train.pause_wanted.connect(actions.pause)
         self.train.model_wanted.connect(actions.export_run)
@@ -228,7 +229,7 @@ class App(QObject):
         actions.said.connect(self._say)
         actions.logged.connect(self.log.add)
         actions.worth_a_look.connect(self._notify)
-        actions.model_made.connect(lambda: self.ask_looks(requests.ListModels()))
+        actions.model_made.connect(self._use_new_model)
 
     def _connect_rest(self) -> None:
         self.looks.answered.connect(self._show_looks)
@@ -338,6 +339,8 @@ class App(QObject):
                 self.training_actions.show_extras(event.extras)
             case _ if self.sheet_actions.show_answer(number, event):
                 pass
+            case _ if self.training_actions.show_export(number, event):
+                pass
             case _ if self.model_steps.show_answer(number, event):
                 pass
             case events.CommandFailed():
@@ -348,8 +351,16 @@ class App(QObject):
         self.log.add(self.tr("The worker for previews stopped unexpectedly and will be started again."))
         self.model_actions.recover(numbers)
         self.model_steps.recover(numbers)
+        self.training_actions.recover_exports(numbers)
         for number in numbers:
             self.convert.preview.show_failure(number, self.tr("The preview failed; the log says more."))
+
+    def _use_new_model(self, name: str) -> None:
+        """Pick a model that was just made, and go to where it can be used."""
+        self.model_actions.wanted = name
+        self.ask_looks(requests.ListModels())
+        self.window.show_page(self.convert)
+        self._say(self.tr("{name} is picked: add pictures and press Start.").format(name=name))
 
     # The window
 
@@ -380,6 +391,7 @@ class App(QObject):
         settings = self.memory.settings
         self.convert.options.show_options(self.memory.options())
         self.preset_actions.show_presets()
+        self.training_actions.show_last()
         self.conversion.pace.known = read_speeds(settings)
         self.queue.restore(self.memory.read_queue())
         self._say_notes()

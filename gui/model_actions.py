@@ -46,6 +46,7 @@ class ModelActions(QObject):
         self._window, self._page, self._settings, self._queue = window, page, settings, queue
         self._looks, self._memory = looks, memory
         self.models: list[events.ModelInfo] = []
+        self.wanted = ""  # the model to pick as soon as it is there
         self._sampled: set[str] = set()
         self._imports: dict[int, Path | None] = {}  # number of a request → the file; None: a model is removed
 
@@ -87,7 +88,8 @@ class ModelActions(QObject):
         real = read_speeds(self._memory.settings)
         models = [replace(model, megapixels_per_second=self._speed_of(model.name, real) or model.megapixels_per_second)
                   for model in models]  # fmt: skip
-        chosen = self._page.gallery.chosen or str(self._memory.settings.value("convert/model", ""))
+        wanted, self.wanted = self.wanted, ""
+        chosen = wanted or self._page.gallery.chosen or str(self._memory.settings.value("convert/model", ""))
         self._page.gallery.show_models(models, chosen)
         for model in models:
             if model.sample is None and not model.problem and model.name not in self._sampled:

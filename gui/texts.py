@@ -8,11 +8,23 @@ from PySide6.QtCore import QCoreApplication
 
 
 def duration(seconds: float) -> str:
-    """Return 0:07, 12:05 or 1:02:03."""
+    """Return 0:07, 12:05 or 1:02:03; of more than a day, 3 days."""
     whole = max(0, round(seconds))
+    if whole >= 86_400:
+        return long_time(seconds)
     hours, rest = divmod(whole, 3600)
     minutes, seconds_left = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{seconds_left:02}" if hours else f"{minutes}:{seconds_left:02}"
+
+
+def long_time(seconds: float) -> str:
+    """Return 5 minutes, 3 hours or 4 days."""
+    minutes = max(1, round(seconds / 60))
+    if minutes < 90:
+        return QCoreApplication.translate("texts", "%n minute(s)", "", minutes)
+    if minutes < 48 * 60:
+        return QCoreApplication.translate("texts", "%n hour(s)", "", round(minutes / 60))
+    return QCoreApplication.translate("texts", "%n day(s)", "", round(minutes / 1440))
 
 
 def size_in_words(size_wh: tuple[int, int] | None, seconds: float | None) -> str:

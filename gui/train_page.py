@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QPainter, QPaintEvent, QPixmap
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -21,7 +20,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -32,16 +30,19 @@ from cgconv.runtime.events import (
     DataSetChecked,
     FilesProgressed,
     SamplesSaved,
+    TrainingEstimated,
     TrainProgressed,
     TrainStarted,
 )
 
 from .buttons import tool_button
-from .palette import curve_colors, secondary
-from .texts import duration
+from .curves import Curves
+from .findings import FindingsView
+from .sample_view import SampleView
+from .texts import duration, long_time
 
 CHECK_AFTER_MS = 400
-CURVE_POINTS = 2000
+LONG_S = 12 * 3600  # from which a training is called long
 Settings = tuple[tuple[str, str], ...]
 
 WATCHING: Settings = (("run.report_every", "10"), ("run.sample_every", "100"), ("run.checkpoint_every", "200"))
@@ -126,49 +127,6 @@ class FolderBox(QFrame):
         self.folder_changed.emit()
 
 
-class SampleView(QWidget):
-    """Shows a grid of samples as large as there is room."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._pixmap = QPixmap()
-        self.setMinimumSize(300, 200)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName(
-            self.tr("Samples: picture, translation and, where both ways are learned, translated back")
-        )
-
-    def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(500, 360)
-
-    def show_grid(self, path: Path) -> None:
-        """Show a grid; one that is just being replaced leaves the last one in sight."""
-        pixmap = QPixmap(str(path))
-        if not pixmap.isNull():
-            self._pixmap = pixmap
-            self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), self.palette().base())
-        if self._pixmap.isNull():
-            painter.setPen(secondary(self.palette()))
-            painter.drawText(
-                self.rect().adjusted(20, 20, -20, -20), int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap),
-                self.tr("Samples appear here while the model learns: each row a picture, its translation and, where "
-                        "both directions are learned, that translated back."),
-            )  # fmt: skip
-            return
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        ratio = self.devicePixelRatioF()
-        scaled = self._pixmap.scaled(
-            self.size() * ratio, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-        )
-        scaled.setDevicePixelRatio(ratio)
-        size = scaled.deviceIndependentSize()
-        painter.drawPixmap(round((self.width() - size.width()) / 2), round((self.height() - size.height()) / 2), scaled)
-
-
 class TrainPage(QWidget):
     """Training.
 
@@ -178,6 +136,7 @@ class TrainPage(QWidget):
         pause_wanted(): save a checkpoint and stop.
         model_wanted(Path, str, str): make a model of this run's direction under this name.
         ended(): the training has, however.
+        estimate_wanted(str, tuple, int): how long it takes with this preset, these settings, so many pictures.
     """
 
     check_wanted = Signal(object, object)
@@ -185,6 +144,7 @@ class TrainPage(QWidget):
     pause_wanted = Signal()
     model_wanted = Signal(object, str, str)
     ended = Signal()
+    estimate_wanted = Signal(str, object, int)
 
     def __init__(self, runs: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -197,8 +157,9 @@ class TrainPage(QWidget):
         self._can_train = True
         self.is_running = False
         self._directions: tuple[str, ...] = ("a2b", "b2a")  # what the run that is shown learns
-        self._curves: dict[str, tuple[list[float], list[float], Any]] = {}  # Any: pyqtgraph's lines
-        self._plot: Any = None  # pyqtgraph's widget, made with the first point
+        self._suggested = "quick"
+        self._pictures = 0  # in the larger folder
+        self._device = ""
         self.a = FolderBox(self.tr("From: pictures like yours"), self.tr("Drop a folder of photographs here"))
         self.b = FolderBox(self.tr("To: what they should look like"), self.tr("Drop a folder of paintings here"))
         self.preset = QComboBox()
@@ -208,8 +169,8 @@ class TrainPage(QWidget):
         self.epochs.setSpecialValueText(self.tr("As the preset says"))
         self.out = QLineEdit()
         self.out.setAcceptDrops(False)
-        self.findings = QLabel(wordWrap=True)
-        self.findings.setTextFormat(Qt.TextFormat.PlainText)
+        self.findings = FindingsView()
+        self.estimate = QLabel(wordWrap=True)
         self.start = QPushButton(self.tr("&Start training"))
         self.resume = QPushButton(self.tr("Continue a run …"))
         self.pause = QPushButton(self.tr("&Pause"))
@@ -221,16 +182,12 @@ class TrainPage(QWidget):
         self.progress.setAccessibleName(self.tr("Training progress"))
         self.status = QLabel(wordWrap=True)
         self.samples = SampleView()
-        self.curves = QFrame()
-        self.curves.setFrameShape(QFrame.Shape.NoFrame)
-        self._curves_layout = QVBoxLayout(self.curves)
-        self._curves_layout.setContentsMargins(0, 0, 0, 0)
-        self._no_curves = QLabel(self.tr("Curves of the losses appear here."))
-        self._no_curves.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._curves_layout.addWidget(self._no_curves)
+        self.curves = Curves()
         self._lay_out()
         self._check = QTimer(self, singleShot=True, interval=CHECK_AFTER_MS)
         self._check.timeout.connect(self._emit_check)
+        self._reckon = QTimer(self, singleShot=True, interval=CHECK_AFTER_MS)
+        self._reckon.timeout.connect(self._emit_estimate)
         for box in (self.a, self.b):
             box.folder_changed.connect(self._folders_changed)
             box.name.textChanged.connect(self._show_directions)
@@ -240,6 +197,8 @@ class TrainPage(QWidget):
         self.use.clicked.connect(self._use)
         self.out.textChanged.connect(self._refresh)
         self.preset.activated.connect(self._keep_preset)
+        self.preset.currentIndexChanged.connect(self._reckon.start)
+        self.epochs.valueChanged.connect(self._reckon.start)
         self._show_directions()
         self._refresh()
 
@@ -260,8 +219,8 @@ class TrainPage(QWidget):
             widget.setAccessibleName(words)
             form.addRow(label, widget)
         column.addLayout(form)
-        column.addWidget(self.findings)
-        column.addStretch(1)
+        column.addWidget(self.estimate)
+        column.addWidget(self.findings, 1)
         buttons = QHBoxLayout()
         for button in (self.start, self.pause, self.resume):
             buttons.addWidget(button)
@@ -293,20 +252,18 @@ class TrainPage(QWidget):
         for name, recipe, purpose in presets:
             self.preset.addItem(f"{name} ({recipe})", name)
             self.preset.setItemData(self.preset.count() - 1, purpose, Qt.ItemDataRole.ToolTipRole)
-        self.preset.setCurrentIndex(max(0, self.preset.findData("quick")))
+        self.preset.setCurrentIndex(max(0, self.preset.findData(self._suggested)))
 
     def show_check(self, checked: DataSetChecked) -> None:
         """Say what the two folders hold, and begin with the preset that suits them."""
         self._is_checked = True
-        counts = [str(folder.get("pictures", 0)) for folder in checked.folders if folder.get("split") == "train"]
-        lines = [self.tr("{a} and {b} pictures.").format(a=counts[0], b=counts[-1])]
-        for finding in checked.findings:
-            mark = "⚠ " if finding.get("needs_attention") else ""
-            lines.append(f"{mark}{finding.get('sentence', '')} {finding.get('advice', '')}".strip())
-        lines.append(self.tr("Preset {name}: {reason}.").format(name=checked.preset, reason=checked.preset_reason))
-        self.findings.setText("\n".join(lines))
+        self._pictures = max((int(folder.get("pictures", 0)) for folder in checked.folders
+                              if folder.get("split") == "train"), default=0)  # fmt: skip
+        self.findings.show_check(checked)
+        self._suggested = checked.preset
         if self.preset.findData(checked.preset) >= 0 and not self._is_preset_picked:
             self.preset.setCurrentIndex(self.preset.findData(checked.preset))
+        self._reckon.start()
         self._refresh()
 
     def show_check_failure(self, reason: str) -> None:
@@ -319,32 +276,72 @@ class TrainPage(QWidget):
         """Show how the training goes."""
         match event:
             case TrainStarted():
-                self._cut_curves(0 if event.out != self._run else event.images_seen)
+                self.curves.cut(0 if event.out != self._run else event.images_seen)
                 self._run, self._is_through, self.has_checkpoint = event.out, False, event.images_seen > 0
                 self._directions = event.directions
                 self._show_directions()
+                device = self.tr("the processor") if event.device == "cpu" else event.device
+                self._device = f"{device}, {event.precision}"
                 self.status.setText(
                     self.tr("Learning on {device} in {precision}: the first numbers come soon …").format(
-                        device=event.device, precision=event.precision
+                        device=device, precision=event.precision
                     )
                 )
             case TrainProgressed():
                 self.progress.setValue(round(1000 * event.images_seen / max(1, event.images_total)))
                 self.status.setText(
-                    self.tr("{seen} of {total} pictures · {speed} a second · {left} left").format(
+                    self.tr("{seen} of {total} pictures · {speed} a second on {device} · {left} left").format(
+                        device=self._device,
                         seen=f"{event.images_seen:,}", total=f"{event.images_total:,}",
                         speed=f"{event.images_per_second:.1f}", left=duration(event.seconds_left or 0),
                     )
                 )  # fmt: skip
-                self._add_points(event.images_seen, event.losses)
+                self.curves.add_points(event.images_seen, event.losses)
             case CheckpointSaved():
                 self.has_checkpoint = True
+                self._refresh()
             case SamplesSaved():
                 self.samples.show_grid(event.path)
             case FilesProgressed():
                 self.findings.setText(
                     self.tr("Looking at the pictures: {done} of {total}").format(done=event.done, total=event.total)
                 )
+
+    def show_estimate(self, event: TrainingEstimated) -> None:
+        """Say how long the training takes on this computer."""
+        if event.preset != self.preset.currentData():
+            return
+        seconds = event.images_total / max(event.images_per_second, 1e-9)
+        words = self.tr("About {time} on this computer: {count} pictures, {speed} a second.").format(
+            time=long_time(seconds), count=f"{event.images_total:,}", speed=f"{event.images_per_second:.2g}"
+        )
+        if seconds > LONG_S:
+            words = "⚠ " + words
+            if event.preset != "quick":
+                words += " " + self.tr("The preset quick is made for less time.")
+        self.estimate.setText(words)
+
+    def show_estimating(self) -> None:
+        """Say that it is being found out how long the training takes."""
+        self.estimate.setText(self.tr("Measuring how long it takes on this computer …"))
+
+    def show_last(self, a: str, b: str, name_a: str, name_b: str, run: Path | None) -> None:
+        """Show the folders and the run of last time."""
+        for box, folder, name in ((self.a, a, name_a), (self.b, b, name_b)):
+            box.path.setText(folder)
+            if name:
+                box.name.setText(name)
+        if run is not None and (run / "checkpoint.pt").exists():
+            self._run, self.has_checkpoint = run, True
+            self.out.setText(str(run))
+        self._check.stop()  # not before somebody looks at the page
+        self._refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  # Qt's name
+        super().showEvent(event)
+        both = self.a.folder is not None and self.b.folder is not None
+        if both and not self._is_checked and not self.is_running and self._can_train:
+            self._check.start()
 
     def show_end(self, sentence: str) -> None:
         """Say how the training ended."""
@@ -392,8 +389,20 @@ class TrainPage(QWidget):
     def _keep_preset(self) -> None:
         self._is_preset_picked = True
 
+    def _settings(self) -> Settings:
+        if self.epochs.value() > 0:
+            return (*WATCHING, ("optimizer.epochs", str(self.epochs.value())), ("optimizer.images", "0"))
+        return WATCHING
+
+    def _emit_estimate(self) -> None:
+        if self._is_checked and not self.is_running and self.preset.currentData():
+            self.show_estimating()
+            self.estimate_wanted.emit(self.preset.currentData(), self._settings(), self._pictures)
+
     def _emit_check(self) -> None:
         a, b = self.a.folder, self.b.folder
+        if not self.isVisible():
+            return
         if a is not None and b is not None:
             self.findings.setText(self.tr("Looking at the pictures …"))
             self.check_wanted.emit(a, b)
@@ -405,6 +414,7 @@ class TrainPage(QWidget):
             if direction in self._directions:
                 self.direction.addItem(words, direction)
         self.direction.setAccessibleName(self.tr("Direction"))
+        self.samples.show_titles(a, b)
 
     def _start(self) -> None:
         a, b, out = self.a.folder, self.b.folder, self.out.text().strip()
@@ -413,11 +423,8 @@ class TrainPage(QWidget):
             return
         if a is None or b is None or not out:
             return
-        settings = WATCHING
-        if self.epochs.value() > 0:
-            settings = (*settings, ("optimizer.epochs", str(self.epochs.value())), ("optimizer.images", "0"))
         names = self.a.name.text() or "a", self.b.name.text() or "b"
-        self._begin(Training(a, b, *names, Path(out), self.preset.currentData() or "", settings, False))
+        self._begin(Training(a, b, *names, Path(out), self.preset.currentData() or "", self._settings(), False))
 
     def _resume_other(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, self.tr("The run's folder"), str(self._runs))
@@ -456,46 +463,7 @@ class TrainPage(QWidget):
         self.start.setEnabled(can_begin and (self._is_paused() or (self._is_checked and has_out)))
         self.pause.setEnabled(self.is_running)
         self.resume.setEnabled(can_begin)
-        self.use.setEnabled(self.has_checkpoint and not self.is_running)
+        self.use.setEnabled(self.has_checkpoint)
+        self.estimate.setVisible(not self.is_running)
         for widget in (self.a, self.b, self.preset, self.epochs, self.out):
             widget.setEnabled(not self.is_running)
-
-    def _cut_curves(self, images_seen: int) -> None:
-        """Take back what is being learned again, or, from 0 on, another run's curves."""
-        for xs, ys, line in self._curves.values():
-            while xs and xs[-1] > images_seen:
-                xs.pop(), ys.pop()
-            line.setData(xs, ys)
-
-    def _add_points(self, images_seen: int, losses: Mapping[str, float]) -> None:
-        if self._plot is None:
-            self._make_plot()
-        for name, loss in losses.items():
-            if name not in self._curves:
-                import pyqtgraph
-
-                colors = curve_colors(self.palette())
-                pen = pyqtgraph.mkPen(colors[len(self._curves) % len(colors)], width=2)
-                self._curves[name] = ([], [], self._plot.plot(name=name, pen=pen))
-            xs, ys, line = self._curves[name]
-            xs.append(float(images_seen))
-            ys.append(float(loss or 0))
-            if len(xs) > CURVE_POINTS:
-                del xs[::2], ys[::2]
-            line.setData(xs, ys)
-
-    def _make_plot(self) -> None:
-        import pyqtgraph
-
-        palette = self.palette()
-        self._plot = pyqtgraph.PlotWidget(background=palette.base().color())
-        self._plot.addLegend(offset=(-10, 10), labelTextColor=palette.text().color())
-        for side in ("left", "bottom"):
-            self._plot.getAxis(side).setPen(palette.text().color())
-            self._plot.getAxis(side).setTextPen(palette.text().color())
-        self._plot.setLabel("bottom", self.tr("pictures seen"))
-        self._plot.setLabel("left", self.tr("loss"))
-        self._plot.showGrid(y=True, alpha=0.25)
-        self._plot.setMouseEnabled(x=False, y=False)
-        self._no_curves.hide()
-        self._curves_layout.addWidget(self._plot)

@@ -478,6 +478,16 @@ class PresetsListed:
 
 
 @dataclass(frozen=True)
+class TrainingEstimated:
+    """How much a training with a preset is to do, and how fast that goes here (measured, or as the request said)."""
+
+    preset: str
+    images_total: int
+    images_per_second: float
+    device: str = ""
+
+
+@dataclass(frozen=True)
 class Diagnosed:
     """What `cgconv doctor` prints."""
 
@@ -506,6 +516,7 @@ WorkerEvent = (
     | SheetMade
     | ModelExported
     | PresetsListed
+    | TrainingEstimated
     | Diagnosed
     | CachesMeasured
 )

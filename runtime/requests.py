@@ -203,6 +203,19 @@ class ListPresets:
 
 
 @dataclass(frozen=True)
+class EstimateTraining:
+    """Say how long a training would take, `pictures` in the larger folder. Answer: TrainingEstimated.
+
+    Where `images_per_second` is not known yet (0), a few steps are taken on noise.
+    """
+
+    preset: str
+    settings: tuple[tuple[str, str], ...] = ()
+    pictures: int = 0
+    images_per_second: float = 0.0
+
+
+@dataclass(frozen=True)
 class Train:
     """Train on two folders, or go on with the run in `out`. Answers: the events of `train`.
 
@@ -297,6 +310,7 @@ Request = (
     | RemoveModel
     | CheckData
     | ListPresets
+    | EstimateTraining
     | Train
     | ExportRun
     | HalveModel

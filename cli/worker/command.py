@@ -209,12 +209,19 @@ def answer_of(request: requests.Request) -> Answer:
                 requests.Convert: convert.convert,
                 requests.ForgetFilms: convert.forget_films,
             }[type(request)]
-        case requests.CheckData() | requests.ListPresets() | requests.Train() | requests.ExportRun():
+        case (
+            requests.CheckData()
+            | requests.ListPresets()
+            | requests.EstimateTraining()
+            | requests.Train()
+            | requests.ExportRun()
+        ):
             from . import train
 
             return {
                 requests.CheckData: train.check_data,
                 requests.ListPresets: train.list_presets,
+                requests.EstimateTraining: train.estimate,
                 requests.Train: train.train,
                 requests.ExportRun: train.export_run,
             }[type(request)]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from cgconv.cli.extras import needs_extra
 from cgconv.runtime.errors import UsageError
-from cgconv.runtime.events import ModelExported, PresetsListed, StepProgressed
+from cgconv.runtime.events import ModelExported, PresetsListed, StepProgressed, TrainingEstimated
 from cgconv.runtime.models.store import models_folder
-from cgconv.runtime.requests import CheckData, ExportRun, Train
+from cgconv.runtime.requests import CheckData, EstimateTraining, ExportRun, Train
 
 from .task import Say, Task
 
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 def list_presets(task: Task, say: Say) -> None:
     """Name what a training can begin with."""
     with needs_extra("train", "training"):
+        from cgconv.trainer.data.check import has_nvidia_gpu
         from cgconv.trainer.presets import PRESETS
-    say(PresetsListed(tuple((name, str(one.config.recipe), one.purpose) for name, one in PRESETS.items())))
+    names = list(PRESETS) if has_nvidia_gpu() else sorted(PRESETS, key=lambda name: name != "quick")
+    say(PresetsListed(tuple((name, str(PRESETS[name].config.recipe), PRESETS[name].purpose) for name in names)))
 
 
 def check_data(task: Task, say: Say) -> None:
@@ -37,6 +39,19 @@ def check_data(task: Task, say: Say) -> None:
         say(event)
 
 
+def estimate(task: Task, say: Say) -> None:
+    """Say how long a training would take on this computer."""
+    request = task.request
+    assert isinstance(request, EstimateTraining)
+    with needs_extra("train", "training"):
+        from cgconv.trainer.estimate import images_a_second, images_wanted
+    config = _with_settings(request.preset, request.settings)
+    speed, device = request.images_per_second, ""
+    if speed <= 0:
+        speed, device = images_a_second(config, task.cancel)
+    say(TrainingEstimated(request.preset, images_wanted(config, request.pictures), speed, device))
+
+
 def train(task: Task, say: Say) -> None:
     """Train, or go on with a run."""
     request = task.request
@@ -49,23 +64,29 @@ def train(task: Task, say: Say) -> None:
 
 
 def _config(request: Train) -> TrainConfig:
-    from cgconv.trainer.config import config_as_dict, config_from_dict
-    from cgconv.trainer.presets import PRESETS
-
-    if request.preset and request.preset not in PRESETS:
-        raise UsageError(f"there is no preset {request.preset}")
-    values = config_as_dict(PRESETS[request.preset or "classic"].config)
-    for dotted, value in request.settings:
-        section, _, name = dotted.partition(".")
-        if name not in values.get(section, {}):
-            raise UsageError(f"{dotted}: there is no such setting")
-        values[section][name] = value
-    config: TrainConfig = config_from_dict(values)
+    config = _with_settings(request.preset, request.settings)
     return replace(
         config,
         data=replace(config.data, a=request.a, b=request.b),
         run=replace(config.run, out=request.out, name_a=request.name_a, name_b=request.name_b),
     )
+
+
+def _with_settings(preset: str, settings: tuple[tuple[str, str], ...]) -> TrainConfig:
+    """Return a preset with other values of some settings. Raises UsageError."""
+    from cgconv.trainer.config import config_as_dict, config_from_dict
+    from cgconv.trainer.presets import PRESETS
+
+    if preset and preset not in PRESETS:
+        raise UsageError(f"there is no preset {preset}")
+    values = config_as_dict(PRESETS[preset or "classic"].config)
+    for dotted, value in settings:
+        section, _, name = dotted.partition(".")
+        if name not in values.get(section, {}):
+            raise UsageError(f"{dotted}: there is no such setting")
+        values[section][name] = value
+    config: TrainConfig = config_from_dict(values)
+    return config
 
 
 def _resumed(request: Train) -> TrainConfig:

@@ -31,6 +31,10 @@
             <source>The preview failed; the log says more.</source>
             <translation>预览失败，详情见日志。</translation>
         </message>
+        <message>
+            <source>{name} is picked: add pictures and press Start.</source>
+            <translation>已选择 {name}：添加图片，然后按“开始”。</translation>
+        </message>
     </context>
     <context>
         <name>SheetActions</name>
@@ -1036,6 +1040,18 @@ or press Add files.</source>
             <source>Samples appear here while the model learns: each row a picture, its translation and, where both directions are learned, that translated back.</source>
             <translation>模型学习时样例会显示在此：每行依次为图片和转换结果；双向训练时还有再转换回来的结果。</translation>
         </message>
+        <message>
+            <source>back again</source>
+            <translation>转换回来</translation>
+        </message>
+        <message>
+            <source>Click for the full size</source>
+            <translation>点击查看原始大小</translation>
+        </message>
+        <message>
+            <source>Samples</source>
+            <translation>样本</translation>
+        </message>
     </context>
     <context>
         <name>SettingsPage</name>
@@ -1183,10 +1199,6 @@ or press Add files.</source>
             <translation>训练进度</translation>
         </message>
         <message>
-            <source>Curves of the losses appear here.</source>
-            <translation>损失曲线会显示在此。</translation>
-        </message>
-        <message>
             <source>Preset</source>
             <translation>预设</translation>
         </message>
@@ -1199,24 +1211,12 @@ or press Add files.</source>
             <translation>训练文件夹</translation>
         </message>
         <message>
-            <source>{a} and {b} pictures.</source>
-            <translation>{a} 张和 {b} 张图片。</translation>
-        </message>
-        <message>
             <source>As the preset says</source>
             <translation>按预设</translation>
         </message>
         <message>
-            <source>Preset {name}: {reason}.</source>
-            <translation>预设 {name}：{reason}。</translation>
-        </message>
-        <message>
             <source>Learning on {device} in {precision}: the first numbers come soon …</source>
             <translation>正在 {device} 上以 {precision} 学习：数据即将显示…</translation>
-        </message>
-        <message>
-            <source>{seen} of {total} pictures · {speed} a second · {left} left</source>
-            <translation>{seen} / {total} 张图片 · 每秒 {speed} 张 · 剩余 {left}</translation>
         </message>
         <message>
             <source>Looking at the pictures: {done} of {total}</source>
@@ -1247,12 +1247,24 @@ or press Add files.</source>
             <translation>继续(&amp;G)</translation>
         </message>
         <message>
-            <source>pictures seen</source>
-            <translation>已学习图片</translation>
+            <source>the processor</source>
+            <translation>处理器</translation>
         </message>
         <message>
-            <source>loss</source>
-            <translation>损失</translation>
+            <source>{seen} of {total} pictures · {speed} a second on {device} · {left} left</source>
+            <translation>已看 {seen} / {total} 张 · 每秒 {speed} 张（{device}）· 剩余 {left}</translation>
+        </message>
+        <message>
+            <source>About {time} on this computer: {count} pictures, {speed} a second.</source>
+            <translation>在这台电脑上大约需要 {time}：共 {count} 张，每秒 {speed} 张。</translation>
+        </message>
+        <message>
+            <source>The preset quick is made for less time.</source>
+            <translation>预设 quick 用时更少。</translation>
+        </message>
+        <message>
+            <source>Measuring how long it takes on this computer …</source>
+            <translation>正在测量在这台电脑上需要多久…</translation>
         </message>
     </context>
     <context>
@@ -1306,6 +1318,24 @@ or press Add files.</source>
         <message>
             <source>{count} pictures a second</source>
             <translation>每秒 {count} 张</translation>
+        </message>
+        <message numerus="yes">
+            <source>%n minute(s)</source>
+            <translation>
+                <numerusform>%n 分钟</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n hour(s)</source>
+            <translation>
+                <numerusform>%n 小时</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n day(s)</source>
+            <translation>
+                <numerusform>%n 天</numerusform>
+            </translation>
         </message>
     </context>
     <context>
@@ -1497,6 +1527,250 @@ or press Add files.</source>
         <message>
             <source>Translate three seconds from here, small, and play them over and over</source>
             <translation>从此处以小尺寸转换三秒并循环播放</translation>
+        </message>
+    </context>
+    <context>
+        <name>Curves</name>
+        <message>
+            <source>Curves appear here: how far the model is from what it is to learn.</source>
+            <translation>曲线显示在这里：模型离学习目标还有多远。</translation>
+        </message>
+        <message>
+            <source>pictures seen</source>
+            <translation>已看过的图片</translation>
+        </message>
+        <message>
+            <source>loss</source>
+            <translation>损失</translation>
+        </message>
+    </context>
+    <context>
+        <name>FindingsView</name>
+        <message>
+            <source>What was found in the folders</source>
+            <translation>文件夹检查结果</translation>
+        </message>
+        <message>
+            <source>{a} and {b} pictures.</source>
+            <translation>{a} 张和 {b} 张图片。</translation>
+        </message>
+        <message>
+            <source>Preset {name}: {reason}.</source>
+            <translation>预设 {name}：{reason}。</translation>
+        </message>
+    </context>
+    <context>
+        <name>curves</name>
+        <message>
+            <source>all together (falls at first)</source>
+            <translation>总和（开始时下降）</translation>
+        </message>
+        <message>
+            <source>fooling the judge, there</source>
+            <translation>骗过评判者（正向）</translation>
+        </message>
+        <message>
+            <source>fooling the judge, back</source>
+            <translation>骗过评判者（反向）</translation>
+        </message>
+        <message>
+            <source>lost there and back</source>
+            <translation>去而复返的损失</translation>
+        </message>
+        <message>
+            <source>lost back and there</source>
+            <translation>反向去而复返的损失</translation>
+        </message>
+        <message>
+            <source>leaving right ones alone</source>
+            <translation>不改本来就对的图片</translation>
+        </message>
+        <message>
+            <source>leaving right ones alone, back</source>
+            <translation>不改本来就对的图片（反向）</translation>
+        </message>
+        <message>
+            <source>leaving right ones alone, there</source>
+            <translation>不改本来就对的图片（正向）</translation>
+        </message>
+        <message>
+            <source>keeping what is where</source>
+            <translation>保持内容的位置</translation>
+        </message>
+        <message>
+            <source>keeping what is where in right ones</source>
+            <translation>本来就对的图片中保持内容的位置</translation>
+        </message>
+        <message>
+            <source>keeping the light</source>
+            <translation>保持明暗</translation>
+        </message>
+        <message>
+            <source>even colour</source>
+            <translation>颜色均匀</translation>
+        </message>
+        <message>
+            <source>distance from the wanted picture</source>
+            <translation>与目标图片的距离</translation>
+        </message>
+        <message>
+            <source>the judge's mistakes</source>
+            <translation>评判者的错误</translation>
+        </message>
+        <message>
+            <source>the judge's mistakes, back</source>
+            <translation>评判者的错误（反向）</translation>
+        </message>
+        <message>
+            <source>the judge's mistakes, there</source>
+            <translation>评判者的错误（正向）</translation>
+        </message>
+    </context>
+    <context>
+        <name>findings</name>
+        <message>
+            <source>{count} pictures cannot be read.</source>
+            <translation>有 {count} 张图片无法读取。</translation>
+        </message>
+        <message>
+            <source>The training leaves them out; repair or remove them.</source>
+            <translation>训练会跳过它们；请修复或移除。</translation>
+        </message>
+        <message>
+            <source>{folder} has few pictures: {count}.</source>
+            <translation>{folder} 的图片很少：{count} 张。</translation>
+        </message>
+        <message>
+            <source>A few hundred of each kind are a good start.</source>
+            <translation>每类几百张是个好的开始。</translation>
+        </message>
+        <message>
+            <source>One folder has many more pictures than the other.</source>
+            <translation>一个文件夹的图片比另一个多得多。</translation>
+        </message>
+        <message>
+            <source>Those of the smaller one are seen many times; that is fine.</source>
+            <translation>较少的那一类会被反复看到，这没有问题。</translation>
+        </message>
+        <message>
+            <source>{count} pictures are in both folders.</source>
+            <translation>有 {count} 张图片同时在两个文件夹中。</translation>
+        </message>
+        <message>
+            <source>They teach to change nothing; keep each in one folder.</source>
+            <translation>它们会让模型学会什么也不改；每张只留在一个文件夹。</translation>
+        </message>
+        <message>
+            <source>{count} pictures look the same in both folders.</source>
+            <translation>两个文件夹中有 {count} 张图片看起来相同。</translation>
+        </message>
+        <message>
+            <source>{count} pictures are in training and test folders.</source>
+            <translation>有 {count} 张图片同时在训练和测试文件夹中。</translation>
+        </message>
+        <message>
+            <source>Figures on the test pictures come out too good.</source>
+            <translation>测试图片上的数字会偏好。</translation>
+        </message>
+        <message>
+            <source>{count} pictures look the same in training and test.</source>
+            <translation>训练和测试中有 {count} 张图片看起来相同。</translation>
+        </message>
+        <message>
+            <source>{folder} has {count} pictures more than once.</source>
+            <translation>{folder} 有 {count} 张重复的图片。</translation>
+        </message>
+        <message>
+            <source>Keep one of each: what is there twice is learned twice.</source>
+            <translation>每张只留一份：重复的会被多学一遍。</translation>
+        </message>
+        <message>
+            <source>{folder} has {count} pictures that look like another one.</source>
+            <translation>{folder} 有 {count} 张图片与其他图片看起来相同。</translation>
+        </message>
+        <message>
+            <source>{folder} has {count} pictures of one colour, without content.</source>
+            <translation>{folder} 有 {count} 张只有一种颜色、没有内容的图片。</translation>
+        </message>
+        <message>
+            <source>Remove them.</source>
+            <translation>请移除。</translation>
+        </message>
+        <message>
+            <source>{folder} has {count} pictures that are nearly black when read.</source>
+            <translation>{folder} 有 {count} 张读出后几乎全黑的图片。</translation>
+        </message>
+        <message>
+            <source>Save them brightened to the full range of 16 bits.</source>
+            <translation>请提亮到完整的 16 位范围后保存。</translation>
+        </message>
+        <message>
+            <source>{folder} has {count} grey pictures among coloured ones.</source>
+            <translation>{folder} 的彩色图片中有 {count} 张灰度图片。</translation>
+        </message>
+        <message>
+            <source>Remove them, or colours come and go in the translation.</source>
+            <translation>请移除，否则转换结果的颜色会时有时无。</translation>
+        </message>
+        <message>
+            <source>{folder} is grey throughout.</source>
+            <translation>{folder} 全部是灰度图片。</translation>
+        </message>
+        <message>
+            <source>{folder} has {count} very small pictures.</source>
+            <translation>{folder} 有 {count} 张很小的图片。</translation>
+        </message>
+        <message>
+            <source>Enlarged, they teach to blur: remove them.</source>
+            <translation>放大后会让模型学会模糊：请移除。</translation>
+        </message>
+        <message>
+            <source>{folder} has {count} small pictures.</source>
+            <translation>{folder} 有 {count} 张小图片。</translation>
+        </message>
+        <message>
+            <source>They are enlarged for the training.</source>
+            <translation>训练时会放大。</translation>
+        </message>
+        <message>
+            <source>{count} pictures have the same name and size in both folders.</source>
+            <translation>两个文件夹中有 {count} 张图片同名且同样大小。</translation>
+        </message>
+        <message>
+            <source>If they show the same scene, the preset pix2pix learns more from them.</source>
+            <translation>如果它们是同一场景，预设 pix2pix 能学到更多。</translation>
+        </message>
+        <message>
+            <source>The two folders hardly share colours.</source>
+            <translation>两个文件夹的颜色几乎没有共同之处。</translation>
+        </message>
+        <message>
+            <source>The translation will shift all colours.</source>
+            <translation>转换会改变所有颜色。</translation>
+        </message>
+        <message>
+            <source>the pictures come in pairs</source>
+            <translation>图片是成对的</translation>
+        </message>
+        <message>
+            <source>there is no NVIDIA GPU here, and the others take days on a processor</source>
+            <translation>这里没有 NVIDIA 显卡，其他预设用处理器要好几天</translation>
+        </message>
+        <message>
+            <source>it is made for few pictures</source>
+            <translation>它适合图片较少的情况</translation>
+        </message>
+        <message>
+            <source>the pictures are small</source>
+            <translation>图片较小</translation>
+        </message>
+        <message>
+            <source>there are enough pictures for the training as published</source>
+            <translation>图片足够按论文的方式训练</translation>
+        </message>
+        <message>
+            <source>and {count} more</source>
+            <translation>以及另外 {count} 个</translation>
         </message>
     </context>
 </TS>

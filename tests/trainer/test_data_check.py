@@ -314,7 +314,7 @@ def test_paired_folders_are_asked_for_partners_of_like_shape(tmp_path: Path) -> 
         (DataFacts(1000, 1000, 256, has_gpu=True), "classic"),
         (DataFacts(1000, 1000, 256, has_gpu=False), "quick"),
         (DataFacts(100, 100, 256, has_gpu=False), "quick"),
-        (DataFacts(1000, 99, 256, has_gpu=False), "small-data"),
+        (DataFacts(1000, 99, 256, has_gpu=False), "quick"),
         (DataFacts(1000, 150, 256, has_gpu=True), "small-data"),
         (DataFacts(1000, 1000, 72, has_gpu=False), "quick"),
         (DataFacts(1000, 1000, 72, has_gpu=True), "mobile"),
@@ -380,7 +380,7 @@ def test_the_command_says_it_all_and_its_exit_code_counts(tmp_path: Path, capfd:
     assert main(["data", "check", str(root)]) == 0
     out = capfd.readouterr().out
     assert "ready for training" in out
-    assert "preset: small-data" in out
+    assert "preset: quick" in out
     (root / "trainA" / "bad.jpg").write_bytes(b"no picture")
     assert main(["data", "check", str(root)]) == 1
     out = capfd.readouterr().out

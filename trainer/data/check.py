@@ -89,6 +89,7 @@ class Finding:
     sentence: str
     advice: str = ""
     files: tuple[tuple[str, ...], ...] = ()
+    values: dict[str, int | str] = field(default_factory=dict)  # count and folder, for a window's own sentences
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def check_data(
                 said_at = time.monotonic()
                 yield FilesProgressed("check", len(looked), len(listed))
     yield FilesProgressed("check", len(listed), len(listed))
-    yield report(folders, looked, others, paired=paired, has_gpu=_has_gpu() if has_gpu is None else has_gpu)
+    yield report(folders, looked, others, paired=paired, has_gpu=has_nvidia_gpu() if has_gpu is None else has_gpu)
 
 
 def find_folders(a: Path, b: Path | None, *, paired: bool = False) -> list[Folder]:
@@ -335,8 +336,9 @@ def choose_preset(facts: DataFacts) -> tuple[str, str]:
     fewest = min(facts.pictures_a, facts.pictures_b)
     if not fewest:
         return "small-data", "there is no picture of one kind yet that can be read"
-    if not facts.has_gpu and fewest >= QUICK_DATA:
-        return "quick", "there is no NVIDIA GPU here, and the published training would take days on a processor"
+    if not facts.has_gpu:
+        few = f", though {counted(fewest, 'picture')} of one kind teach little" if fewest < QUICK_DATA else ""
+        return "quick", f"there is no NVIDIA GPU here, and the others would take days on a processor{few}"
     if fewest < SMALL_DATA:
         only = f"only {counted(fewest, 'picture')} of one kind"
         return "small-data", f"there {'is' if fewest == 1 else 'are'} {only}, which a discriminator soon knows by heart"
@@ -355,6 +357,7 @@ def _unreadable(looked: Iterable[Looked]) -> Iterator[Finding]:
             f"{counted(len(bad), 'picture')} cannot be read",
             "repair or remove them; a training leaves them out",
             _single(bad),
+            {"count": len(bad)},
         )
 
 
@@ -369,6 +372,7 @@ def _counts(folders: Sequence[Folder], train: dict[str, list[Looked]]) -> Iterat
                 True,
                 f"{names[domain]} has {count}",
                 "a few hundred of each kind are a good start",
+                values={"count": len(pictures), "folder": names[domain]},
             )
     few, many = sorted(train, key=lambda domain: len(train[domain]))
     if len(train[few]) * TIMES_MORE < len(train[many]):
@@ -401,6 +405,7 @@ def _duplicates(folders: Sequence[Folder], looked: Sequence[Looked], *, paired: 
                 f"{counted(len(across), 'picture')} {_are(across)} {how} in both kinds",
                 "what is in both teaches to change nothing; keep each in one folder",
                 _groups(across),
+                {"count": len(across)},
             )
         leaks = [group for group in groups if len({splits[one.folder] for one in group}) > 1 and group not in across]
         if leaks:
@@ -410,6 +415,7 @@ def _duplicates(folders: Sequence[Folder], looked: Sequence[Looked], *, paired: 
                 f"{counted(len(leaks), 'picture')} {_are(leaks)} {how} in training and test",
                 "figures on the test pictures come out too good; remove them from one of the two",
                 _groups(leaks),
+                {"count": len(leaks)},
             )
         for folder in folders:
             inside = [[one for one in group if one.folder == folder.name] for group in groups]
@@ -423,6 +429,7 @@ def _duplicates(folders: Sequence[Folder], looked: Sequence[Looked], *, paired: 
                     " as another one",
                     "keep one of each: what is there twice is learned twice as much",
                     _groups(inside),
+                    {"count": extra, "folder": folder.name},
                 )
 
 
@@ -437,6 +444,7 @@ def _flat_and_gray(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]
                 f"{folder.name} has {counted(len(flat), 'picture')} of one colour, without content",
                 "remove them",
                 _single(flat),
+                {"count": len(flat), "folder": folder.name},
             )
         dark = [one for one in pictures if one.is_nearly_black]
         if dark:
@@ -447,6 +455,7 @@ def _flat_and_gray(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]
                 " nearly black when read",
                 "save them brightened to the full range",
                 _single(dark),
+                {"count": len(dark), "folder": folder.name},
             )
         gray = [one for one in pictures if one.is_gray and not one.is_flat]
         share = len(gray) / max(len(pictures), 1)
@@ -457,9 +466,16 @@ def _flat_and_gray(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]
                 f"{folder.name} has {counted(len(gray), 'grey picture')} among {len(pictures):,}, the rest has colours",
                 "remove them, or colours come and go in the translation",
                 _single(gray),
+                {"count": len(gray), "folder": folder.name},
             )
         elif gray:
-            yield Finding("all-gray", False, f"{folder.name} is grey throughout", "one channel does for this kind")
+            yield Finding(
+                "all-gray",
+                False,
+                f"{folder.name} is grey throughout",
+                "one channel does for this kind",
+                values={"folder": folder.name},
+            )
 
 
 def _sizes(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]) -> Iterator[Finding]:
@@ -474,6 +490,7 @@ def _sizes(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]) -> Ite
                 f"{folder.name} has {counted(len(tiny), 'picture')} under {TINY_PICTURE_PX} px",
                 "enlarged, they teach to blur: remove them",
                 _single(tiny),
+                {"count": len(tiny), "folder": folder.name},
             )
         elif small and folder.split == "train":
             yield Finding(
@@ -482,6 +499,7 @@ def _sizes(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]) -> Ite
                 f"{counted(len(small), 'picture')} of {folder.name} {_are(small)} under {SMALL_PX} px on the short"
                 " side",
                 "they are enlarged for training; smaller crops (--crop, --load) do without",
+                values={"count": len(small), "folder": folder.name},
             )
 
 
@@ -495,6 +513,7 @@ def _names(train: dict[str, list[Looked]]) -> Iterator[Finding]:
             False,
             f"{len(shared):,} pictures have the same name and size in both kinds",
             "if those show the same scene, the recipe pix2pix learns more from them (--preset pix2pix)",
+            values={"count": len(shared)},
         )
 
 
@@ -602,7 +621,7 @@ def _folder_facts(folder: Folder, pictures: Sequence[Looked], others: int) -> di
     }
 
 
-def _has_gpu() -> bool:
+def has_nvidia_gpu() -> bool:
     """Say whether there is an NVIDIA GPU, without torch."""
     return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
 
