@@ -19,7 +19,7 @@ help:
 	@echo 'make test    run all tests                          make lint    ruff: rules and format'
 	@echo 'make types   mypy --strict on an installed copy     make bench   time and measure on this machine'
 	@echo 'make faults  damaged and hostile files, kills: what is lost or goes wrong (under 20 minutes on 2 cores; SEED=…)'
-	@echo 'make screenshots   pictures of the window into docs/images'
+	@echo 'make screenshots   pictures of the window into build/screenshots, and those that the documents show'
 	@echo 'make dist    wheel and source distribution into dist, each tried in an empty environment elsewhere'
 	@echo 'make app     a folder with the window and the command as programs to double-click, into dist/app'
 	@echo 'make clean   remove .venv, build, .data and demo'
@@ -52,7 +52,7 @@ test: .venv/dev
 
 screenshots: .venv/dev
 	@$(PYTHON) scripts/desktop_packages.py --screenshots
-	$(BIN)/python scripts/screenshots.py docs/images
+	$(BIN)/python scripts/screenshots.py build/screenshots
 
 dist: .venv/dev
 	$(BIN)/python scripts/dist.py

@@ -1,4 +1,6 @@
-"""Take pictures of the window's pages, light and dark, in both languages and at twice the scale, into a folder.
+"""Take pictures of the window's pages, light and dark, in both languages, small and at twice the scale, into a folder.
+
+The documents show few of them: those are brought up to date in docs/images. The others are to be looked at.
 
 The photographs are those of docs/images/monet.jpg (README.md names who took them); losses are made up.
 """
@@ -13,27 +15,31 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-SIZE_WH = (1280, 800)
 PATIENCE_S = 180
-VARIANTS = [  # language, appearance, scale
-    ("en", "light", 1),
-    ("en", "dark", 1),
-    ("zh_CN", "light", 1),
-    ("zh_CN", "dark", 1),
-    ("en", "light", 2),
+VARIANTS = [  # language, appearance, scale, size in points
+    ("en", "light", 1, (1280, 800)),
+    ("en", "dark", 1, (1280, 800)),
+    ("zh_CN", "light", 1, (1280, 800)),
+    ("zh_CN", "dark", 1, (1024, 640)),
+    ("en", "light", 1, (1024, 640)),
+    ("en", "light", 1, (2560, 1440)),
+    ("en", "light", 2, (1280, 800)),
 ]
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
 
 
 def main() -> None:
     """Take all pictures, each variant in a process of its own: Qt takes its scale when it starts."""
     folder = Path(sys.argv[1])
     if len(sys.argv) > 2:
-        take(folder, sys.argv[2], sys.argv[3], int(sys.argv[4]), Path(sys.argv[5]))
+        take(
+            folder, sys.argv[2], sys.argv[3], int(sys.argv[4]), (int(sys.argv[5]), int(sys.argv[6])), Path(sys.argv[7])
+        )
         return
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home:
-        media = make_media(Path(home) / "holiday")
-        for language, appearance, scale in VARIANTS:
+        photographs = make_media(Path(home) / "holiday")
+        for language, appearance, scale, size_wh in VARIANTS:
             environment = {
                 **os.environ,
                 "QT_QPA_PLATFORM": "offscreen",
@@ -43,19 +49,18 @@ def main() -> None:
                 "XDG_CACHE_HOME": f"{home}/.cache",
                 "XDG_DATA_HOME": f"{home}/.local/share",
             }
-            arguments = [str(folder), language, appearance, str(scale), str(media)]
+            arguments = [str(folder), language, appearance, *map(str, (scale, *size_wh)), str(photographs)]
             subprocess.run([sys.executable, __file__, *arguments], env=environment, check=True)
-    for path in folder.glob("gui-*.png"):
-        make_small(path)
+    for shown in IMAGES.glob("gui-*.png"):
+        make_small(folder / shown.name, shown)
 
 
-def make_small(path: Path) -> None:
+def make_small(path: Path, small: Path) -> None:
     """Bring a picture to 256 colours: a third of the size, in a repository for ever."""
     from PIL import Image
 
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(256)
-    small.save(path, optimize=True)
+        picture.convert("RGB").quantize(256).save(small, optimize=True)
 
 
 def make_media(folder: Path) -> Path:
@@ -82,7 +87,7 @@ def make_media(folder: Path) -> Path:
     return folder
 
 
-def take(folder: Path, language: str, appearance: str, scale: int, media: Path) -> None:
+def take(folder: Path, language: str, appearance: str, scale: int, size_wh: tuple[int, int], media: Path) -> None:
     """Take the pictures of one variant."""
     from PySide6.QtTest import QTest
     from PySide6.QtWidgets import QApplication
@@ -102,13 +107,13 @@ def take(folder: Path, language: str, appearance: str, scale: int, media: Path) 
 
     def shoot(page: str) -> None:
         QTest.qWait(300)
-        suffix = "" if scale == 1 else f"-{scale}00"
+        suffix = "" if (scale, size_wh) == (1, (1280, 800)) else f"-{size_wh[0]}x{size_wh[1]}-{scale}00"
         app.window.grab().save(str(folder / f"gui-{page}-{appearance}-{language.split('_')[0]}{suffix}.png"))
 
     with tempfile.TemporaryDirectory() as home:
         app = App(Path(home))
         app.open([])
-        app.window.resize(*SIZE_WH)
+        app.window.resize(*size_wh)
         page = app.convert
         wait(lambda: page.gallery.chosen)
         wait(lambda: all(model.megapixels_per_second for model in page.gallery.gallery.models))
