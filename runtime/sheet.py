@@ -120,7 +120,7 @@ def _results(path: Path, originals: Sequence[Image], device: str, cancel: thread
     from .translator import open_translator
 
     results = []
-    with open_translator(path, device=device, cancel=cancel) as translator:
+    with open_translator(path, device=device, cancel=cancel, builds_engines=False) as translator:  # one picture each
         for original in originals:
             if cancel is not None and cancel.is_set():
                 raise Cancelled("stopped before the sheet was finished")

@@ -42,7 +42,10 @@ def steps(config: TrainConfig, count: int = 3) -> list[tuple[dict[str, float], t
 
 
 FROZEN = "cut on frozen features"
-CASES = [*RecipeName, FROZEN]
+CASES = [
+    *(recipe for recipe in RecipeName if recipe is not RecipeName.DISTILL),
+    FROZEN,
+]  # distill is cut on frozen features
 
 
 def config_for(recipe: str, folder: Path, batch: int) -> TrainConfig:

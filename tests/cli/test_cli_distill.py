@@ -192,7 +192,7 @@ def test_what_cannot_teach_is_one_sentence(data: Path, tmp_path: Path, capfd: py
         (["nobody", "--data", photos, *out], 2, "no model is named 'nobody'"),
         (["monet", "--data", str(tmp_path / "none"), *out], 2, "none: no such folder"),
         (["monet", "--data", photos, "--targets", str(tmp_path / "none"), *out], 2, "none: no such folder"),
-        (["monet", "--data", photos, "--targets", photos, *out], 2, "wanted two folders apart"),
+        (["monet", "--data", photos, "--targets", photos, *out], 2, "name two separate folders"),
         (["monet", "--data", photos, "--out", f"{photos}/run"], 2, "lies within"),
         (["monet", "--data", photos, "--direction", "a2b", *out], 2, "--direction a2b: is for runs"),
         (["monet", "--data", photos, "--width", "12", *out], 2, "--width: found 12, expected a multiple of 8"),

@@ -241,4 +241,4 @@ def test_the_command_lines_brush_is_in_the_report_and_a_wrong_one_is_refused(
         assert np.abs(result.pixels.astype(int) - (255 - scene(120, 180).astype(int))).mean() < 12
     for wrong in ("9", "0.5", "wide"):
         assert main(["images", str(source), "-m", "monet", "--brush", wrong]) == 2
-        assert "expected auto or 1 to 8" in capsys.readouterr().err
+        assert "write auto, or a number from 1 to 8" in capsys.readouterr().err
