@@ -103,6 +103,6 @@ class Curves(QFrame):
         for number, (name, (_, _, line)) in enumerate(self._curves.items()):
             color = colors[number % len(colors)]
             line.setPen(pyqtgraph.mkPen(color, width=2))
-            words = QCoreApplication.translate("curves", WORDS[name]) if name in WORDS else name
+            words = QCoreApplication.translate("curves", str(WORDS[name])) if name in WORDS else name
             said.append(f'<span style="color:{color}">■</span>&nbsp;{html.escape(words).replace(" ", "&nbsp;")}')
         self.legend.setText(" &nbsp; ".join(said))

@@ -16,7 +16,7 @@ from cgconv.runtime.events import DataSetChecked
 NAMED_FILES = 3  # of a finding; the rest is counted
 
 # kind → what was found, and what to do. The trainer's own sentences are for the command line.
-SENTENCES: dict[str, tuple[str, str]] = {
+SENTENCES: dict[str, tuple[object, object]] = {  # texts; what marks them for translation is said to give objects
     "unreadable": (QT_TRANSLATE_NOOP("findings", "{count} pictures cannot be read."),
                    QT_TRANSLATE_NOOP("findings", "The training leaves them out; repair or remove them.")),
     "few": (QT_TRANSLATE_NOOP("findings", "{folder} has few pictures: {count}."),
@@ -88,7 +88,7 @@ class FindingsView(QTextBrowser):
         told = [self.tr("{a} and {b} pictures.").format(a=counts[0], b=counts[-1])]
         told += [in_html(finding) for finding in checked.findings]
         reason = REASONS.get(checked.preset)
-        words = QCoreApplication.translate("findings", reason) if reason else checked.preset_reason
+        words = QCoreApplication.translate("findings", str(reason)) if reason else checked.preset_reason
         told.append(html.escape(self.tr("Preset {name}: {reason}.").format(name=checked.preset, reason=words)))
         self.setHtml("".join(f'<p style="margin: 0 0 5px 0">{one}</p>' for one in told))
 
@@ -97,8 +97,8 @@ def in_html(finding: Mapping[str, Any]) -> str:  # Any: JSON values
     """Return a finding as a sentence in the window's language, with links to its files."""
     files: Sequence[Sequence[str]] = finding.get("files", ())
     values = finding.get("values", {})
-    template = SENTENCES.get(str(finding.get("kind")))
-    if template is None or not all(f"{{{name}}}" not in template[0] or name in values for name in ("count", "folder")):
+    template = [str(text) for text in SENTENCES.get(str(finding.get("kind")), ())]
+    if not template or not all(f"{{{name}}}" not in template[0] or name in values for name in ("count", "folder")):
         words = f"{finding.get('sentence', '')}. {finding.get('advice', '')}".strip()
     else:
         said = [QCoreApplication.translate("findings", part) for part in template if part]

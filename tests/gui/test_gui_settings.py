@@ -60,9 +60,9 @@ def test_this_computer_is_examined_into_the_log_which_is_copied_and_cleared(wind
     window.go_to(4)
     log = window.app.log
     window.click(log.diagnose)
-    window.wait(lambda: "auto takes" in log.text.toPlainText(), "for the diagnosis")
+    window.wait(lambda: "auto chooses" in log.text.toPlainText(), "for the diagnosis")
     window.click(log.copy)
-    assert "auto takes" in QGuiApplication.clipboard().text()
+    assert "auto chooses" in QGuiApplication.clipboard().text()
     window.click(log.clear)
     assert log.text.toPlainText() == ""
 
