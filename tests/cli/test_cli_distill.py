@@ -193,7 +193,7 @@ def test_what_cannot_teach_is_one_sentence(data: Path, tmp_path: Path, capfd: py
         (["monet", "--data", str(tmp_path / "none"), *out], 2, "none: no such folder"),
         (["monet", "--data", photos, "--targets", str(tmp_path / "none"), *out], 2, "none: no such folder"),
         (["monet", "--data", photos, "--targets", photos, *out], 2, "name two separate folders"),
-        (["monet", "--data", photos, "--out", f"{photos}/run"], 2, "lies within"),
+        (["monet", "--data", photos, "--out", f"{photos}/run"], 2, "whose pictures are trained on"),
         (["monet", "--data", photos, "--direction", "a2b", *out], 2, "--direction a2b: is for runs"),
         (["monet", "--data", photos, "--width", "12", *out], 2, "--width: found 12, expected a multiple of 8"),
         (["monet", "--data", photos, "--crop", "64", *out], 2, "--crop: found 64, expected 80 or more"),
