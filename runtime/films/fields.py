@@ -18,6 +18,7 @@ SMALLEST_PX = 8  # a side: bwdif and its relatives refuse two columns or three l
 LOOK_AT_FRAMES = 75  # three seconds of PAL
 LOOK_LONGER_FRAMES = 300  # where too little moves in those
 FEW_MOVING = 10
+FEW_COMBED = 6  # without flags, fewer say nothing: fine patterns in a film of a few frames look combed
 LEAST_COMBED = 0.2  # of the frames in which something moves; single fast objects look combed, too
 LEAST_REPEATED = 0.12  # of the frames, for either field: 3:2 pulldown repeats each in one frame of five
 SURE = 0.8  # share of one order of fields over which pictures are believed, and not the flags
@@ -77,7 +78,8 @@ def find_fields(frames: Iterable[av.VideoFrame], *, forced: bool = False) -> Fie
         parity = "tff" if orders["tff"] >= orders["bff"] else "bff"
     if combed and min(repeated["top"], repeated["bottom"]) >= max(2, LEAST_REPEATED * seen):
         return Fields(Scan.TELECINED, parity, flagged > 0)
-    is_combed = combed >= max(2, LEAST_COMBED * (combed + whole)) and (flagged > 0 or combed > whole)
+    enough = 2 if flagged else FEW_COMBED
+    is_combed = combed >= max(enough, LEAST_COMBED * (combed + whole)) and (flagged > 0 or combed > whole)
     if forced or is_combed or (flagged and not combed + whole):
         return Fields(Scan.INTERLACED, parity, flagged > 0 and not forced)
     return Fields()

@@ -101,6 +101,14 @@ def test_whole_frames_stay_as_they_are_whatever_their_flags_say(tmp_path: Path, 
     assert not any("whole frame is made" in warning for warning in run.warnings)
 
 
+def test_a_film_of_a_few_frames_without_flags_is_not_judged_by_its_fine_patterns(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "a.mkv", frames=4, draw=woven(True), **LOSSLESS)
+    run = run_film(film, tmp_path / "b.mkv", options=options())
+    assert "interlaced" not in " ".join(run.warnings)
+    for before, after in zip(look_at(film).images, look_at(tmp_path / "b.mkv").images, strict=True):
+        assert psnr_db(after, before) > 45, "the combs are still there"
+
+
 def test_off_leaves_the_fields_and_bwdif_takes_any_film(tmp_path: Path) -> None:
     film = make_film(tmp_path / "a.mkv", draw=woven(True), **LOSSLESS)
     seen = FakeTranslator()
