@@ -165,8 +165,9 @@ def _refuse_code(stream: IO[bytes]) -> None:
                     texts = [*texts[-1:], argument]
                 continue
             if not _HARMLESS.fullmatch(name):
+                printed = name[:60].encode("unicode_escape").decode()  # a damaged file's name can hold anything
                 raise Unreadable(
-                    f"holds Python objects besides tensors ({name[:60]}), which could run code; "
+                    f"holds Python objects besides tensors ({printed}), which could run code; "
                     "save its state_dict() alone in the program it comes from"
                 )
     except (ValueError, EOFError, struct.error, UnicodeDecodeError, IndexError, KeyError) as error:

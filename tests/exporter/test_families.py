@@ -403,6 +403,8 @@ def test_no_code_of_a_file_is_run(tmp_path: Path, good: State) -> None:
             assert "could run code" in refusal(path)
         path.write_bytes(pickle.dumps(Harmful(trace), protocol))
         assert "could run code" in refusal(path)
+    path.write_bytes(b"\x80\x02cposix\x1b[2J\nmk\x07dir\n.")  # a name is shown as it is, and does nothing to a terminal
+    assert r"besides tensors (posix\x1b[2J.mk\x07dir)" in refusal(path)
     torch.save(seeded(lambda: junyanz_resnet(1)), path)  # the whole network, its class among it
     assert "could run code" in refusal(path)
     assert not trace.exists()
