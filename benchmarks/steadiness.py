@@ -35,7 +35,7 @@ class Wrapped:
 
 
 class SamePalette(Wrapped):
-    """(a) Each result's mean and spread of each colour are drawn to those of the results before."""
+    """(a) Each result's mean and spread of each color are drawn to those of the results before."""
 
     known: np.ndarray | None = None
 

@@ -100,7 +100,7 @@ def check(a: Path, b: Path | None, paired: bool, threads: int | None, as_json: b
 
 
 def _print(checked: DataSetChecked) -> None:
-    """Print what was found: folders, findings with a few of their files, colours, preset."""
+    """Print what was found: folders, findings with a few of their files, colors, preset."""
     from .models import print_table
 
     rows = [("FOLDER", "PICTURES", "UNREADABLE", "SHORT SIDE (MIN, MEDIAN, MAX)", "OTHER FILES")]

@@ -1,4 +1,4 @@
-"""cgconv sheet: put what all models make of a picture on one labelled sheet."""
+"""cgconv sheet: put what all models make of a picture on one labeled sheet."""
 
 from __future__ import annotations
 

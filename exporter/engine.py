@@ -18,7 +18,7 @@ from cgconv.runtime.backends.machine import Machine
 from cgconv.runtime.backends.probe import natural_picture
 from cgconv.runtime.errors import MissingError, ModelError, UsageError
 from cgconv.runtime.events import EngineBuilding, EngineBuilt, counted
-from cgconv.runtime.graphs.graph import Doors, specialise
+from cgconv.runtime.graphs.graph import Doors, specialize
 from cgconv.runtime.translate.any_model import open_model
 
 from .pictures import sample_pictures
@@ -82,7 +82,7 @@ def build_engines(
     frames = {one: _frames(one, pictures) for one in shapes}
 
     def build_all(machine: Machine) -> list[Engine]:
-        graph = specialise(model, card, precision=graph_precision(machine))
+        graph = specialize(model, card, precision=graph_precision(machine))
         _check_batch(graph, batch)
         backend = TensorrtBackend(graph, machine, building)
         try:

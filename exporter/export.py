@@ -176,7 +176,7 @@ def _card_of_run(
 
 
 def _colors(state: dict[str, Any], domain: str) -> dict[str, list[float]] | None:  # Any: what a checkpoint holds
-    """Return the mean and deviation of the colours of a run's pictures; None where a checkpoint does not say them."""
+    """Return the mean and deviation of the colors of a run's pictures; None where a checkpoint does not say them."""
     colors: dict[str, list[float]] | None = state.get("colors", {}).get(domain)
     fits = isinstance(colors, dict) and all(isinstance(colors.get(name), list) for name in ("mean", "std"))
     return colors if fits else None

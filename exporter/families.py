@@ -1,4 +1,4 @@
-"""Recognise other projects' generators by their keys and shapes, and rebuild them."""
+"""Recognize other projects' generators by their keys and shapes, and rebuild them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ FAMILIES = (  # of two that fit equally well the first is taken
 
 
 @dataclass(frozen=True)
-class Recognised:
+class Recognized:
     """A generator rebuilt from another project's file."""
 
     family: str
@@ -79,9 +79,9 @@ class Recognised:
     generator: ForeignNetwork
 
 
-def recognise(
+def recognize(
     checkpoint: Any, path: Path, *, part: str | None = None, norm_mode: NormMode = NormMode.RUNNING
-) -> Recognised:  # Any: what the file holds
+) -> Recognized:  # Any: what the file holds
     """Return the generator that a checkpoint holds, in eval mode.
 
     Looks into dicts (`state_dict`, `params`, `netG_A`, …) and behind prefixes (`module.`, `_orig_mod.`, …).
@@ -89,7 +89,7 @@ def recognise(
     """
     if isinstance(checkpoint, Mapping) and "cgconv" in checkpoint:
         raise ModelError(f"{path}: this is a checkpoint of cgconv train; use cgconv export to make a model of it")
-    found: dict[str, Recognised] = {}
+    found: dict[str, Recognized] = {}
     failures: list[tuple[float, str]] = []  # how near a family it came, and why it is none
     for place, state in _states(checkpoint, "", _DEEPEST, set()):
         if any(known == "" or place.startswith(f"{known}.") for known in found):
@@ -104,7 +104,7 @@ def recognise(
             failures.append((share, f"{unknown}, which none of the known families has"))
         else:
             try:
-                found[place] = Recognised(family.name, place, family.build(Weights(state, norm_mode)))
+                found[place] = Recognized(family.name, place, family.build(Weights(state, norm_mode)))
             except Mismatch as error:  # policy: another part of the file may fit
                 failures.append((share, f"{unknown}; nearest is {family.name}, but {error}{_hint(state)}"))
     if part is not None:

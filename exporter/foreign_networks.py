@@ -341,9 +341,9 @@ class BlurUp(nn.Module):
 
 
 class Gray(nn.Module):
-    """Give a network of grey pictures colour doors: N×3×H×W in and out, whatever it takes and makes itself.
+    """Give a network of gray pictures color doors: N×3×H×W in and out, whatever it takes and makes itself.
 
-    Grey is 0.299 R + 0.587 G + 0.114 B, as in Pillow's mode L, which the published data loaders use.
+    Gray is 0.299 R + 0.587 G + 0.114 B, as in Pillow's mode L, which the published data loaders use.
     """
 
     def __init__(self, network: nn.Module, *, grays_in: bool, grays_out: bool) -> None:

@@ -20,7 +20,7 @@ from cgconv.runtime.backends.machine import cuda_devices
 from cgconv.runtime.backends.probe import natural_picture, psnr
 from cgconv.runtime.backends.quiet_onnxruntime import onnxruntime
 from cgconv.runtime.errors import Cancelled, ModelError, OutputError, UsageError
-from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, first_line, modernise, specialise
+from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, first_line, modernize, specialize
 from cgconv.runtime.graphs.half import convert_to_half, convolutions, half_convolutions, has_halves, round_like_half
 from cgconv.runtime.models.card import ModelCard, write_card
 from cgconv.runtime.models.model_file import load_model, write_model
@@ -106,7 +106,7 @@ def export_half(
     if pictures is not None and not samples:
         raise UsageError(f"{pictures}: holds no readable picture")
 
-    half = modernise(model)
+    half = modernize(model)
     try:
         convert_to_half(half)
         if not half_convolutions(half):
@@ -135,8 +135,8 @@ def check_half(
     Raises:
         ModelError: the worst picture is under CLOSE_ENOUGH_DB; names the layer.
     """
-    full = specialise(model, card, doors=Doors.FLOAT32)
-    filed = specialise(half, card, doors=Doors.FLOAT32, precision=Precision.FILE)
+    full = specialize(model, card, doors=Doors.FLOAT32)
+    filed = specialize(half, card, doors=Doors.FLOAT32, precision=Precision.FILE)
     rounded = round_like_half(filed)
     samples = {name: _fitted(picture, card) for name, picture in (pictures or _made_up(card)).items()}
     wanted = _run_all(_open(full), samples, is_cancelled)

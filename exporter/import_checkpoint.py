@@ -11,7 +11,7 @@ from typing import Any
 import onnx
 
 from cgconv.runtime.errors import UsageError
-from cgconv.runtime.graphs.graph import specialise
+from cgconv.runtime.graphs.graph import specialize
 from cgconv.runtime.graphs.stages import receptive_field_px
 from cgconv.runtime.models.card import ModelCard, write_card
 from cgconv.runtime.models.model_file import write_model
@@ -19,7 +19,7 @@ from cgconv.runtime.models.store import free_path
 
 from .checkpoint_file import read_checkpoint
 from .export import CardText, Exported
-from .families import Recognised, recognise
+from .families import Recognized, recognize
 from .foreign_networks import ForeignNetwork, Gray
 from .onnx_graph import INPUT_NAME, OUTPUT_NAME, Verification, generator_to_onnx, refuse_different, verify
 from .weights import NormMode
@@ -43,14 +43,14 @@ def import_checkpoint(
     """
     model_name = path.stem.removesuffix(".pth") if name is None else name
     target = free_path(model_name)
-    recognised = recognise(read_checkpoint(path), path, part=part, norm_mode=norm_mode or NormMode.RUNNING)
-    generator = recognised.generator
+    recognized = recognize(read_checkpoint(path), path, part=part, norm_mode=norm_mode or NormMode.RUNNING)
+    generator = recognized.generator
     if norm_mode is not None and not generator.has_batch_norm:
-        raise UsageError(f"{path}: --norm-mode is for batch norm, and this {recognised.family} has none")
+        raise UsageError(f"{path}: --norm-mode is for batch norm, and this {recognized.family} has none")
     model, verification = _to_onnx(generator)
     refuse_different(verification, str(path), value_range=generator.value_range)
-    card = _card(model_name, recognised, path, norm_mode or NormMode.RUNNING, verification, text or CardText())
-    seen_px = receptive_field_px(specialise(model, card), card.size_multiple)
+    card = _card(model_name, recognized, path, norm_mode or NormMode.RUNNING, verification, text or CardText())
+    seen_px = receptive_field_px(specialize(model, card), card.size_multiple)
     card = replace(card, receptive_field_px=seen_px)
     write_card(model, card)
     write_model(model, target)
@@ -69,9 +69,9 @@ def _to_onnx(generator: ForeignNetwork) -> tuple[onnx.ModelProto, Verification]:
 
 
 def _card(
-    name: str, recognised: Recognised, path: Path, norm_mode: NormMode, verification: Verification, text: CardText
+    name: str, recognized: Recognized, path: Path, norm_mode: NormMode, verification: Verification, text: CardText
 ) -> ModelCard:
-    generator = recognised.generator
+    generator = recognized.generator
     architecture: dict[str, Any] = {  # Any: JSON values
         "family": generator.kind,
         "blocks": generator.blocks,
@@ -96,6 +96,6 @@ def _card(
         normalization=generator.normalization,
         licence=text.licence,
         data=text.data,
-        source={"family": recognised.family, "part": recognised.part, "file": path.name, "sha256": digest},
+        source={"family": recognized.family, "part": recognized.part, "file": path.name, "sha256": digest},
         verification=verification.for_card(),
     )

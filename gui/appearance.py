@@ -1,4 +1,4 @@
-"""The window's colours and its language."""
+"""The window's colors and its language."""
 
 from __future__ import annotations
 

@@ -233,7 +233,7 @@ class ConvertPage(QWidget):
             bar.addWidget(button)
 
     def show_icons(self) -> None:
-        """Draw the icons in the palette's colours."""
+        """Draw the icons in the palette's colors."""
         for button, name in (
             (self.add_files, "add"), (self.add_folder, "folder"), (self.remove, "remove"), (self.up, "up"),
             (self.down, "down"), (self.clear_ended, "clear"), (self.as_table, "table"), (self.start, "start"),

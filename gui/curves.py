@@ -24,7 +24,7 @@ WORDS = {
     "contrast": QT_TRANSLATE_NOOP("curves", "keeping what is where"),
     "contrast_identity": QT_TRANSLATE_NOOP("curves", "keeping what is where in right ones"),
     "brightness": QT_TRANSLATE_NOOP("curves", "keeping the light"),
-    "uneven_color": QT_TRANSLATE_NOOP("curves", "even colour"),
+    "uneven_color": QT_TRANSLATE_NOOP("curves", "even color"),
     "l1": QT_TRANSLATE_NOOP("curves", "distance from the wanted picture"),
     "discriminator": QT_TRANSLATE_NOOP("curves", "the judge's mistakes"),
     "discriminator_a": QT_TRANSLATE_NOOP("curves", "the judge's mistakes, back"),

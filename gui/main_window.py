@@ -133,7 +133,7 @@ class MainWindow(QMainWindow):
         self.show_icons()
 
     def show_icons(self) -> None:
-        """Draw the icons in the palette's colours."""
+        """Draw the icons in the palette's colors."""
         for row, name in enumerate(self._icons):
             self.navigation.item(row).setIcon(icon(name, self.palette()))
 

@@ -89,7 +89,7 @@ class OptionsPanel(QWidget):
         self.strength_text = QLabel()
         self.strength_text.setMinimumWidth(self.fontMetrics().horizontalAdvance("100 %"))
         self.strength_text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.keep_colors = QCheckBox(self.tr("Keep the original's colours"))
+        self.keep_colors = QCheckBox(self.tr("Keep the original's colors"))
         self.brush = QDoubleSpinBox()
         self.brush.setRange(0, 8)
         self.brush.setDecimals(1)
@@ -137,7 +137,7 @@ class OptionsPanel(QWidget):
                                    ("gif", "GIF"))  # fmt: skip
         self.keep_audio = QCheckBox(self.tr("Keep the sound"))
         self.allow_hdr = QCheckBox(self.tr("Take HDR as it is"))
-        self.allow_hdr.setToolTip(self.tr("Take HDR pictures and films; their colours come out dull"))
+        self.allow_hdr.setToolTip(self.tr("Take HDR pictures and films; their colors come out dull"))
         self.start_s, self.end_s = QDoubleSpinBox(), QDoubleSpinBox()
         for box, words in ((self.start_s, self.tr("The beginning")), (self.end_s, self.tr("The end"))):
             box.setRange(0, 360_000)

@@ -1,4 +1,4 @@
-"""Find colours that fit the desktop's palette, light or dark, and can be read on it."""
+"""Find colors that fit the desktop's palette, light or dark, and can be read on it."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def plain(dark: bool) -> QPalette:
 
 
 def curve_colors(palette: QPalette) -> list[str]:
-    """Return colours for curves that can be told from the ground and from each other."""
+    """Return colors for curves that can be told from the ground and from each other."""
     if is_dark(palette):
         return ["#6cb6ff", "#ff9e64", "#7bd88f", "#d2a8ff", "#ffd866", "#66d9d9", "#ff8fa3", "#c0c0c0"]
     return ["#1f6fb2", "#b2431f", "#2b7a2b", "#7a3fa0", "#806000", "#00706f", "#b02050", "#555555"]
 
 
 def secondary(palette: QPalette) -> QColor:
-    """Return a colour for what is said beside: fainter than text, over 4.5 : 1 on the palette's grounds."""
+    """Return a color for what is said beside: fainter than text, over 4.5 : 1 on the palette's grounds."""
     text, ground = palette.color(QPalette.ColorRole.Text), palette.color(QPalette.ColorRole.Base)
     return _mixed(text, ground, 0.72)
 
@@ -58,7 +58,7 @@ def bad(palette: QPalette) -> QColor:
 
 
 def contrast(one: QColor, other: QColor) -> float:
-    """Return how well one colour can be read on another, 1 to 21 (WCAG 2.2, relative luminance)."""
+    """Return how well one color can be read on another, 1 to 21 (WCAG 2.2, relative luminance)."""
 
     def luminance(color: QColor) -> float:
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
@@ -70,8 +70,8 @@ def contrast(one: QColor, other: QColor) -> float:
 
 
 def readable(palette: QPalette) -> QPalette:
-    """Return a palette of one colour: the ground of a selection, darker or lighter until its text can be read on it."""
-    made = QPalette()  # says nothing of other colours: they follow the desktop
+    """Return a palette of one color: the ground of a selection, darker or lighter until its text can be read on it."""
+    made = QPalette()  # says nothing of other colors: they follow the desktop
     for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
         ground = palette.color(group, QPalette.ColorRole.Highlight)
         text = palette.color(group, QPalette.ColorRole.HighlightedText)
@@ -130,7 +130,7 @@ _SHAPES = {
 
 
 def icon(name: str, palette: QPalette) -> QIcon:
-    """Return a line drawing in the text's colour."""
+    """Return a line drawing in the text's color."""
     made = QIcon()
     colors = {
         QIcon.Mode.Normal: palette.color(QPalette.ColorGroup.Active, QPalette.ColorRole.ButtonText),

@@ -152,7 +152,7 @@ class PreviewPanel(QWidget):
         self.full_screen.toggled.connect(self.full_screen_wanted)
 
     def show_icons(self) -> None:
-        """Draw the icons in the palette's colours."""
+        """Draw the icons in the palette's colors."""
         buttons: list[tuple[QToolButton, str]] = [
             (self.divider, "divider"), (self.beside, "beside"), (self.original, "original"),
             (self.full_screen, "full screen"), (self.film.begin, "begin"), (self.film.end, "end"),

@@ -56,7 +56,7 @@ class Pyramid:
 def paint_mixed(
     painter: QPainter, original: Pyramid, translated: Pyramid, strength: float, target: QRectF, clip: QRectF
 ) -> None:
-    """Paint the translation mixed with the original, in colour and in transparency."""
+    """Paint the translation mixed with the original, in color and in transparency."""
     if not (original.has_alpha or translated.has_alpha):
         original.paint(painter, target, clip)
         painter.setOpacity(strength)

@@ -21,7 +21,7 @@ MARK_PX = 16  # of what says that an entry has options of its own
 
 
 def state_color(item: QueueItem, palette: QPalette) -> QColor | None:
-    """Return the colour of an entry's state, None for the text's own."""
+    """Return the color of an entry's state, None for the text's own."""
     if item.state is State.FAILED or (item.state is State.WAITING and item.reason):
         return bad(palette)
     return good(palette) if item.state is State.DONE else None
@@ -34,7 +34,7 @@ class Mark:
         self._icon, self._color = QIcon(), ""
 
     def icon(self, palette: QPalette) -> QIcon:
-        """Return it in the palette's colours."""
+        """Return it in the palette's colors."""
         color = palette.color(QPalette.ColorRole.ButtonText).name()
         if color != self._color:
             self._icon, self._color = icon("own", palette), color

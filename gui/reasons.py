@@ -16,7 +16,7 @@ REASONS = (
     QT_TRANSLATE_NOOP("reasons", "{path} is damaged or cut off: {detail}"),
     QT_TRANSLATE_NOOP(
         "reasons",
-        "{path} is an HDR picture ({name}), and its colours would come out dull; convert it to SDR first,"
+        "{path} is an HDR picture ({name}), and its colors would come out dull; convert it to SDR first,"
         " or take it as it is",
     ),
     QT_TRANSLATE_NOOP("reasons", "{path} exists already"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Image = NDArray[Any]  # Any: uint8, or float32 in [0, 1]; H×W×3
 
 LARGEST_BRUSH = 8.0
-# Squared grey levels of 255: where a picture varies by less around a pixel, it says nothing about the translation.
+# Squared gray levels of 255: where a picture varies by less around a pixel, it says nothing about the translation.
 FLAT_VARIANCE = 30.0
 GAIN_STEPS = 64  # gains are kept in steps of 1/64, 0 to 3.98, so that everything at full size is 8-bit
 STRIP_ROWS = 96  # of the full size at a time, so that it stays in the processor's cache
@@ -71,10 +71,10 @@ def shrink(image: Image, size_hw: tuple[int, int]) -> Image:
 def bring_back(picture: Image, small: Image, translated: Image, *, detail: float = 1.0) -> Image:
     """Return `translated`, which the model made of `small`, in the size of `picture`, which `small` was made from.
 
-    Around each pixel the translation is fitted as gain × picture + offset, each colour for itself. The result is the
+    Around each pixel the translation is fitted as gain × picture + offset, each color for itself. The result is the
     enlarged translation, and upon it the gain times what the picture has and its enlarged small copy has not: edges.
     What the fit does not explain is the model's own texture, its strokes: 1 keeps all of it, 0 leaves the fit alone.
-    Made small again, the result is the translation (at 1), within a grey level or so.
+    Made small again, the result is the translation (at 1), within a gray level or so.
 
     The fit is the guided filter (He, Sun, Tang 2013; on shrunken images: He, Sun 2015) and the whole a kind of
     bilateral guided upsampling (Chen, Adams, Wadhwa, Hasinoff 2016). All are of one dtype, uint8 or float32 in [0, 1].

@@ -1,4 +1,4 @@
-"""Put what several models make of the same pictures on one labelled sheet, to choose a model from."""
+"""Put what several models make of the same pictures on one labeled sheet, to choose a model from."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def write_sheet(path: Path, sheet: Image) -> None:
 
 
 def draw_sheet(rows: Sequence[Sequence[tuple[str, Image]]], *, edge_px: int = EDGE_PX) -> Image:
-    """Return an image of labelled pictures: one row's in a grid of about 3:2, several rows' as they are given."""
+    """Return an image of labeled pictures: one row's in a grid of about 3:2, several rows' as they are given."""
     if len(rows) == 1:
         rows = _wrapped(rows[0])
     gap = max(4, edge_px // 40)

@@ -2,7 +2,7 @@
 
 Frame by frame, a model paints everything anew, and strokes crawl. Here a frame's translation is blended with the last
 result, carried along the motion of the frames themselves (DIS optical flow, Kroeger et al. 2016), where that motion
-holds: found there and back alike, and the frames agree in colour. What blending takes of the fine texture's strength
+holds: found there and back alike, and the frames agree in color. What blending takes of the fine texture's strength
 is given back, so that the result is as sharp as the translation. At a cut everything begins anew.
 """
 
@@ -25,7 +25,7 @@ FLOW_EDGE_PX = 360  # the shorter side of what flow is found on, at most; half t
 SMALLEST_FLOW_PX = 32  # of either side: less has nothing to find
 THERE_AND_BACK = 0.01, 0.5  # squared pixels by which the two ways may miss each other: a share of both, and at least
 BENDS = 0.01, 0.002  # squared bend of the flow, likewise: more of it is at the edges of what moves (Ruder et al. 2016)
-AGREES = 14.0  # grey levels of 255 in any colour: from here on two places are trusted less, not at all at twice that
+AGREES = 14.0  # gray levels of 255 in any color: from here on two places are trusted less, not at all at twice that
 HOLDS_AT_LEAST = 0.35  # of the image: less is a cut
 AS_SHARP = 0.96  # the fine texture's strength that is aimed at, in that of the translation
 LARGEST_GAIN = 1.5

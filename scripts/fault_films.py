@@ -286,7 +286,7 @@ def _end_and_compare(source: Path, folder: Path, wanted: Any, what: str, *, to_t
 
 
 def _are_alike(one: Any, other: Any) -> bool:
-    """Say whether films have the same times and sound, and pictures a third as far apart as neighbours are, at most."""
+    """Say whether films have the same times and sound, and pictures a third as far apart as neighbors are, at most."""
     import numpy as np
 
     if one[1] != other[1] or [pts for pts, _ in one[0]] != [pts for pts, _ in other[0]]:

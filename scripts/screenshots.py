@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def make_small(path: Path, small: Path) -> None:
-    """Bring a picture to 256 colours: a third of the size, in a repository for ever."""
+    """Bring a picture to 256 colors: a third of the size, in a repository for ever."""
     from PIL import Image
 
     with Image.open(path) as picture:

@@ -70,10 +70,10 @@ class Dims:
 class Based:
     """A class to be derived from, whose own __init__ must have been called, as pybind11 wants."""
 
-    _was_initialised = False
+    _was_initialized = False
 
     def __init__(self) -> None:
-        self._was_initialised = True
+        self._was_initialized = True
 
 
 @offered
@@ -193,7 +193,7 @@ class ParserError:
 @offered
 class OnnxParser:
     def __init__(self, network: INetworkDefinition, logger: ILogger) -> None:
-        assert logger._was_initialised
+        assert logger._was_initialized
         self._network = network
         self._errors: list[ParserError] = []
 
@@ -225,7 +225,7 @@ class OnnxParser:
 @offered
 class Builder:
     def __init__(self, logger: ILogger) -> None:
-        assert logger._was_initialised
+        assert logger._was_initialized
         assert threading.get_ident() in NOW.gpu.threads_with_device
         self._log = logger
 
@@ -279,7 +279,7 @@ class Builder:
         """Report progress as TensorRT does, phases inside phases, from a thread of its own."""
         if monitor is None:
             return True
-        assert monitor._was_initialised
+        assert monitor._was_initialized
         passed = []
 
         def work() -> None:
@@ -305,7 +305,7 @@ class Builder:
 @offered
 class Runtime:
     def __init__(self, logger: ILogger) -> None:
-        assert logger._was_initialised
+        assert logger._was_initialized
         self._log = logger
 
     def deserialize_cuda_engine(self, serialized_engine: bytes) -> Any:

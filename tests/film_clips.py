@@ -76,7 +76,7 @@ def run_film(
 
 
 def picture(number: int, size_wh: tuple[int, int] = (96, 64)) -> np.ndarray:
-    """Return a soft, colourful uint8 image in which a light square wanders; `number` can be read off its place."""
+    """Return a soft, colorful uint8 image in which a light square wanders; `number` can be read off its place."""
     width, height = size_wh
     x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
     image = np.stack([60 + 120 * x, 50 + 110 * y, 170 - 90 * x], -1)

@@ -139,7 +139,7 @@ class Upsample(nn.Module):
 
 
 def eriklindernoren_resnet(blocks: int, width: int = 4) -> nn.Module:
-    """PyTorch-GAN's: nearest neighbour, then a convolution."""
+    """PyTorch-GAN's: nearest neighbor, then a convolution."""
     layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(3, width, 7), nn.InstanceNorm2d(width), nn.ReLU(True)]
     for channels in (width, 2 * width):
         layers += [nn.Conv2d(channels, 2 * channels, 3, 2, 1), nn.InstanceNorm2d(2 * channels), nn.ReLU(True)]

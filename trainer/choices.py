@@ -67,7 +67,7 @@ class Upsampling(StrEnum):
     """How a generator doubles the size of its features."""
 
     TRANSPOSED = "transposed"  # as published (arXiv 1703.10593, appendix 7.2); can leave checkerboards
-    RESIZE = "resize"  # nearest neighbour, then a convolution (Odena et al. 2016, distill.pub/2016/deconv-checkerboard)
+    RESIZE = "resize"  # nearest neighbor, then a convolution (Odena et al. 2016, distill.pub/2016/deconv-checkerboard)
     BLURRED = "blurred"  # doubled through a [1, 3, 3, 1] filter, then a convolution, as published for CUT
 
 
@@ -75,7 +75,7 @@ class DiscriminatorKind(StrEnum):
     """How a discriminator is built."""
 
     PATCH = "patch"  # PatchGAN, as published
-    PIXEL = "pixel"  # 1×1 convolutions: judges colours alone (arXiv 1611.07004, section 6.1)
+    PIXEL = "pixel"  # 1×1 convolutions: judges colors alone (arXiv 1611.07004, section 6.1)
     PATCH_94 = "patch-94"  # four convolutions of stride 2 (github.com/eriklindernoren/PyTorch-GAN); sees 94 pixels
     PROJECTED = "projected"  # small networks on a frozen EfficientNet's features (arXiv 2111.01007), and on the pixels
 
@@ -83,9 +83,9 @@ class DiscriminatorKind(StrEnum):
 class DiscriminatorNorm(StrEnum):
     """What a discriminator is normalized with."""
 
-    INSTANCE = "instance"  # as published for CycleGAN; blind to a picture's overall colour and brightness
+    INSTANCE = "instance"  # as published for CycleGAN; blind to a picture's overall color and brightness
     BATCH = "batch"  # as published for pix2pix
-    SPECTRAL = "spectral"  # spectral normalization of the weights (arXiv 1802.05957); sees overall colour
+    SPECTRAL = "spectral"  # spectral normalization of the weights (arXiv 1802.05957); sees overall color
     NONE = "none"
 
 

@@ -144,7 +144,7 @@ class LossConfig:
     r1_every: int = 16  # on every n-th step, n times as strong (arXiv 1912.04958, appendix B)
     jitter: int = 0  # discriminators see crops shifted by up to this many pixels, so that no place is special
     brightness: float = 0.0  # cut on frozen features: weight of how far squares of 16 pixels change their brightness …
-    uneven_color: float = 0.0  # … and of how far they change their colour otherwise than the whole picture does
+    uneven_color: float = 0.0  # … and of how far they change their color otherwise than the whole picture does
     stability: float = 0.0  # weight of how far a small change of a picture changes its translation otherwise
     history: int = 50  # fakes remembered for the discriminators (section 4); 0 switches it off
 

@@ -125,7 +125,7 @@ def _show_result(request: Preview, original: Picture, scale: float, say: Say) ->
 
 
 def _translated(request: Preview, image: Picture, translator: Translator, brush: float | None) -> looks.Image:
-    """Return the translation, the last ones from memory: whether colours are kept is decided afterwards."""
+    """Return the translation, the last ones from memory: whether colors are kept is decided afterwards."""
     of_file = (request.path, request.path.stat().st_mtime_ns, request.time_s, image.size_hw)
     wanted = replace(request.options, keep_colors=False, strength=1.0, out=None, name="")
     key = (of_file, request.model, resolve_model(request.model).stat().st_mtime_ns, wanted)

@@ -683,7 +683,7 @@
             <translation>高级</translation>
         </message>
         <message>
-            <source>Keep the original's colours</source>
+            <source>Keep the original's colors</source>
             <translation>保留原图颜色</translation>
         </message>
         <message>
@@ -803,7 +803,7 @@
             <translation>直接接受 HDR</translation>
         </message>
         <message>
-            <source>Take HDR pictures and films; their colours come out dull</source>
+            <source>Take HDR pictures and films; their colors come out dull</source>
             <translation>接受 HDR 图片和影片；颜色会变暗淡</translation>
         </message>
     </context>
@@ -1424,7 +1424,7 @@ or press Add files.</source>
             <translation>{path} 无法写入：{detail}</translation>
         </message>
         <message>
-            <source>{path} is an HDR picture ({name}), and its colours would come out dull; convert it to SDR first, or take it as it is</source>
+            <source>{path} is an HDR picture ({name}), and its colors would come out dull; convert it to SDR first, or take it as it is</source>
             <translation>{path} 是 HDR 图片（{name}），颜色会变暗淡；请先转换为 SDR，或原样接受</translation>
         </message>
         <message>
@@ -1606,7 +1606,7 @@ or press Add files.</source>
             <translation>保持明暗</translation>
         </message>
         <message>
-            <source>even colour</source>
+            <source>even color</source>
             <translation>颜色均匀</translation>
         </message>
         <message>
@@ -1689,7 +1689,7 @@ or press Add files.</source>
             <translation>{folder} 有 {count} 张图片与其他图片看起来相同。</translation>
         </message>
         <message>
-            <source>{folder} has {count} pictures of one colour, without content.</source>
+            <source>{folder} has {count} pictures of one color, without content.</source>
             <translation>{folder} 有 {count} 张只有一种颜色、没有内容的图片。</translation>
         </message>
         <message>
@@ -1705,15 +1705,15 @@ or press Add files.</source>
             <translation>请提亮到完整的 16 位范围后保存。</translation>
         </message>
         <message>
-            <source>{folder} has {count} grey pictures among coloured ones.</source>
+            <source>{folder} has {count} gray pictures among colored ones.</source>
             <translation>{folder} 的彩色图片中有 {count} 张灰度图片。</translation>
         </message>
         <message>
-            <source>Remove them, or colours come and go in the translation.</source>
+            <source>Remove them, or colors come and go in the translation.</source>
             <translation>请移除，否则转换结果的颜色会时有时无。</translation>
         </message>
         <message>
-            <source>{folder} is grey throughout.</source>
+            <source>{folder} is gray throughout.</source>
             <translation>{folder} 全部是灰度图片。</translation>
         </message>
         <message>
@@ -1741,11 +1741,11 @@ or press Add files.</source>
             <translation>如果它们是同一场景，预设 pix2pix 能学到更多。</translation>
         </message>
         <message>
-            <source>The two folders hardly share colours.</source>
+            <source>The two folders hardly share colors.</source>
             <translation>两个文件夹的颜色几乎没有共同之处。</translation>
         </message>
         <message>
-            <source>The translation will shift all colours.</source>
+            <source>The translation will shift all colors.</source>
             <translation>转换会改变所有颜色。</translation>
         </message>
         <message>

@@ -51,7 +51,7 @@ def open_backend(
     threads: int | None = None,
     doors: Doors | None = None,
 ) -> Backend:
-    """Specialise a model and open it on the best of what was asked for. `auto` picks and says why; a name is an order.
+    """Specialize a model and open it on the best of what was asked for. `auto` picks and says why; a name is an order.
 
     Raises:
         UsageError: no such backend, device or precision, or they do not go together.
@@ -80,11 +80,11 @@ def building_for(
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> Building:
     """Return what a backend that compiles needs to know of a model."""
-    from cgconv.runtime.graphs.graph import specialise
+    from cgconv.runtime.graphs.graph import specialize
 
     return Building(
         model=card.name,
-        reference=lambda: _open_reference(specialise(model, card, doors=doors)),
+        reference=lambda: _open_reference(specialize(model, card, doors=doors)),
         smallest_px=card.fitting_hw((1, 1))[0],
         multiple_px=card.size_multiple,
         report=report,
@@ -199,9 +199,9 @@ def machine_for_doors(machine: Machine, doors: Doors, precision: str = "auto") -
 
 def graph_for(model: onnx.ModelProto, card: ModelCard, machine: Machine, doors: Doors) -> onnx.ModelProto:
     """Return a model's graph as this machine computes it best."""
-    from cgconv.runtime.graphs.graph import specialise
+    from cgconv.runtime.graphs.graph import specialize
 
-    return specialise(
+    return specialize(
         model,
         card,
         doors=doors,
@@ -298,13 +298,13 @@ def _in_int8_where_it_is_good(
     may_measure: bool,
 ) -> Machine:
     """Return a machine of auto's in int8 where that is near enough to float32 and faster by enough, else as it is."""
-    from cgconv.runtime.graphs.graph import specialise
+    from cgconv.runtime.graphs.graph import specialize
     from cgconv.runtime.graphs.stages import multiply_adds_per_pixel
 
     from .eight_bits import LEAST_WORK, check_int8, remembered_int8
 
     try:
-        if multiply_adds_per_pixel(specialise(model, card), card.size_multiple) < LEAST_WORK:
+        if multiply_adds_per_pixel(specialize(model, card), card.size_multiple) < LEAST_WORK:
             return replace(machine, why=f"{machine.why}; too little to compute to measure int8")
         check = remembered_int8(model, machine)
         if check is None and may_measure:

@@ -25,7 +25,7 @@ from cgconv.runtime.errors import Cancelled, OutputError
 from cgconv.runtime.events import EIGHT_BITS, EngineBuilding, EngineBuilt
 from cgconv.runtime.files import write_atomically
 from cgconv.runtime.folders import cache_folder
-from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Precision, specialise
+from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Precision, specialize
 from cgconv.runtime.graphs.half import convolutions
 from cgconv.runtime.graphs.int8 import EightBits, Range, ranges_seen, watch_ranges
 
@@ -145,7 +145,7 @@ class _Measuring:
     ) -> None:
         self.model, self.card, self.machine = model, card, machine
         self.opened, self.progressed = opened, progressed
-        self.graph = specialise(model, card, in_phases=True)
+        self.graph = specialize(model, card, in_phases=True)
         self.in_fp32 = replace(machine, precision=PrecisionChoice.FP32)
         self.in_int8 = replace(machine, precision=PrecisionChoice.INT8)
         self.held_out = self._pictures(_HELD_OUT)
@@ -213,7 +213,7 @@ class _Measuring:
         return [psnr(a, b) for a, b in zip(images, self.exact, strict=False)]
 
     def _rounded(self, eight_bits: EightBits) -> onnx.ModelProto:
-        return specialise(self.model, self.card, precision=Precision.INT8, eight_bits=eight_bits, in_phases=True)
+        return specialize(self.model, self.card, precision=Precision.INT8, eight_bits=eight_bits, in_phases=True)
 
     def _translated(self, backend: Backend, pictures: list[Array], phase: str) -> list[Array]:
         return [backend.run({IMAGES: picture})[TRANSLATED] for picture in self._each(pictures, phase)]

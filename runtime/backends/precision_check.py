@@ -13,7 +13,7 @@ from cgconv.runtime.choices import PrecisionChoice
 from cgconv.runtime.errors import CgconvError, OutputError
 from cgconv.runtime.files import write_atomically
 from cgconv.runtime.folders import cache_folder
-from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialise
+from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialize
 from cgconv.runtime.protocol import read_json
 
 from .machine import Machine
@@ -50,7 +50,7 @@ def check_bf16(model: onnx.ModelProto, card: ModelCard, machine: Machine) -> tup
 
 def _measure(model: onnx.ModelProto, card: ModelCard, machine: Machine) -> float:
     picture = mirrored_picture(card.fitting_hw((CROP_PX, CROP_PX)))[None]
-    graph = specialise(model, card)
+    graph = specialize(model, card)
     results = []
     for precision in (PrecisionChoice.FP32, PrecisionChoice.BF16):
         backend = OpenvinoBackend(graph, replace(machine, precision=precision))

@@ -29,7 +29,7 @@ def natural_picture(size_hw: tuple[int, int], seed: int = 1) -> Image:
     """Return a made-up picture with the statistics of a photograph: H×W×3 RGB, the same for the same seed.
 
     Noise whose amplitude falls with frequency as in natural pictures (Field 1987: by 1/f on the mean; a little faster
-    here, as in photographs that are in focus only in parts), mostly grey with a weaker colour part, a gradient from sky
+    here, as in photographs that are in focus only in parts), mostly gray with a weaker color part, a gradient from sky
     to ground, and hard edges between differently lit areas.
     """
     generator = np.random.default_rng(seed)
@@ -62,7 +62,7 @@ def _dusk(size_hw: tuple[int, int], seed: int) -> Image:
 
 
 def _graphic(size_hw: tuple[int, int], seed: int) -> Image:
-    """Return flat areas, frames and writing: what pads, flat neighbourhoods and the hardest edges are seen in."""
+    """Return flat areas, frames and writing: what pads, flat neighborhoods and the hardest edges are seen in."""
     generator = np.random.default_rng(seed)
     height, width = size_hw
     picture = np.full((height, width, 3), generator.integers(180, 255, 3), np.uint8)

@@ -30,10 +30,10 @@ _SWS_MATRIX = {
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
-# Without these two flags swscale's short cuts darken a film by one level on every pass and shift its colours.
+# Without these two flags swscale's short cuts darken a film by one level on every pass and shift its colors.
 _EXACT = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 # Coarse chroma is repeated on the way to RGB and averaged on the way back: each is the other's exact inverse, so
-# colours are only lost where RGB has no room for them (51 dB on a test pattern; smooth filters: 33). Costs 3.4
+# colors are only lost where RGB has no room for them (51 dB on a test pattern; smooth filters: 33). Costs 3.4
 # core-milliseconds a frame there and back at 960×540, where the short cuts cost 1.3.
 _REPEAT = int(_EXACT | Interpolation.POINT)
 _AVERAGE = int(_EXACT | Interpolation.AREA)
@@ -54,7 +54,7 @@ _DEEP_WHITE = 65280  # swscale's white in rgb48 is 255 × 256, both ways
 
 @dataclass(frozen=True)
 class Colors:
-    """How a film's numbers mean colours: H.273 code points as tagged (2: not said), and what is taken for granted."""
+    """How a film's numbers mean colors: H.273 code points as tagged (2: not said), and what is taken for granted."""
 
     matrix: int
     primaries: int
@@ -78,7 +78,7 @@ class Colors:
         return self.transfer in (PQ, HLG)
 
     def for_size(self, height: int) -> Colors:
-        """Return the colours to write a film of `height` lines in, so that players assume what was computed.
+        """Return the colors to write a film of `height` lines in, so that players assume what was computed.
 
         An untagged film stays untagged, but for one whose new size would make players assume the other matrix.
         RGB becomes BT.709, limited range, tagged.
@@ -99,7 +99,7 @@ def convention(height: int) -> int:
 
 
 def colors_of(frame: av.VideoFrame, context: av.VideoCodecContext) -> Colors:
-    """Return the colours of a stream, judged by its first frame; what the stream does not say, the frame may."""
+    """Return the colors of a stream, judged by its first frame; what the stream does not say, the frame may."""
     is_rgb = frame.format.is_rgb or frame.format.name == "pal8"
     full_by_format = is_rgb or frame.format.name.startswith("yuvj")
     tagged_range = int(context.color_range) or int(frame.color_range)
@@ -300,7 +300,7 @@ def _conversion(colors: Colors, *, to_rgb: bool) -> dict[str, int]:
 
 
 def tag(target: av.VideoFrame | av.VideoCodecContext, colors: Colors) -> None:
-    """Write the colour tags on a frame or an encoder; what the source did not say stays unsaid."""
+    """Write the color tags on a frame or an encoder; what the source did not say stays unsaid."""
     target.color_range = colors.color_range
     target.colorspace = colors.matrix
     target.color_primaries = colors.primaries

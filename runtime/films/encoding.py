@@ -171,7 +171,7 @@ def _pixel_format(info: FilmInfo, image_hw: tuple[int, int], encoder: str) -> tu
     if needs_even and ((wanted_chroma != "444" and width % 2) or (wanted_chroma == "420" and height % 2)):
         wanted_chroma = "444"
         notes.append(
-            f"{width}×{height} is an odd size: stored with full colour detail (4:4:4), which some players do not play"
+            f"{width}×{height} is an odd size: stored with full color detail (4:4:4), which some players do not play"
         )
     wanted_bits = 8 if info.bits <= 8 else 10 if info.bits <= 10 else 12
     formats = {entry.name for entry in av.codec.Codec(encoder, "w").video_formats or ()}
@@ -187,7 +187,7 @@ def _pixel_format(info: FilmInfo, image_hw: tuple[int, int], encoder: str) -> tu
                     if bits < info.bits:
                         notes.append(f"{info.bits} bits a channel become {bits}: {encoder} has no more")
                     if chroma < wanted_chroma:
-                        notes.append(f"colour detail is reduced to 4:{chroma[1]}:{chroma[2]}: {encoder} has no more")
+                        notes.append(f"color detail is reduced to 4:{chroma[1]}:{chroma[2]}: {encoder} has no more")
                     return name.replace("yuv", "yuva", 1) if keeps_alpha else name, tuple(notes)
     raise UsageError(f"{encoder} takes no format that cgconv can write")
 
@@ -204,7 +204,7 @@ def _chroma(info: FilmInfo) -> str:
         return "444"
     layout = av.VideoFormat(info.pix_fmt, 16, 16)
     if len(layout.components) < 3:
-        return "420"  # grey: the translation may not be
+        return "420"  # gray: the translation may not be
     across, down = layout.chroma_width(16), layout.chroma_height(16)
     if across == 16:
         return "444"

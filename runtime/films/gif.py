@@ -27,7 +27,7 @@ def join_gif(
     keep_audio: bool = True,
     check_cancel: Callable[[], None] = lambda: None,
 ) -> StreamReport:
-    """Write the segments' pictures as one GIF that loops for ever, each frame with the 256 colours that suit it best.
+    """Write the segments' pictures as one GIF that loops for ever, each frame with the 256 colors that suit it best.
 
     Frames keep their times to the hundredth of a second that GIF knows. Raises OutputError.
     """

@@ -59,7 +59,7 @@ STAGES = ("decode", "translate", "encode")
 class FilmOptions:
     """What is wanted of a film.
 
-    `strength` mixes with the original (0 to 1), `keep_colors` takes colour from it; `short_side` resizes first;
+    `strength` mixes with the original (0 to 1), `keep_colors` takes color from it; `short_side` resizes first;
     `brush` 1 to 8 translates at so much less than the size, None as the model's card says; `detail` 0 to 1 is how much
     of the translation's own texture is kept then (brush.py);
     `steady` 0 (off) to 1 holds strokes still from frame to frame (steady.py; `cgconv video` takes DEFAULT_STEADY).
@@ -574,7 +574,7 @@ class _FilmJob:
         )
 
     def _look(self, frame: FilmFrame, image: Image) -> Image:
-        """Bring to full size, mix with the original, keep its colours; leave frames without contrast as they are."""
+        """Bring to full size, mix with the original, keep its colors; leave frames without contrast as they are."""
         options = self.options
         if self.steadier is not None:
             image = self.steadier.steady(image, frame.motion)
@@ -726,7 +726,7 @@ def _new_images(batch: _Batch) -> list[Image]:
 
 
 def _shows_the_same(one: Image, other: Image) -> bool:
-    """Say whether two images are equal everywhere: to within half a grey level of 255 where they are finer."""
+    """Say whether two images are equal everywhere: to within half a gray level of 255 where they are finer."""
     if one.dtype == np.uint8:
         return np.array_equal(one, other)
     return one.shape == other.shape and bool(np.all(np.abs(one - other) <= HALF_A_LEVEL))

@@ -1,4 +1,4 @@
-"""Finish a translated frame: to full size, the original's colours, and only as much of it as is wanted."""
+"""Finish a translated frame: to full size, the original's colors, and only as much of it as is wanted."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Rewrite a model for a machine: the one place that changes a graph between the file and a backend.
 
-A model's file holds float tensors in the layout, channel order and range that its card names. `specialise` gives it
+A model's file holds float tensors in the layout, channel order and range that its card names. `specialize` gives it
 doors for pictures and the wanted precision.
 """
 
@@ -27,14 +27,14 @@ from .phases import SQUARE, cut_into_phases
 OPSET = 20  # newer convolutions fall to the CPU on DirectML
 IR_VERSION = 10  # onnx stamps newer ones, which ONNX Runtime refuses
 
-IMAGES = "images"  # the specialised graph's picture input
+IMAGES = "images"  # the specialized graph's picture input
 TRANSLATED = "translated"  # and its picture output
 STRANGE = "cgconv_strange"  # an output of `watched` ones: float32 N, above 0 for results with NaN or infinity in them
 _NET_OUT = "cgconv_net_out"  # what the network itself makes
 
 
 class Doors(StrEnum):
-    """What goes in and comes out of a specialised graph: N×H×W×3 RGB, uint8, or float32 in [0, 1]."""
+    """What goes in and comes out of a specialized graph: N×H×W×3 RGB, uint8, or float32 in [0, 1]."""
 
     UINT8 = "uint8"
     FLOAT32 = "float32"
@@ -49,7 +49,7 @@ class Precision(StrEnum):
     FILE = "file"  # as the file has them
 
 
-def specialise(
+def specialize(
     model: onnx.ModelProto,
     card: ModelCard,
     *,
@@ -67,7 +67,7 @@ def specialise(
         ModelError: the graph does not have the input and output that its card names, its opset cannot be raised, or
             its weights are too large for fp16.
     """
-    graph_model = modernise(model)
+    graph_model = modernize(model)
     graph = graph_model.graph
     _check_ends(graph, card)
     if precision is not Precision.FILE:
@@ -84,7 +84,7 @@ def specialise(
     return graph_model
 
 
-def modernise(model: onnx.ModelProto) -> onnx.ModelProto:
+def modernize(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy at opset 18 to 21 with functions inlined, constants as initializers, and nothing that is not used.
 
     Raises:
@@ -158,7 +158,7 @@ def _add_doors(graph: onnx.GraphProto, card: ModelCard, doors: Doors, *, is_roun
     """Put cast, scale, transpose before the model and their inverses with clamp and round behind it.
 
     `is_rounded`: the graph has 8-bit convolutions. OpenVINO would then take the uint8 picture with its scale for
-    rounded values, too, and compute in whole levels what reads it (a mean over neighbours, say: 10 dB lost). A rounding
+    rounded values, too, and compute in whole levels what reads it (a mean over neighbors, say: 10 dB lost). A rounding
     of what is round already keeps it from that.
     """
     net_in, net_out = card.input_name, card.output_name
@@ -209,7 +209,7 @@ def _add_doors(graph: onnx.GraphProto, card: ModelCard, doors: Doors, *, is_roun
 
 
 def watched(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a copy of a specialised graph with one more output, STRANGE: what is clamped afterwards hides NaN."""
+    """Return a copy of a specialized graph with one more output, STRANGE: what is clamped afterwards hides NaN."""
     copied = onnx.ModelProto()
     copied.CopyFrom(model)
     graph = copied.graph

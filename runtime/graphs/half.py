@@ -48,7 +48,7 @@ _HALF_OPERATORS: dict[str, set[int] | None] = {
 
 
 def convert_to_half(model: onnx.ModelProto) -> None:
-    """Rewrite a modern float32 graph (graph.modernise) in place: convolutions in float16, between Cast nodes.
+    """Rewrite a modern float32 graph (graph.modernize) in place: convolutions in float16, between Cast nodes.
 
     Inputs and outputs keep their type. So does every instance norm: in pure float16 its variance overflows from a
     standard deviation of 256 on. Batch norms behind a convolution become part of it first, in float32. A tensor `x`

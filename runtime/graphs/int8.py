@@ -36,7 +36,7 @@ class EightBits:
 
 
 def watch_ranges(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a specialised float32 graph that gives, in place of the picture, what `ranges_seen` makes ranges of."""
+    """Return a specialized float32 graph that gives, in place of the picture, what `ranges_seen` makes ranges of."""
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     graph = watched.graph
@@ -66,7 +66,7 @@ def ranges_seen(results: Sequence[dict[str, npt.NDArray[Any]]], count: int) -> t
 
 
 def convert_to_int8(model: onnx.ModelProto, eight_bits: EightBits) -> None:
-    """Rewrite a modern float32 graph (graph.modernise) in place: convolutions read rounded values and weights.
+    """Rewrite a modern float32 graph (graph.modernize) in place: convolutions read rounded values and weights.
 
     Values are rounded before the pads and nearest upsamplings that lead to a convolution, which then move bytes.
     """

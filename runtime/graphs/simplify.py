@@ -21,7 +21,7 @@ _NOTHING = 1e-6  # exporters add this much or less to dodge a special case of th
 
 
 def simplify(model: onnx.ModelProto) -> None:
-    """Rewrite `model`, which must be modern (graph.modernise), in place. What is not recognised stays as it is."""
+    """Rewrite `model`, which must be modern (graph.modernize), in place. What is not recognized stays as it is."""
     _restore_upsamplings(model.graph)
     _restore_instance_norms(model.graph)
     _turn_sizes_into_scales(model)
@@ -104,25 +104,25 @@ def _restore_instance_norms(graph: onnx.GraphProto) -> None:
 
 def _match_instance_norm(index: _Index, division: onnx.NodeProto) -> tuple[str, float] | None:
     """Return the normalized tensor and ε where `division` is the division of an instance norm."""
-    centred = index.made_by(division.input[0], "Sub")
+    centered = index.made_by(division.input[0], "Sub")
     root = index.made_by(division.input[1], "Sqrt")
     inside = index.made_by(root.input[0], "Add") if root is not None else None
     found = index.with_constant(inside) if inside is not None else None
-    if centred is None or found is None or found[1].size != 1:
+    if centered is None or found is None or found[1].size != 1:
         return None
     variance, epsilon = found[0], float(found[1].reshape(-1)[0])
-    data = centred.input[0]
+    data = centered.input[0]
     squared = _mean_of(index, variance)
-    if _mean_of(index, centred.input[1]) != data or squared is None:
+    if _mean_of(index, centered.input[1]) != data or squared is None:
         return None
     power = index.made_by(squared, "Pow")
     if power is not None:
         exponent = index.constant(power.input[1])
-        is_square = power.input[0] == centred.output[0] and exponent is not None and bool(np.all(exponent == 2))
+        is_square = power.input[0] == centered.output[0] and exponent is not None and bool(np.all(exponent == 2))
     else:
         product = index.made_by(squared, "Mul")
         factors = [index.past_nothing(name) for name in product.input] if product is not None else []
-        is_square = factors == [centred.output[0]] * 2
+        is_square = factors == [centered.output[0]] * 2
     return (data, epsilon) if is_square else None
 
 

@@ -91,7 +91,7 @@ class Plan:
 
 
 def plan_stages(model: onnx.ModelProto, size_multiple: int) -> Plan:
-    """Cut a specialised graph (doors of any kind).
+    """Cut a specialized graph (doors of any kind).
 
     Raises:
         ModelError: the graph has an operator that mixes far-apart pixels and is no instance norm.
@@ -165,7 +165,7 @@ def peak_bytes_per_pixel(graph: onnx.GraphProto, places: dict[str, Place]) -> fl
 
 
 def multiply_adds_per_pixel(model: onnx.ModelProto, size_multiple: int) -> float:
-    """Return how many products a specialised graph's convolutions sum for each pixel of the picture, about.
+    """Return how many products a specialized graph's convolutions sum for each pixel of the picture, about.
 
     Where a layer's size cannot be told without running it, it is taken for a quarter of the picture's edges.
 

@@ -40,7 +40,7 @@ class ElementType(StrEnum):
 
 
 class ChannelOrder(StrEnum):
-    """The order of a model's colour channels."""
+    """The order of a model's color channels."""
 
     RGB = "RGB"
     BGR = "BGR"
@@ -61,7 +61,7 @@ VALUE_RANGES = ((-1.0, 1.0), (0.0, 1.0), (0.0, 255.0))
 class ModelCard:
     """What a caller must know to use a model; fields without a default are required in a file.
 
-    Sizes are in pixels, colours are RGB in 0..255, `dict` fields hold JSON values only.
+    Sizes are in pixels, colors are RGB in 0..255, `dict` fields hold JSON values only.
     Raises ModelError when a value is none of those that docs/formats.md allows.
     """
 
@@ -336,7 +336,7 @@ def _check_graph(card: ModelCard, graph: onnx.GraphProto, where: str) -> None:
     shape = [max(dim.dim_value, 0) for dim in kind.shape.dim]  # 0: free
     words = "×".join(str(edge or "?") for edge in shape)
     if len(shape) != 4 or 3 not in [edge or 3 for edge in (shape[1], shape[3])]:
-        raise ModelError(f"{where}: its graph's input is {words}, expected 4 axes and 3 colour channels")
+        raise ModelError(f"{where}: its graph's input is {words}, expected 4 axes and 3 color channels")
     layout = card.layout_in
     if 3 in (shape[1], shape[3]) and shape[1] != shape[3]:
         layout = Layout.NCHW if shape[1] == 3 else Layout.NHWC

@@ -114,9 +114,9 @@ class _Statistics:
 def describe(image: Image) -> Vector:
     """Return what a picture looks like from afar as LENGTH numbers, whatever its size.
 
-    The first FAR_LENGTH, of 32×32 pixels in CIE L*a*b*: mean and spread, how colours change with brightness, upper
-    half against lower, skew of brightness, amount of colour and whether bright parts have more of it; and of 256×256 in
-    gray: how rough it is, and how much of it is flat. The rest tell negatives: the mean colours of the darkest, middle
+    The first FAR_LENGTH, of 32×32 pixels in CIE L*a*b*: mean and spread, how colors change with brightness, upper
+    half against lower, skew of brightness, amount of color and whether bright parts have more of it; and of 256×256 in
+    gray: how rough it is, and how much of it is flat. The rest tell negatives: the mean colors of the darkest, middle
     and brightest third and of the upper, middle and lower third, for eight hues how much there is and how bright it
     is, and whether dark or bright parts are rougher.
     """

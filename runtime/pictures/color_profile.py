@@ -1,4 +1,4 @@
-"""Turn colours that a file gives in numbers into an ICC profile, and tell which of them are HDR.
+"""Turn colors that a file gives in numbers into an ICC profile, and tell which of them are HDR.
 
 Files say them by H.273 code points (PNG cICP, AVIF and HEIC nclx) or by chromaticities and gamma (PNG cHRM and gAMA).
 No library at hand builds a profile from them; ICC.1:2022 (version 4) says how.
@@ -43,7 +43,7 @@ CLOSE = 0.005  # chromaticities and gammas that differ by less look the same
 
 @dataclass(frozen=True)
 class NumberedColors:
-    """Colours by H.273 code points."""
+    """Colors by H.273 code points."""
 
     primaries: int
     transfer: int
@@ -68,7 +68,7 @@ def color_of(
     if transfer in HDR_NAMES:
         if not allow_hdr:
             raise PictureError(
-                f"{path} is an HDR picture ({HDR_NAMES[transfer]}), and its colours would come out dull;"
+                f"{path} is an HDR picture ({HDR_NAMES[transfer]}), and its colors would come out dull;"
                 " convert it to SDR first, or take it as it is (--allow-hdr)"
             )
         return Color(fitting_icc(icc, is_gray), (numbered.primaries if numbered else 9, transfer))
@@ -93,7 +93,7 @@ def profile_of_codes(primaries: int, transfer: int, *, is_gray: bool) -> bytes |
 def profile_of_numbers(chromaticities: Sequence[float], gamma: float, *, is_gray: bool) -> bytes | None:
     """Return a profile for x and y of white, red, green and blue, and the power that makes values light.
 
-    None where that looks as sRGB does, and where the numbers can be no colours.
+    None where that looks as sRGB does, and where the numbers can be no colors.
     """
     matrices = _to_d50(chromaticities)
     if matrices is None or not (gamma == SRGB_CURVE or 0.1 < gamma < 10):
@@ -129,7 +129,7 @@ def icc_transfer(icc: bytes) -> int | None:
 def _to_d50(chromaticities: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Return 3×3 matrices: from linear RGB to XYZ under D50, and from XYZ under the white given to that under D50.
 
-    None where the numbers can be no colours.
+    None where the numbers can be no colors.
     """
     xy = np.array(chromaticities, np.float64).reshape(4, 2)
     if not np.isfinite(xy).all() or (np.abs(xy) > 2).any() or (xy[:, 1] < 1e-3).any():

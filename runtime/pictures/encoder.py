@@ -96,14 +96,14 @@ def losses(picture: Picture, file_format: str, *, quality: int | None = None) ->
     if picture.alpha is not None and kind is FileFormat.JPG:
         found.append("JPEG has no transparency: the picture is put on white")
     bits = written_bits(picture.bits, kind)
-    coarse = " with colours at half the resolution" if kind is FileFormat.AVIF and bits > 8 and quality != 100 else ""
+    coarse = " with colors at half the resolution" if kind is FileFormat.AVIF and bits > 8 and quality != 100 else ""
     if bits < picture.bits:
         coarse = coarse and f" and{coarse}"
         found.append(f"{title(kind)} is written with {bits} bits a channel instead of {picture.bits}{coarse}")
     elif coarse:
         found.append(f"AVIF of {bits} bits a channel is written{coarse}")
     if kind is FileFormat.EXR and (picture.exif or picture.xmp or picture.iptc or picture.icc):
-        found.append("metadata and colour profiles are not written to EXR; its light is that of sRGB")
+        found.append("metadata and color profiles are not written to EXR; its light is that of sRGB")
     elif picture.light is not None and kind is not FileFormat.EXR and float(picture.light.values.max()) > 1:
         found.append(f"light over white is cut, because {title(kind)} has no place for it")
     if picture.hdr_codes:
@@ -121,15 +121,15 @@ def losses(picture: Picture, file_format: str, *, quality: int | None = None) ->
             words = ", ".join(lost[:5]) + (", …" if len(lost) > 5 else "")
             found.append(f"the text in the file ({words}) has no place in {title(kind)} and is left out")
     if picture.icc and _icc_for_output(picture) is None:
-        found.append("the grey colour profile does not fit a result in colour and is left out")
+        found.append("the gray color profile does not fit a result in color and is left out")
     return found
 
 
 def _loss_of_hdr(transfer: int, kind: FileFormat) -> str:
     name = HDR_NAMES.get(transfer, "HDR")
     if kind in (FileFormat.PNG, FileFormat.AVIF):
-        return f"this is HDR ({name}), which no model knows: its colours come out dull"
-    return f"{title(kind)} does not say that a picture is HDR ({name}): its colours come out dull"
+        return f"this is HDR ({name}), which no model knows: its colors come out dull"
+    return f"{title(kind)} does not say that a picture is HDR ({name}): its colors come out dull"
 
 
 def title(file_format: str) -> str:
@@ -284,7 +284,7 @@ def _encode_avif(picture: Picture, quality: int, asked: bool) -> bytes:
 
 
 def _deep_avif(picture: Picture, exif: bytes | None, quality: int) -> bytes:
-    """Encode more than 8 bits a channel with OpenCV, which keeps colours at full resolution only where lossless."""
+    """Encode more than 8 bits a channel with OpenCV, which keeps colors at full resolution only where lossless."""
     bits = written_bits(picture.bits, FileFormat.AVIF)
     white = 2**bits - 1
     samples = _samples(picture, one_channel=False)

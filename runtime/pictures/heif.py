@@ -39,7 +39,7 @@ def header_facts(file: BinaryIO) -> dict[str, Any]:  # Any: as pillow-heif has t
 
 
 def numbered_colors(facts: dict[str, Any]) -> NumberedColors | None:  # Any: as above
-    """Return the colours that a header gives in H.273 code points."""
+    """Return the colors that a header gives in H.273 code points."""
     given = facts.get("nclx_profile")
     return NumberedColors(given["color_primaries"], given["transfer_characteristics"]) if given else None
 

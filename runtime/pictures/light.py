@@ -63,7 +63,7 @@ def light_size_hw(path: Path, file: BinaryIO) -> tuple[int, int]:
 def read_light(path: Path, file: BinaryIO, max_pixels: int) -> Picture:
     """Return the picture in an EXR or DPX file: 16 bits as sRGB, and of an EXR file its light beside it.
 
-    EXR colours are multiplied by their transparency; `pixels` have them undone. Raises PictureError.
+    EXR colors are multiplied by their transparency; `pixels` have them undone. Raises PictureError.
     """
     kind = kind_of(file)
     assert kind is not None
@@ -101,7 +101,7 @@ def relit(before: Picture, pixels: Pixels) -> Light | None:
     """Return the light of `before` after it became `pixels`, sRGB of 16 bits; None where it has none.
 
     What is over white (or under black) a model does not see. It is given the change of the whole picture, fitted for
-    each colour as gain × before + offset: the gain times what was cut off is added. A sample that is not changed
+    each color as gain × before + offset: the gain times what was cut off is added. A sample that is not changed
     keeps its light bit for bit.
     """
     if before.light is None:
@@ -147,7 +147,7 @@ def _resized(values: Values, pixels: Pixels) -> Values:
 
 
 def _gain(seen: Pixels, pixels: Pixels) -> Values:
-    """Return the least-squares gain of each colour from `seen` to `pixels`; 1 where there is nothing to fit."""
+    """Return the least-squares gain of each color from `seen` to `pixels`; 1 where there is nothing to fit."""
     gains = []
     for channel in range(3):
         one, other = (image[..., channel].astype(np.float64) / 65535 for image in (seen, pixels))
@@ -158,7 +158,7 @@ def _gain(seen: Pixels, pixels: Pixels) -> Values:
 
 
 def _apart(values: Values) -> Values:
-    """Return colours that are not multiplied by their transparency any more."""
+    """Return colors that are not multiplied by their transparency any more."""
     if values.shape[2] == 3:
         return values
     alpha = values[..., 3:]
@@ -187,7 +187,7 @@ def _exr(path: Path, frame: av.VideoFrame, head: bytes) -> Picture:
     pixels = np.rint(np.clip(to_srgb(_apart(values)), 0, 1) * np.float32(65535)).astype(np.uint16)
     alpha = np.rint(np.clip(values[..., 3], 0, 1) * 65535).astype(np.uint16) if values.shape[2] == 4 else None
     others = sorted(names - {"R", "G", "B", "A", "Y"})
-    notes = [f"channels beside the colours are left out: {', '.join(others[:6])}"] if others else []
+    notes = [f"channels beside the colors are left out: {', '.join(others[:6])}"] if others else []
     if int.from_bytes(head[4:8], "little") & MULTIPART:
         notes.append("of several parts the first is read")
     light = Light(values, is_half=is_half, frames_per_second=_rate(head))
@@ -213,7 +213,7 @@ def _dpx(path: Path, frame: av.VideoFrame, head: bytes) -> Picture:
 
 
 def _channels(head: bytes) -> tuple[set[str], bool]:
-    """Return the names of an EXR file's channels, and whether all colours are halves."""
+    """Return the names of an EXR file's channels, and whether all colors are halves."""
     start = head.find(b"channels\0chlist\0")
     names: set[str] = set()
     types = set[int]()

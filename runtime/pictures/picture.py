@@ -17,7 +17,7 @@ NEARLY_BLACK = 2**12  # of 2**16
 
 @dataclass(frozen=True)
 class Light:
-    """Scene-linear float32 values H×W×3 or H×W×4 as in an OpenEXR file, colours multiplied by alpha; any size."""
+    """Scene-linear float32 values H×W×3 or H×W×4 as in an OpenEXR file, colors multiplied by alpha; any size."""
 
     values: NDArray[np.float32]
     is_half: bool  # the file had 16 bits a sample

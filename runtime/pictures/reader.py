@@ -167,7 +167,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     except Exception as error:  # decoders meet damaged files with nearly every type of error
         if "MAX_TEXT_CHUNK" in str(error) or "MAX_TEXT_MEMORY" in str(error):
             raise PictureError(
-                f"{path} holds texts or a colour profile that unpack to more than {MOST_TEXT_BYTES >> 20} MB; "
+                f"{path} holds texts or a color profile that unpack to more than {MOST_TEXT_BYTES >> 20} MB; "
                 "save it without them"
             ) from error
         raise PictureError(f"{path} is damaged: {_one_line(error)}") from error
@@ -230,7 +230,7 @@ def _read_still(path: Path, image: Image.Image, file: BinaryIO, file_format: Fil
             alpha = None if alpha is None else _in_16_bits(alpha, facts["bit_depth"])
     else:
         if image.mode in ("CMYK", "LAB"):
-            notes = (*notes, f"{image.mode} colours were converted to sRGB")
+            notes = (*notes, f"{image.mode} colors were converted to sRGB")
             image, icc = _as_srgb(image, icc), None
         pixels, alpha, is_gray = _pixels(image)
     if is_tiff and alpha is not None and not tiff.has_alpha(tags):
@@ -260,7 +260,7 @@ def _read_still(path: Path, image: Image.Image, file: BinaryIO, file_format: Fil
 
 
 def _read_deep_gray_tiff(path: Path, file: BinaryIO, tags: ImageFileDirectory_v2, max_pixels: int) -> Picture:
-    """Read what FFmpeg alone reads of TIFF files; of the tags only colour and captions are kept."""
+    """Read what FFmpeg alone reads of TIFF files; of the tags only color and captions are kept."""
     _check_size(path, *tiff.size_hw(tags), 1, max_pixels)
     gray, alpha = tiff.read_deep_gray_with_alpha(path, file, tags)
     orientation = tiff.orientation(tags)

@@ -107,14 +107,14 @@ def check_layout(path: Path, tags: Tags, mode: str) -> tuple[str, ...]:
     if extras and besides == 1:
         notes.append(f"its {_ordinal(_count(tags))} channel, which is no transparency, is left out")
     elif extras and besides > 1:
-        notes.append(f"{besides} channels that are neither colour nor transparency are left out")
+        notes.append(f"{besides} channels that are neither color nor transparency are left out")
     if 16 in bits and (mode == "CMYK" or _number(tags, PLANAR, 1) != 1):
         notes.append("16 bits in separate planes are read as 8" if mode != "CMYK" else "16 bits of CMYK are read as 8")
     return tuple(notes)
 
 
 def has_alpha(tags: Tags) -> bool:
-    """Whether the sample behind the colours is transparency; where nothing is said, programs take it for that."""
+    """Whether the sample behind the colors is transparency; where nothing is said, programs take it for that."""
     return EXTRA_SAMPLES not in tags or bool({PREMULTIPLIED, ALPHA} & set(_numbers(tags, EXTRA_SAMPLES, 0)))
 
 
@@ -136,7 +136,7 @@ def is_whole(tags: Tags) -> bool:
 
 
 def is_deep_gray_with_alpha(tags: Tags) -> bool:
-    """Whether a page is grey with one more sample, of 16 bits each: Pillow does not know that, and OpenCV cuts it."""
+    """Whether a page is gray with one more sample, of 16 bits each: Pillow does not know that, and OpenCV cuts it."""
     is_gray = _number(tags, PHOTOMETRIC, 1) in (0, 1)
     return is_gray and _numbers(tags, BITS, 1) == (16, 16) and _numbers(tags, SAMPLE_FORMAT, 1) in ((1,), (1, 1))
 
@@ -152,7 +152,7 @@ def read_deep_gray_with_alpha(path: Path, file: BinaryIO, tags: Tags) -> tuple[P
     with av.open(file, mode="r", format="tiff_pipe") as container:
         frame = next(container.decode(video=0))
     if frame.format.name not in ("ya16le", "ya16be"):
-        raise PictureError(f"{path} has 16 bits of grey and alpha in a layout that cannot be read")
+        raise PictureError(f"{path} has 16 bits of gray and alpha in a layout that cannot be read")
     plane = frame.planes[0]
     lines = np.frombuffer(memoryview(plane), np.uint8)[: frame.height * plane.line_size].reshape(frame.height, -1)
     samples = lines[:, : 4 * frame.width].copy().view("<u2" if frame.format.name == "ya16le" else ">u2")

@@ -13,7 +13,7 @@ from cgconv.runtime.backends.onnxruntime_backend import OnnxruntimeBackend
 from cgconv.runtime.backends.probe import mirrored_picture
 from cgconv.runtime.choices import BackendName
 from cgconv.runtime.errors import ModelError
-from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialise
+from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialize
 from cgconv.runtime.models.card import Layout, ModelCard
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ def check_card(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
     read_card has compared what the graph says of itself; this finds out about scale, layout_out and the sizes.
 
     Raises:
-        ModelError: it cannot be opened or computed, makes something else than the card says, or one colour of
+        ModelError: it cannot be opened or computed, makes something else than the card says, or one color of
             everything; names `path`.
         ResourceError: memory ran out.
     """
     try:
-        backend = OnnxruntimeBackend(specialise(model, card), Machine(backend=BackendName.ONNXRUNTIME))
+        backend = OnnxruntimeBackend(specialize(model, card), Machine(backend=BackendName.ONNXRUNTIME))
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     with closing(backend):
@@ -77,7 +77,7 @@ def _compare(translated: Array, given: tuple[int, int, int], card: ModelCard, pa
             f'{path}: card field layout_out: found "{card.layout_out}", expected "{other}", as its graph makes it'
         )
     raise ModelError(
-        f"{path}: of {count}×{height}×{width}×3 (pictures, height, width, colours) its graph makes "
+        f"{path}: of {count}×{height}×{width}×3 (pictures, height, width, colors) its graph makes "
         f"{'×'.join(str(edge) for edge in made)}, its card promises {'×'.join(str(edge) for edge in promised)} "
         f"(scale {card.scale}, {_size_rule(card)})"
     )

@@ -24,7 +24,7 @@ from cgconv.runtime.backends.probe import mirrored_picture
 from cgconv.runtime.choices import BackendName
 from cgconv.runtime.errors import CgconvError, ModelError, UsageError
 from cgconv.runtime.graphs.ends import give_usual_ends, has_other_ends, takes_bytes
-from cgconv.runtime.graphs.graph import IR_VERSION, modernise, specialise
+from cgconv.runtime.graphs.graph import IR_VERSION, modernize, specialize
 from cgconv.runtime.graphs.half import widen
 from cgconv.runtime.graphs.simplify import simplify
 from cgconv.runtime.graphs.stages import receptive_field_px
@@ -124,13 +124,13 @@ def adopt(model: onnx.ModelProto, path: Path, said: Said | None = None) -> tuple
         if has_other_ends(model):
             if takes_bytes(model) and said.value_range_in is None:
                 said = replace(said, value_range_in=(0.0, 255.0), value_range_out=(0.0, 255.0))
-            model = modernise(model)
+            model = modernize(model)
             give_usual_ends(model)
         ends = _find_ends(model)
-        whole = modernise(model)
+        whole = modernize(model)
         simplify(whole)
         halves, ends = ends.element is ElementType.FLOAT16, replace(ends, element=ElementType.FLOAT32)
-        if halves:  # found out in float32, many times faster on a CPU; specialise does the same
+        if halves:  # found out in float32, many times faster on a CPU; specialize does the same
             widen(whole)
         freed, sizes = _free_sizes(None if halves else model, whole, ends)
     except ModelError as error:
@@ -162,7 +162,7 @@ def adopt(model: onnx.ModelProto, path: Path, said: Said | None = None) -> tuple
         range_in, range_out = _find_ranges(freed, card, said.value_range_out, path)
         card = replace(card, value_range_in=range_in, value_range_out=range_out)
     if sizes.fixed_hw is None:
-        card = replace(card, receptive_field_px=receptive_field_px(specialise(freed, card), sizes.multiple))
+        card = replace(card, receptive_field_px=receptive_field_px(specialize(freed, card), sizes.multiple))
     return freed, card
 
 
@@ -195,7 +195,7 @@ def _find_ends(model: onnx.ModelProto) -> _Ends:
     layout_in = _layout(shape)
     if layout_in is None:
         words = "×".join(str(size) if size else "?" for size in shape)
-        raise ModelError(f"not a picture translator: its input {given.name} is {words}, expected 3 colour channels")
+        raise ModelError(f"not a picture translator: its input {given.name} is {words}, expected 3 color channels")
     outputs = list(model.graph.output)
     output = outputs[0]
     if len(outputs) > 1:

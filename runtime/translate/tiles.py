@@ -1,7 +1,7 @@
 """Translate a picture that does not fit into memory, in parts, with the result of the whole.
 
 Layer by layer over all parts: every instance norm gets the statistics of the whole picture, and each part carries as
-many neighbouring pixels as its stage can see, so there are no seams and no change of tone.
+many neighboring pixels as its stage can see, so there are no seams and no change of tone.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Moments:
         rows = values.reshape(values.shape[1], -1).astype(np.float32, copy=False)
         count = rows.shape[1]
         mean = rows.mean(axis=1, dtype=np.float64)
-        centred = rows - mean[:, None].astype(np.float32)
-        squares = np.einsum("cp,cp->c", centred, centred, dtype=np.float64)
-        squares -= count * centred.mean(axis=1, dtype=np.float64) ** 2
+        centered = rows - mean[:, None].astype(np.float32)
+        squares = np.einsum("cp,cp->c", centered, centered, dtype=np.float64)
+        squares -= count * centered.mean(axis=1, dtype=np.float64) ** 2
         total = self._count + count
         apart = mean - self._mean
         self._squares += squares + apart**2 * (self._count * count / total)
@@ -78,7 +78,7 @@ def translate_in_parts(
 
     Args:
         open_stage: opens one stage's graph; called once for each stage, closed again before the next.
-        part_pixels: about as many picture pixels are computed at once, neighbours included.
+        part_pixels: about as many picture pixels are computed at once, neighbors included.
         memory_bytes: layers that have to be kept lie in memory up to this size together, above it in a temporary file.
 
     Raises:

@@ -28,7 +28,7 @@ from cgconv.runtime.backends.machine import Array, Backend, Machine, Overlapping
 from cgconv.runtime.choices import BackendName, PrecisionChoice
 from cgconv.runtime.errors import ModelError, ResourceError, UsageError
 from cgconv.runtime.events import BackendOpened, EngineBuilding, EngineBuilt
-from cgconv.runtime.graphs.graph import IMAGES, STRANGE, TRANSLATED, Doors, Precision, specialise, watched
+from cgconv.runtime.graphs.graph import IMAGES, STRANGE, TRANSLATED, Doors, Precision, specialize, watched
 from cgconv.runtime.graphs.stages import Plan, multiply_adds_per_pixel, plan_stages
 from cgconv.runtime.models.card import next_multiple
 from cgconv.runtime.models.padding import pad_to, pad_to_fit
@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 _ALWAYS_FITS_PIXELS = 1 << 20  # not worth asking the memory below
 _LARGEST_PART_PIXELS = 1 << 22  # larger parts save no time
 _SMALLEST_PART_PIXELS = 1 << 16
-_LEAST_CONTRAST = 8.0  # deviation in grey levels; a night sky or a fade has less
+_LEAST_CONTRAST = 8.0  # deviation in gray levels; a night sky or a fade has less
 _SMALLEST_WITH_CONTRAST_PX = 8  # in smaller pictures a norm may leave nothing
 
 
@@ -154,7 +154,7 @@ class Translator:
     def multiply_adds_per_pixel(self) -> float:
         """Return how many products the model's convolutions sum for each pixel, 0 where that is not known."""
         try:
-            graph = specialise(self._model, self.card)
+            graph = specialize(self._model, self.card)
             return multiply_adds_per_pixel(graph, self.card.size_multiple)
         except ModelError:
             return 0.0
@@ -276,11 +276,11 @@ class Translator:
         return translated
 
     def _refuse_empty(self, translated: Array, batch: Array) -> None:
-        """Raise ModelError where a picture with contrast came out in one colour, which is no translation."""
+        """Raise ModelError where a picture with contrast came out in one color, which is no translation."""
         for image, made in zip(batch, translated, strict=True):
             if _is_one_color(made) and min(image.shape[:2]) >= _SMALLEST_WITH_CONTRAST_PX and _has_contrast(image):
                 raise ModelError(
-                    f"the model {self.card.name} makes one colour of a picture of {image.shape[1]}×{image.shape[0]} "
+                    f"the model {self.card.name} makes one color of a picture of {image.shape[1]}×{image.shape[0]} "
                     "that has more, so there is no result"
                 )
 
@@ -380,7 +380,7 @@ def _is_one_color(image: Array) -> bool:
 
 
 def _has_contrast(image: Array) -> bool:
-    """Say whether a picture is more than noise on one colour."""
+    """Say whether a picture is more than noise on one color."""
     levels = 1 if image.dtype == np.uint8 else 255
     return float(image.std(axis=(0, 1), dtype=np.float64).max()) * levels >= _LEAST_CONTRAST
 

@@ -19,7 +19,7 @@ from cgconv.runtime.backends.probe import mirrored_picture
 from cgconv.runtime.backends.quiet_onnxruntime import onnxruntime
 from cgconv.runtime.choices import BackendName
 from cgconv.runtime.errors import CgconvError
-from cgconv.runtime.graphs.graph import IMAGES, specialise
+from cgconv.runtime.graphs.graph import IMAGES, specialize
 from cgconv.runtime.models.card import read_card
 from cgconv.runtime.models.model_file import load_model
 
@@ -48,7 +48,7 @@ def run(path: Path, announce: Callable[[int], None]) -> None:
             check_card(model, card, path)
     size_hw = card.fixed_size_hw or card.fitting_hw((TRIED_PX, TRIED_PX))
     announce(size_hw[0] * size_hw[1] * 3)
-    with closing(open_graph(specialise(model, card), Machine(backend=BackendName.OPENVINO))) as backend:
+    with closing(open_graph(specialize(model, card), Machine(backend=BackendName.OPENVINO))) as backend:
         backend.run({IMAGES: np.ascontiguousarray(mirrored_picture(size_hw)[None])})
 
 

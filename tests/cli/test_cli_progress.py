@@ -72,14 +72,14 @@ def test_a_batch_ends_with_failures_counts_and_places() -> None:
         BatchPlanned(4, 1, ("ignored 3 files that are not pictures",)),
         JobSkipped(0, Path("a.png"), Path("x/a.png"), "x/a.png exists already"),
         JobStarted(1, Path("b.png"), Path("x/b.png")),
-        JobWarned(1, "colours were converted"),
+        JobWarned(1, "colors were converted"),
         JobFinished(1, Path("b.png"), Path("x/b.png"), 1.0, {"decode": 0.1, "translate": 0.7}),
         JobFailed(2, Path("c.png"), "c.png is cut off"),
         JobFailed(3, Path("d.png"), "memory ran out"),
         BatchFinished(1, 1, 2, 2.0),
     )
     assert lines[0] == "ignored 3 files that are not pictures"
-    assert "warning: b.png: colours were converted" in lines
+    assert "warning: b.png: colors were converted" in lines
     assert lines[-4:] == [
         "failed: c.png is cut off",
         "failed: d.png: memory ran out",

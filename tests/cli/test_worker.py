@@ -122,7 +122,7 @@ def test_the_preview_of_a_transparent_picture_looks_as_its_result_will(model: Pa
     np.testing.assert_array_equal(before, cv2.imread(str(picture), cv2.IMREAD_UNCHANGED))
 
 
-def test_keeping_the_colours_takes_the_translation_that_is_there(
+def test_keeping_the_colors_takes_the_translation_that_is_there(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed: list[object] = []

@@ -1,4 +1,4 @@
-"""Checkpoints of other projects are recognised by their keys and shapes, rebuilt and imported; nothing else is."""
+"""Checkpoints of other projects are recognized by their keys and shapes, rebuilt and imported; nothing else is."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from cgconv.cli.main import main
 from cgconv.exporter import checkpoint_file
 from cgconv.exporter.checkpoint_file import read_checkpoint
-from cgconv.exporter.families import Recognised, recognise
+from cgconv.exporter.families import Recognized, recognize
 from cgconv.exporter.import_checkpoint import import_checkpoint
 from cgconv.exporter.weights import NormMode
 from cgconv.runtime.backends.probe import natural_picture
@@ -51,8 +51,8 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "models"
 
 
-def read(path: Path, **options: Any) -> Recognised:
-    return recognise(read_checkpoint(path), path, **options)
+def read(path: Path, **options: Any) -> Recognized:
+    return recognize(read_checkpoint(path), path, **options)
 
 
 def picture_batch(channels: int, size: int, low: float = -1, high: float = 1) -> Tensor:
@@ -79,12 +79,12 @@ VARIATIONS: dict[str, tuple[Build, str, int]] = {  # name → network, family, s
         "junyanz ResNet",
         4,
     ),
-    "junyanz gray to colour": (lambda: junyanz_resnet(4, channels_in=1), "junyanz ResNet", 4),
+    "junyanz gray to color": (lambda: junyanz_resnet(4, channels_in=1), "junyanz ResNet", 4),
     "junyanz gray": (lambda: junyanz_resnet(4, channels_in=1, channels_out=1), "junyanz ResNet", 4),
     "U-Net 128": (lambda: UNet(7), "junyanz U-Net", 128),
     "U-Net 128, instance norm": (lambda: UNet(7, norm=nn.InstanceNorm2d), "junyanz U-Net", 128),
     "U-Net 256, dropout": (lambda: UNet(8, has_dropout=True), "junyanz U-Net", 256),
-    "U-Net of depth 5, colour to gray": (lambda: UNet(5, 3, channels_out=1), "junyanz U-Net", 32),
+    "U-Net of depth 5, color to gray": (lambda: UNet(5, 3, channels_out=1), "junyanz U-Net", 32),
     "CUT": (lambda: junyanz_resnet(9, blurs_down=True, blurs_up=True), "CUT ResNet", 4),
     "CUT 4 blocks, batch norm": (
         lambda: junyanz_resnet(4, norm=nn.BatchNorm2d, blurs_down=True, blurs_up=True),
@@ -341,7 +341,7 @@ def test_the_card_says_what_the_model_takes_and_where_it_comes_from(tmp_path: Pa
     assert card.verification["largest_difference_random"] < 1e-4
     model = onnx.load(imported.path, load_external_data=False)
     shape = [dim.dim_param or dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
-    assert shape == ["batch", 3, "height", "width"], "colour doors, whatever is inside"
+    assert shape == ["batch", 3, "height", "width"], "color doors, whatever is inside"
     session = onnxruntime.InferenceSession(imported.path)
     for batch, height, width in ((1, 32, 96), (3, 64, 32)):
         result = session.run(None, {"input": np.zeros((batch, 3, height, width), np.float32)})[0]

@@ -43,20 +43,20 @@ def test_findings_are_sentences_whose_files_open(window: Window, tmp_path: Path,
     pytest.importorskip("torch")
     make_pictures(tmp_path / "photos", 3)
     make_pictures(tmp_path / "paintings", 3)
-    cv2.imwrite(str(tmp_path / "photos" / "blank & grey.png"), np.full((48, 64, 3), 128, np.uint8))
+    cv2.imwrite(str(tmp_path / "photos" / "blank & gray.png"), np.full((48, 64, 3), 128, np.uint8))
     page = window.app.train
     window.go_to(2)
     window.drop([tmp_path / "photos"], page.a)
     window.drop([tmp_path / "paintings"], page.b)
-    window.wait(lambda: "of one colour" in page.findings.text(), f"for the finding; {page.findings.text()}")
+    window.wait(lambda: "of one color" in page.findings.text(), f"for the finding; {page.findings.text()}")
     lines = page.findings.text().splitlines()
-    assert "⚠ photos has 1 pictures of one colour, without content. Remove them. blank & grey.png" in lines
-    cursor = page.findings.document().find("blank & grey")
+    assert "⚠ photos has 1 pictures of one color, without content. Remove them. blank & gray.png" in lines
+    cursor = page.findings.document().find("blank & gray")
     page.findings.setTextCursor(cursor)
     page.findings.ensureCursorVisible()
     at = page.findings.cursorRect(cursor).center() - QPoint(8, 0)
     window.click(page.findings.viewport(), at)
-    assert opened.paths == [str(tmp_path / "photos" / "blank & grey.png")]
+    assert opened.paths == [str(tmp_path / "photos" / "blank & gray.png")]
 
 
 def test_the_model_is_used_while_it_trains_and_samples_open_in_full_size(

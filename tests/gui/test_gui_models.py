@@ -98,7 +98,7 @@ def test_a_model_whose_name_is_taken_is_asked_for_another_one(window: Window, mo
 
 
 def test_what_cannot_be_found_out_of_a_foreign_model_is_asked_for(window: Window, models: Path, tmp_path: Path) -> None:
-    net = GraphBuilder()  # always the same grey, which says nothing of the range that it works in
+    net = GraphBuilder()  # always the same gray, which says nothing of the range that it works in
     dull = net.node("Add", net.node("Mul", "input", net.constant(np.float32(0))), net.constant(np.float32(7)))
     write_model(net.model(dull), tmp_path / "my dull model.onnx")
     window.wait_for_models()

@@ -26,13 +26,13 @@ SMALL_WH, LARGE_WH = (1024, 640), (2560, 1440)
 
 
 def paint(path: Path, color: tuple[int, ...], size_hw: tuple[int, int] = (48, 64)) -> Path:
-    """Write a picture of one colour (blue, green, red, and perhaps alpha)."""
+    """Write a picture of one color (blue, green, red, and perhaps alpha)."""
     cv2.imwrite(str(path), np.full((*size_hw, len(color)), color, np.uint8))
     return path
 
 
 def color_after(window: Window) -> QColor:
-    """Return a colour right of the divider, the picture's label left out."""
+    """Return a color right of the divider, the picture's label left out."""
     view = window.page.preview.view
     return picture_of(view).pixelColor(view.rect().center() + QPoint(40, 10))
 

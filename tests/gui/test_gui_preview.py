@@ -20,7 +20,7 @@ def color_at(window: Window, at: QPoint) -> QColor:
 
 
 def are_alike(one: QColor, other: QColor) -> bool:
-    """Say whether two colours are one, but for rounding: an enlarged picture is painted in two parts."""
+    """Say whether two colors are one, but for rounding: an enlarged picture is painted in two parts."""
     return max(abs(a - b) for a, b in zip(one.getRgb(), other.getRgb(), strict=True)) <= 2
 
 
@@ -72,7 +72,7 @@ def test_before_and_after_stand_side_by_side_and_follow_divider_strength_and_mod
     window.wait_for_preview()
     of_beta = color_at(window, left)
     window.check(window.page.options.keep_colors)
-    window.wait(lambda: color_at(window, left) != of_beta, "for the original's colours")
+    window.wait(lambda: color_at(window, left) != of_beta, "for the original's colors")
 
 
 def test_the_preview_zooms_and_pans_to_full_resolution_with_mouse_and_keys(window: Window, tmp_path: Path) -> None:

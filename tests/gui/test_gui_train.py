@@ -59,7 +59,7 @@ def two_folders(window: Window, folder: Path, preset: str = "small-data") -> Non
 
 
 def colors_in(picture: QImage) -> int:
-    """Return how many different colours there are, which a grey or empty place has few of."""
+    """Return how many different colors there are, which a gray or empty place has few of."""
     small = picture.scaled(64, 64)
     return len({small.pixel(x, y) for x in range(64) for y in range(64)})
 

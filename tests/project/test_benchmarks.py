@@ -205,7 +205,7 @@ def test_the_quality_of_models_is_measured_beside_what_does_not_translate(
     protocol, _, *lines = capsys.readouterr().out.splitlines()
     assert protocol.startswith("5 pictures of a and 6 of b, 64×64, from inputs and targets; KID × 1000")
     rows = {cells[0]: cells[1:] for line in lines if len(cells := line.strip("| ").split(" | ")) > 1}
-    assert list(rows) == ["pictures", "inputs", "colour transfer (Reinhard)", "same.onnx", "other real pictures"]
+    assert list(rows) == ["pictures", "inputs", "color transfer (Reinhard)", "same.onnx", "other real pictures"]
     assert rows["same.onnx"] == rows["inputs"], "nothing changed"
     assert rows["inputs"][2:] == ["1.00", "1.00"]
     inputs, targets = (

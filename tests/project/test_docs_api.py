@@ -17,7 +17,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs/api.md").read_text(e
 
 
 def inverting_model() -> onnx.ModelProto:
-    """A model that turns every colour into its opposite."""
+    """A model that turns every color into its opposite."""
     shape = ["batch", 3, "height", "width"]
     graph = helper.make_graph(
         [helper.make_node("Neg", ["input"], ["output"])],

@@ -38,7 +38,7 @@ FILMS = BatchOptions(kind=Kind.FILM, model_name="monet")
 
 
 class Negative:
-    """A translator that inverts colours, and notes the batches it was given."""
+    """A translator that inverts colors, and notes the batches it was given."""
 
     def __init__(self, *, seconds: float = 0.0) -> None:
         self.batches: list[tuple[int, ...]] = []

@@ -1,4 +1,4 @@
-"""All models on one labelled sheet."""
+"""All models on one labeled sheet."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def photo(path: Path, width: int = 90, height: int = 60, color: tuple[int, int, 
 
 
 def count(sheet: np.ndarray, color: tuple[int, int, int]) -> int:
-    """Return how many pixels have a colour."""
+    """Return how many pixels have a color."""
     return int((np.abs(sheet.astype(int) - color).max(axis=2) <= 1).sum())
 
 

@@ -230,7 +230,7 @@ def test_it_is_exported_and_computed_whole_in_parts_and_in_halves(run: Path, tmp
     assert half.check.in_half >= 5
 
 
-def test_a_graph_from_grey_to_colours_computes_what_torch_does() -> None:
+def test_a_graph_from_gray_to_colors_computes_what_torch_does() -> None:
     torch.manual_seed(0)
     generator = build_generator(compact(channels_in=1, soften=True))
     with torch.no_grad():

@@ -35,7 +35,7 @@ def site() -> Iterator[Site]:
 
 
 def scene(seed: int, *, color: tuple[int, int, int] = COLOR["a"], size: int = 96) -> Image:
-    """Make up a picture that is like no other: smooth noise of three sizes around a colour (RGB)."""
+    """Make up a picture that is like no other: smooth noise of three sizes around a color (RGB)."""
     random, image = np.random.default_rng(seed), np.zeros((size, size, 3), np.float32) + color
     for cells, strength in ((3, 60), (8, 40), (24, 25)):
         noise = random.normal(0, strength, (cells, cells, 3)).astype(np.float32)
@@ -50,7 +50,7 @@ def save(path: Path, image: Image, quality: int = 92) -> Path:
 
 
 def data_set(root: Path, counts: dict[str, int]) -> Path:
-    """Write folders of pictures, all different; the last letter of a folder's name says which colour."""
+    """Write folders of pictures, all different; the last letter of a folder's name says which color."""
     for number, (folder, count) in enumerate(counts.items()):
         for index in range(count):
             save(root / folder / f"{folder}{index}.jpg", scene(1000 * number + index, color=COLOR[folder[-1].lower()]))
@@ -89,7 +89,7 @@ def test_a_good_data_set_is_ready_and_its_facts_are_right(tmp_path: Path) -> Non
     assert first["short_side_px"] == [96, 96, 96]
     assert first["bytes"] == sum(path.stat().st_size for path in (root / "trainA").glob("trainA*.jpg"))
     assert (first["other_files"], first["unreadable"], first["gray"], first["flat"]) == (1, 0, 0, 0)
-    assert set(found(result)) == {"small", "color-gap"}, "96 pixels and other colours are said, and that is all"
+    assert set(found(result)) == {"small", "color-gap"}, "96 pixels and other colors are said, and that is all"
 
 
 def test_both_layouts_and_two_folders_are_understood(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_pictures_that_look_the_same_are_found_whatever_was_done_to_them(tmp_pat
 
 
 def test_pictures_that_only_resemble_each_other_are_no_duplicates(tmp_path: Path) -> None:
-    """Every seascape is light above and dark below, every icon on white is white, and flags differ by their colours."""
+    """Every seascape is light above and dark below, every icon on white is white, and flags differ by their colors."""
     for index in range(60):
         rows = np.linspace(230, 40, 96)[:, None, None] + np.zeros((96, 96, 3))
         sea = rows + (scene(index).astype(float) - COLOR["a"]) * 0.35
@@ -186,7 +186,7 @@ def test_pictures_that_only_resemble_each_other_are_no_duplicates(tmp_path: Path
     assert not any({"blue.png", "green.png"} <= group for group in groups(result, "near-duplicates") or [])
 
 
-def test_flat_and_grey_pictures_are_named(tmp_path: Path) -> None:
+def test_flat_and_gray_pictures_are_named(tmp_path: Path) -> None:
     root = data_set(tmp_path, {"trainA": 60, "trainB": 60})
     save(root / "trainA" / "flat.png", np.full((96, 96, 3), 128, np.uint8))
     for number in range(2):
@@ -210,7 +210,7 @@ def test_16_bit_pictures_that_use_12_bits_are_named(tmp_path: Path) -> None:
     assert not result.ready
 
 
-def test_a_kind_that_is_grey_throughout_is_only_mentioned(tmp_path: Path) -> None:
+def test_a_kind_that_is_gray_throughout_is_only_mentioned(tmp_path: Path) -> None:
     root = data_set(tmp_path, {"trainA": 60, "trainB": 60})
     for path in (root / "trainB").iterdir():
         save(path, np.repeat(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)[..., None], 3, axis=2))
@@ -231,7 +231,7 @@ def test_too_few_and_unbalanced_pictures_are_said(tmp_path: Path) -> None:
     assert "unbalanced" in found(result)
 
 
-def test_colours_are_compared_as_people_see_them(tmp_path: Path) -> None:
+def test_colors_are_compared_as_people_see_them(tmp_path: Path) -> None:
     for index in range(5):
         save(tmp_path / "red" / f"{index}.png", np.full((40, 40, 3), (200, 60, 50 + index), np.uint8))
         save(tmp_path / "blue" / f"{index}.png", np.full((40, 40, 3), (60, 70, 180 + index), np.uint8))

@@ -31,7 +31,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 
 def pictures(count: int, *, seed: int, color: tuple[int, int, int], side: int = 64) -> np.ndarray:
-    """Blurred noise around a colour, brighter from picture to picture."""
+    """Blurred noise around a color, brighter from picture to picture."""
     random = np.random.default_rng(seed)
     noise = random.normal(0, 60, (count, side, side, 3))
     for axis in (1, 2):

@@ -50,7 +50,7 @@ from cgconv.trainer.trained_run import load_run  # noqa: E402
 
 
 def paint(folder: Path, count: int, *, seed: int, color: tuple[int, int, int], size_wh: tuple[int, int]) -> None:
-    """Write smooth pictures around a colour (BGR)."""
+    """Write smooth pictures around a color (BGR)."""
     folder.mkdir(parents=True)
     random = np.random.default_rng(seed)
     for number in range(count):
@@ -158,7 +158,7 @@ def test_raw_and_averaged_measures_are_those_of_the_checkpoints_weights(
     assert apart > 1e-3, "or the two could be exchanged"
 
 
-def test_where_b_is_grey_its_pictures_are_luma_and_a_becomes_grey(data: Path, tmp_path: Path) -> None:
+def test_where_b_is_gray_its_pictures_are_luma_and_a_becomes_gray(data: Path, tmp_path: Path) -> None:
     config = tiny(data, tmp_path, optimizer=OptimizerConfig(images=1))
     config = replace(config, generator=replace(config.generator, channels_out=1))
     assert [batch.shape for batch in open_pairs(config).batch(0)] == [(1, 3, 32, 32), (1, 1, 32, 32)]
@@ -266,7 +266,7 @@ def test_evaluate_prints_one_table_for_runs_and_models(
     assert of_run.splitlines()[0].startswith("5 pictures of a and 4 of b, 64×64, the test pictures of")
     assert "b → a" in of_run
     assert "a → b" not in of_run
-    for row in ("not translated", "colour transfer (Reinhard)", "averaged weights", "raw weights"):
+    for row in ("not translated", "color transfer (Reinhard)", "averaged weights", "raw weights"):
         assert f"\n| {row} | " in of_run
     assert of_run.strip().splitlines()[-1].startswith("| other real pictures | ")
 

@@ -417,7 +417,7 @@ def test_an_instance_norm_under_autocast_keeps_its_statistics_in_float32() -> No
         (Init.ORTHOGONAL, 0.02 / math.sqrt(128 * 9)),  # rows of length 0.02
     ],
 )
-def test_weights_start_with_the_deviation_of_their_initialisation(init: Init, wanted: float) -> None:
+def test_weights_start_with_the_deviation_of_their_initialization(init: Init, wanted: float) -> None:
     torch.manual_seed(0)
     generator = build_generator(GeneratorConfig(blocks=2, width=32))
     initialize(generator, init, 0.02)

@@ -109,7 +109,7 @@ def scores_by_hand(judge: ProjectedDiscriminator, pictures: list[torch.Tensor]) 
     return [*scores, convs(torch.cat(pictures, 1), judge.pixels, [(2, 1), (2, 1), (1, 1), (1, 1)])]
 
 
-@pytest.mark.parametrize("channels", [(3,), (1,), (1, 3)], ids=["colours", "grey", "a pair"])
+@pytest.mark.parametrize("channels", [(3,), (1,), (1, 3)], ids=["colors", "gray", "a pair"])
 def test_it_computes_what_its_description_says(frozen: EfficientNetLite, channels: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     judge = ProjectedDiscriminator(frozen, channels).eval()
@@ -206,7 +206,7 @@ def contrast_by_hand(
 
 
 def broad_by_hand(fake: np.ndarray, source: np.ndarray) -> tuple[float, float]:
-    """Squares of 16 pixels, brightness by ITU-R BT.601, colour as what is left."""
+    """Squares of 16 pixels, brightness by ITU-R BT.601, color as what is left."""
     brightness, uneven = [], []
     for picture in fake.astype(float) - source:
         height, width = (side // 16 for side in picture.shape[1:])
@@ -234,7 +234,7 @@ def test_contrast_on_frozen_features_is_its_formula() -> None:
     assert tinted.item() == pytest.approx(wanted, rel=1e-3), "what all places share says nothing"
 
 
-def test_broad_changes_of_brightness_and_colour_are_their_formulas() -> None:
+def test_broad_changes_of_brightness_and_color_are_their_formulas() -> None:
     source, fake = torch.rand(2, 2, 3, 40, 48, generator=torch.Generator().manual_seed(0)) * 2 - 1
     found = [value.item() for value in broad_color_losses(fake, source)]
     assert found == pytest.approx(broad_by_hand(fake.numpy(), source.numpy()), rel=1e-5)
@@ -299,9 +299,9 @@ ROWS = {  # weights, contrast's own, passes of the generator and of the frozen n
     "all": ({}, 0.7, 2, 3, 0),
     "without adversary": ({"gan_ab": 0.0}, 0.7, 2, 2, 0),
     "without contrast": ({}, 0.0, 2, 2, 0),
-    "colours alone": ({"gan_ab": 0.0, "identity": 0.0}, 0.0, 1, 0, 0),
+    "colors alone": ({"gan_ab": 0.0, "identity": 0.0}, 0.0, 1, 0, 0),
     "brightness alone": ({"gan_ab": 0.0, "identity": 0.0, "uneven_color": 0.0}, 0.0, 1, 0, 0),
-    "no broad colours": ({"brightness": 0.0, "uneven_color": 0.0}, 0.7, 2, 3, 0),
+    "no broad colors": ({"brightness": 0.0, "uneven_color": 0.0}, 0.7, 2, 3, 0),
     "without identity": ({"identity": 0.0}, 0.7, 1, 3, 0),
     "between identities": ({"identity_every": 2}, 0.7, 1, 3, 1),
     "none in this step": ({"gan_ab": 0.0, "brightness": 0.0, "uneven_color": 0.0, "identity_every": 2}, 0.0, 1, 0, 1),

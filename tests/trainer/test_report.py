@@ -58,14 +58,14 @@ def test_a_fast_run_says_its_pace_in_whole_pictures(tmp_path: Path) -> None:
 
 def test_the_page_shows_how_far_the_run_is_and_what_it_measured(tmp_path: Path) -> None:
     lines = [progress(100), evaluated(100, 150.0), progress(500), evaluated(500, 97.4)]
-    warning = {"event": "TrainWarned", "images_seen": 500, "message": "a → b inverts <colours>"}
+    warning = {"event": "TrainWarned", "images_seen": 500, "message": "a → b inverts <colors>"}
     write_environment(write_run(tmp_path / "run", [*lines, warning], samples=3), ["cgconv", "train", "a", "b"])
     page = write_report(tmp_path / "run").read_text(encoding="utf-8")
     assert "50%" in page
     assert "500 of 1,000 images" in page
     assert "1 h 02 min left" in page
     assert "2.5 per second" in page
-    assert "inverts &lt;colours&gt;" in page
+    assert "inverts &lt;colors&gt;" in page
     assert "40 &lt;held-out&gt; pictures" in page
     assert "horse &amp; co → zebra, averaged weights" in page
     assert "<td>97.4</td>" in page

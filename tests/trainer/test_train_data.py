@@ -218,7 +218,7 @@ def test_whole_pictures_too_small_for_the_discriminator_are_enlarged(folders: tu
     assert b.shape == open_pairs(replace(config, loss=LossConfig())).batch(0)[1].shape, "large enough as it is"
 
 
-def test_greyscale_is_luma(folders: tuple[Path, Path]) -> None:
+def test_grayscale_is_luma(folders: tuple[Path, Path]) -> None:
     config = TrainConfig(
         generator=GeneratorConfig(channels_in=1),
         data=DataConfig(a=folders[0], b=folders[1], crop=32, load=0, flip=False),

@@ -64,7 +64,7 @@ def test_a_fault_is_said_once_when_it_has_lasted_and_again_when_it_comes_back() 
     inverted = SOUND | {"raw.ab.color_agreement": -0.9}
     assert looks(watch, LOOKS - 1, {}, inverted) == []
     (warning,) = looks(watch, 5, {}, inverted)
-    assert "a → b inverts colours" in warning
+    assert "a → b inverts colors" in warning
     assert "--seed" in warning
     assert looks(watch, 1, {}, SOUND) == []
     assert len(looks(watch, 5, {}, inverted)) == 1
@@ -130,7 +130,7 @@ def test_what_was_said_is_not_said_again_after_resuming() -> None:
 
 
 def clouds(random: np.random.Generator, *, noise: float = 0.0) -> np.ndarray:
-    """A smooth picture of 64×64 around a colour of its own."""
+    """A smooth picture of 64×64 around a color of its own."""
     low = random.uniform(-60, 60, (4, 4, 3)).astype(np.float32)
     image = cv2.resize(low, (64, 64), interpolation=cv2.INTER_CUBIC) + random.uniform(-30, 30, 3) + 125
     return np.clip(image + random.normal(0, noise, image.shape), 0, 255).astype(np.uint8)
@@ -182,7 +182,7 @@ def test_pairs_whose_targets_are_negatives_invert_colors(tmp_path: Path, monkeyp
     random = np.random.default_rng(0)
     a = [clouds(random) for _ in range(40)]
     config = replace(faulty(tmp_path, a, [255 - image for image in a]), recipe=RecipeName.PIX2PIX, loss=PAIRED)
-    assert "a → b inverts colours" in first_warning(config, monkeypatch)
+    assert "a → b inverts colors" in first_warning(config, monkeypatch)
 
 
 def test_pairs_that_do_not_belong_together_give_the_same_picture_always(

@@ -39,10 +39,10 @@ SMALL_PX = 256  # short side of the published crops
 TINY_PICTURE_PX = 64
 FLAT_CONTRAST = 3.0  # levels, standard deviation of gray values
 GRAY_CHROMA = 8  # levels between a pixel's largest and smallest channel; JPEG gives gray pictures a few
-WIDE_COLOR_GAP = 2.0  # difference of two kinds' mean colours / how much pictures of one kind differ
+WIDE_COLOR_GAP = 2.0  # difference of two kinds' mean colors / how much pictures of one kind differ
 NEAR_BITS = 10  # of 63 that may differ in the hashes of near-duplicates
 NEAR_LIKENESS = 0.98  # correlation of two pictures' pixels, from which they are near-duplicates
-NEAR_COLOR = 15.0  # mean difference of colour, in units of CIELAB
+NEAR_COLOR = 15.0  # mean difference of color, in units of CIELAB
 NEAR_DETAIL = 0.9  # the same of what their blurred versions do not show
 LONGEST_LIST = 1000  # files in a finding
 
@@ -253,9 +253,9 @@ def find_near_duplicates(pictures: Sequence[Looked]) -> list[list[Looked]]:
 
 
 def _look_the_same(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
-    """Compare two pictures in CIELAB: their lightness as a whole and in its details alone, then their colours.
+    """Compare two pictures in CIELAB: their lightness as a whole and in its details alone, then their colors.
 
-    Other brightness or contrast, and somewhat other colours, as of another print of a painting, change nothing.
+    Other brightness or contrast, and somewhat other colors, as of another print of a painting, change nothing.
     """
     light = (a[..., 0], b[..., 0])
     if _likeness(*light) < NEAR_LIKENESS:
@@ -441,7 +441,7 @@ def _flat_and_gray(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]
             yield Finding(
                 "flat",
                 folder.split == "train" and len(flat) >= FLAT_SHARE * len(pictures),
-                f"{folder.name} has {counted(len(flat), 'picture')} of one colour, without content",
+                f"{folder.name} has {counted(len(flat), 'picture')} of one color, without content",
                 "remove them",
                 _single(flat),
                 {"count": len(flat), "folder": folder.name},
@@ -463,8 +463,8 @@ def _flat_and_gray(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]
             yield Finding(
                 "gray",
                 folder.split == "train" and share >= GRAY_SHARE,
-                f"{folder.name} has {counted(len(gray), 'grey picture')} among {len(pictures):,}, the rest has colours",
-                "remove them, or colours come and go in the translation",
+                f"{folder.name} has {counted(len(gray), 'gray picture')} among {len(pictures):,}, the rest has colors",
+                "remove them, or colors come and go in the translation",
                 _single(gray),
                 {"count": len(gray), "folder": folder.name},
             )
@@ -472,7 +472,7 @@ def _flat_and_gray(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]
             yield Finding(
                 "all-gray",
                 False,
-                f"{folder.name} is grey throughout",
+                f"{folder.name} is gray throughout",
                 "one channel does for this kind",
                 values={"folder": folder.name},
             )
@@ -567,7 +567,7 @@ def _aspects_differ(one_hw: tuple[int, int], other_hw: tuple[int, int]) -> bool:
 
 
 def _color_gap(train: dict[str, list[Looked]]) -> tuple[dict[str, Any], list[Finding]]:  # Any: JSON values
-    """Return how far apart the two kinds' colours are, in CIELAB and in units of how much pictures of a kind differ."""
+    """Return how far apart the two kinds' colors are, in CIELAB and in units of how much pictures of a kind differ."""
     if not all(train.values()):
         return {}, []
     lab = {domain: np.array([one.lab for one in pictures]) for domain, pictures in train.items()}
@@ -582,7 +582,7 @@ def _color_gap(train: dict[str, list[Looked]]) -> tuple[dict[str, Any], list[Fin
         )
         if abs(value) >= 2
     ]
-    sentence = f"B is {', '.join(words)} than A on average" if words else "A and B have the same colours on average"
+    sentence = f"B is {', '.join(words)} than A on average" if words else "A and B have the same colors on average"
     gap = {
         "lab_mean_a": [round(float(value), 1) for value in means["a"]],
         "lab_mean_b": [round(float(value), 1) for value in means["b"]],
@@ -596,8 +596,8 @@ def _color_gap(train: dict[str, list[Looked]]) -> tuple[dict[str, Any], list[Fin
             Finding(
                 "color-gap",
                 False,
-                f"the two kinds hardly share colours: {sentence}",
-                "the translation will shift all colours; if it should not, bring them together first",
+                f"the two kinds hardly share colors: {sentence}",
+                "the translation will shift all colors; if it should not, bring them together first",
             )
         )
     return gap, findings

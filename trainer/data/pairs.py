@@ -368,7 +368,7 @@ def read_image(path: Path) -> Image:
 
 
 def roughened(image: Image, random: np.random.Generator) -> Image:
-    """Return an H×W×C crop as it is, or, where it has no more than half a grey level of its own, with noise of one.
+    """Return an H×W×C crop as it is, or, where it has no more than half a gray level of its own, with noise of one.
 
     An instance norm divides by the deviation, at least by sqrt(1e-5): on a flat crop, say of a white sky, every norm
     on the way back makes gradients up to 316 times as large. One such crop gave a ResNet of 6 blocks weight gradients

@@ -162,7 +162,7 @@ class Evaluation:
         return self._inputs
 
     def color_transfer(self, direction: str) -> dict[str, float]:
-        """Return the measures of giving the inputs the targets' colours and nothing else: the baseline to beat."""
+        """Return the measures of giving the inputs the targets' colors and nothing else: the baseline to beat."""
         return self.measure_images(reinhard(self.real[direction[0]], self.real[direction[1]]), direction)
 
     def others(self, images: Images, direction: str) -> dict[str, float]:

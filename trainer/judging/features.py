@@ -65,7 +65,7 @@ def see(images: Images) -> tuple[Values, Maps]:
 def content(maps: Maps, of_originals: Maps) -> float:
     """Return the mean cosine between two pictures' features, place by place: 1 where all is as it was.
 
-    Of `see`'s maps: what stands where, with little of its colours and strokes. Two unlike photographs have 0.15.
+    Of `see`'s maps: what stands where, with little of its colors and strokes. Two unlike photographs have 0.15.
     """
     products = np.einsum("nchw,nchw->nhw", maps, of_originals)
     lengths = np.linalg.norm(maps, axis=1) * np.linalg.norm(of_originals, axis=1)

@@ -38,7 +38,7 @@ from .watch import Watch
 # What a discriminator pays that cannot tell real from fake (see losses.py); that of WGAN has no such level.
 GUESSING_LOSS = {GanLoss.LEAST_SQUARES: 0.25, GanLoss.CROSS_ENTROPY: float(np.log(2)), GanLoss.HINGE: 1.0}
 
-FIRST_WARNING_IMAGES = 500  # fresh weights invert colours and make all pictures alike: that means nothing
+FIRST_WARNING_IMAGES = 500  # fresh weights invert colors and make all pictures alike: that means nothing
 
 LARGEST_BATCH_PIXELS = 2_000_000  # translated together on a GPU; a processor takes one picture at a time
 

@@ -43,7 +43,7 @@ def ssim(images: Images, targets: Images) -> float:
 
 
 def color_agreement(images: Images, originals: Images) -> float:
-    """Return the mean correlation, picture by picture, of coarse colours with the originals': -1 is a negative.
+    """Return the mean correlation, picture by picture, of coarse colors with the originals': -1 is a negative.
 
     Of all values of both pictures shrunk to 16×16. A flat picture counts as 0.
     """
@@ -74,7 +74,7 @@ def stride_peak(images: Images, stride: int = 4) -> float:
     gray = gray[:, :height, :width]
     window = np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
     power = (np.abs(np.fft.fft2((gray - gray.mean((1, 2), keepdims=True)) * window)) ** 2).mean(0)  # H×W
-    floor = 1e-4 * float((window**2).sum())  # the power of a hundredth of a grey level: flat pictures have none
+    floor = 1e-4 * float((window**2).sum())  # the power of a hundredth of a gray level: flat pictures have none
     ratios = []
     for row in range(stride):
         for column in range(stride):
@@ -88,7 +88,7 @@ def stride_peak(images: Images, stride: int = 4) -> float:
 
 
 def reinhard(images: Images, reference: Images) -> Images:
-    """Give every picture the mean and deviation of the reference set's colours: the baseline to beat.
+    """Give every picture the mean and deviation of the reference set's colors: the baseline to beat.
 
     Reinhard et al. 2001, "Color transfer between images", in CIE L*a*b*.
     """

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 OUTRIGHT = 0.04  # a discriminator wins outright when its loss stays under this share of what guessing costs
-INVERTED = -0.2  # mean correlation of a translation's coarse colours with its input's
+INVERTED = -0.2  # mean correlation of a translation's coarse colors with its input's
 UNCHANGED = 4.0  # mean change, of 255
 NO_NEARER = 0.9  # distance to the targets over the inputs' own
 ALIKE = 0.3  # how different translations are from each other, over how different real pictures are
@@ -86,7 +86,7 @@ def _wins(name: str, loss: float, guessing: float) -> str:
 
 def _inverted(side: str, agreement: float) -> str:
     return (
-        f"{side} inverts colours: translations are like negatives of their pictures (agreement {agreement:.2f}; 1 is"
+        f"{side} inverts colors: translations are like negatives of their pictures (agreement {agreement:.2f}; 1 is"
         " the same, -1 a negative). It seldom mends itself: start again with another --seed, or with a larger identity"
         " weight. If b really is a negative of a, all is well."
     )

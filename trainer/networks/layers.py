@@ -59,7 +59,7 @@ class Reflect(torch.autograd.Function):
 class ResizeConv(nn.Module):
     """Double H and W, then convolve 3×3. Plain bilinear left paintings without their finest grain, so it is a choice.
 
-    Nearest neighbour, or bilinear: doubling through the filter [1, 3, 3, 1] of arXiv 1904.11486 is the same thing.
+    Nearest neighbor, or bilinear: doubling through the filter [1, 3, 3, 1] of arXiv 1904.11486 is the same thing.
     """
 
     def __init__(self, channels_in: int, channels_out: int, *, blurred: bool, padding: Padding, bias: bool) -> None:
@@ -78,7 +78,7 @@ class ResizeConv(nn.Module):
 class Grain(nn.Module):
     """Bring a picture's finest structure to the same strength everywhere: N×C×H×W to N×C×H×W, in float32.
 
-    Ours. The difference from the mean of 5×5 pixels, over the deviation there (and half a grey level). Flat parts have
+    Ours. The difference from the mean of 5×5 pixels, over the deviation there (and half a gray level). Flat parts have
     next to nothing that a generator could make brush strokes of; their noise, brought out, is enough.
     """
 

@@ -94,7 +94,7 @@ class ProjectedDiscriminator(nn.Module):
 
 
 def _colored(picture: Tensor) -> Tensor:
-    return picture.expand(-1, 3, -1, -1)  # grey in every channel; colours as they are
+    return picture.expand(-1, 3, -1, -1)  # gray in every channel; colors as they are
 
 
 def _beside(x: Tensor, count: int) -> Tensor:
@@ -112,7 +112,7 @@ def _scale(channels: int, halvings: int) -> nn.Sequential:
 
 
 def _pixels(channels: int, width: int) -> nn.Sequential:
-    """A PatchGAN of two halvings, without a norm that would hide overall colour: sees 22×22 pixels."""
+    """A PatchGAN of two halvings, without a norm that would hide overall color: sees 22×22 pixels."""
     layers: list[nn.Module] = []
     for before, after, stride in (channels, width, 2), (width, 2 * width, 2), (2 * width, 2 * width, 1):
         layers += [spectral_norm(nn.Conv2d(before, after, 4, stride, 1)), nn.LeakyReLU(0.2)]

@@ -1,4 +1,4 @@
-"""What keeps a translation like its picture without a way back: contrast on frozen features, and its broad colours."""
+"""What keeps a translation like its picture without a way back: contrast on frozen features, and its broad colors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .losses import patch_nce_loss
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as everywhere in this program where colours become grey
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as everywhere in this program where colors become gray
 SCALES = slice(1, 3)  # of a frozen network's features: strides 8 and 16
 
 
@@ -43,9 +43,9 @@ def perceived_distance(made: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tens
 
 
 def broad_color_losses(fake: Tensor, source: Tensor, side_px: int = 16) -> tuple[Tensor, Tensor]:
-    """Return how far brightness, and how unevenly colour, has moved in squares of `side_px` pixels, mean values.
+    """Return how far brightness, and how unevenly color, has moved in squares of `side_px` pixels, mean values.
 
-    N×3×H×W pictures in [-1, 1]. Colour is what is left without brightness (ITU-R BT.601). A picture's tint may change
+    N×3×H×W pictures in [-1, 1]. Color is what is left without brightness (ITU-R BT.601). A picture's tint may change
     as a whole, as a painter's palette wants it; what is penalized is that parts are tinted otherwise: blotches.
     """
     change = F.avg_pool2d(fake.float() - source.float(), side_px)  # N, 3, H / 16, W / 16
@@ -59,5 +59,5 @@ def broad_color_losses(fake: Tensor, source: Tensor, side_px: int = 16) -> tuple
 def _directions(features: Tensor, chosen: Tensor) -> Tensor:
     """Return N×S×C features of length 1 at the chosen places, each picture's mean taken off."""
     flat = features.flatten(2).float()
-    centred = flat - flat.mean(2, keepdim=True)
-    return F.normalize(centred[:, :, chosen].transpose(1, 2), dim=2)
+    centered = flat - flat.mean(2, keepdim=True)
+    return F.normalize(centered[:, :, chosen].transpose(1, 2), dim=2)

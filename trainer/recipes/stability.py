@@ -17,7 +17,7 @@ LARGEST_SHIFT_PX = 3  # whole pixels, each way, so that nothing is blurred by it
 LARGEST_ZOOM = 0.02
 LARGEST_GAIN = 0.06
 LARGEST_OFFSET = 0.06  # of 2, from black to white
-LARGEST_NOISE = 0.04  # deviation: 5 grey levels
+LARGEST_NOISE = 0.04  # deviation: 5 gray levels
 MARGIN_PX = 8  # along the edges nothing is compared: there pixels come in that were not in the picture
 
 
@@ -27,7 +27,7 @@ class Change:
 
     shifts: list[tuple[int, int]]  # down and to the right, pixels
     zooms: Tensor  # N; 1 leaves a picture as it is
-    gains: Tensor  # N; contrast around middle grey …
+    gains: Tensor  # N; contrast around middle gray …
     offsets: Tensor  # N; … and brightness
     noise: Tensor  # N×C×H×W
 

@@ -29,7 +29,7 @@ class Look(StrEnum):
 
 @dataclass(frozen=True)
 class Curve:
-    """One line: points in the order of x, in the page's colour c0 to c7."""
+    """One line: points in the order of x, in the page's color c0 to c7."""
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -57,7 +57,7 @@ def chart(title: str, note: str, curves: Sequence[Curve], *, most: float) -> str
     """Return a `<figure>` of the curves with a legend of their last values; empty where no curve has a point.
 
     x runs from 0 to `most`, in images seen. Values that are not finite are left out. The page's style gives the
-    classes c0 to c7 their colours, and faint and level their looks.
+    classes c0 to c7 their colors, and faint and level their looks.
     """
     drawn = [(curve, points) for curve in curves if (points := _thinned(_finite(curve)))]
     if not drawn:
@@ -107,7 +107,7 @@ def _finite(curve: Curve) -> Points:
 
 
 def _thinned(points: Points) -> Points:
-    """Return at most MOST_POINTS: means of as many neighbours as it takes; the last one stays at its place."""
+    """Return at most MOST_POINTS: means of as many neighbors as it takes; the last one stays at its place."""
     each = -(-len(points) // MOST_POINTS)
     if each <= 1:
         return points

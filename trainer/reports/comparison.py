@@ -132,7 +132,7 @@ def _baselines(evaluation: Evaluation, direction: str, others: dict[str, Image])
         for name, value in evaluation.inputs().items()
         if name.startswith(f"inputs.{direction}.")
     }
-    rows = {"not translated": own, "colour transfer (Reinhard)": evaluation.color_transfer(direction)}
+    rows = {"not translated": own, "color transfer (Reinhard)": evaluation.color_transfer(direction)}
     if direction[1] in others:
         rows["other real pictures"] = evaluation.others(others[direction[1]], direction)
     return rows

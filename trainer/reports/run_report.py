@@ -230,7 +230,7 @@ def _cell(value: float | None) -> str:
 
 
 def _measures(evaluations: Sequence[Line], sides: Mapping[str, str], most: float) -> str:
-    """Return a chart for each measure: a colour for each direction, raw weights faint, the inputs' own dashed."""
+    """Return a chart for each measure: a color for each direction, raw weights faint, the inputs' own dashed."""
     looks = {"average": Look.PLAIN, "raw": Look.FAINT, "inputs": Look.LEVEL}
     if not any(name.startswith("average.") for line in evaluations for name in line["metrics"]):
         looks["raw"] = Look.PLAIN

@@ -170,7 +170,7 @@ def _judged(
                 for name, value in evaluation.inputs().items()
                 if name.startswith(f"inputs.{direction}.")
             },
-            "colour transfer (Reinhard)": evaluation.color_transfer(direction),
+            "color transfer (Reinhard)": evaluation.color_transfer(direction),
             "translated": evaluation.measure_images(cut(f"fake {direction[1]}"), direction),
         }
         if f"back {direction[0]}" in of_direction[0].squares:

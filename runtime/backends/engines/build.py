@@ -1,4 +1,4 @@
-"""Build a TensorRT engine from a specialised graph, with progress, and so that it can be cancelled."""
+"""Build a TensorRT engine from a specialized graph, with progress, and so that it can be cancelled."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ _HAS_OWNERS = hasattr(os, "geteuid")  # on Windows the profile's access list kee
 
 @dataclass(frozen=True)
 class EngineKey:
-    """What an engine depends on besides the shapes. `graph` is the SHA-256 of the specialised graph."""
+    """What an engine depends on besides the shapes. `graph` is the SHA-256 of the specialized graph."""
 
     graph: str
     precision: str

@@ -1,4 +1,4 @@
-"""Run one TensorRT engine: upload, computation and download of neighbouring batches side by side."""
+"""Run one TensorRT engine: upload, computation and download of neighboring batches side by side."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from cgconv.runtime.backends.precision_check import check_bf16
 from cgconv.runtime.backends.probe import natural_picture
 from cgconv.runtime.choices import BackendName, PrecisionChoice
 from cgconv.runtime.errors import MissingError, ModelError, UsageError
-from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, specialise
+from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, specialize
 from cgconv.runtime.models.card import ModelCard, read_card
 from cgconv.runtime.models.model_file import write_model
 from cgconv.runtime.translate import translator
@@ -248,8 +248,8 @@ def test_the_made_up_picture_looks_like_a_photograph() -> None:
     assert picture.shape == (256, 256, 3)
     assert 60 < picture.mean() < 190
     assert 30 < picture.std() < 90
-    neighbours = np.corrcoef(picture[:, 1:].ravel(), picture[:, :-1].ravel())[0, 1]
-    assert 0.85 < neighbours < 0.999  # photographs: 0.9 to 0.99
+    neighbors = np.corrcoef(picture[:, 1:].ravel(), picture[:, :-1].ravel())[0, 1]
+    assert 0.85 < neighbors < 0.999  # photographs: 0.9 to 0.99
     colors = np.corrcoef(picture[..., 0].ravel(), picture[..., 1].ravel())[0, 1]
     assert 0.5 < colors < 0.99
 
@@ -274,7 +274,7 @@ def test_an_identity_is_exact_with_everything_on_auto() -> None:
     image = photo((31, 17))
     opened = open_backend(model, card_for(model))
     np.testing.assert_array_equal(opened.run({IMAGES: image})[TRANSLATED], image)
-    assert specialise(model, card_for(model)).graph.input[0].name == IMAGES
+    assert specialize(model, card_for(model)).graph.input[0].name == IMAGES
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -83,7 +83,7 @@ def test_no_order_of_the_gpus_work_mixes_pictures_up(seed: int, model: Path, tru
             assert decibels(translated, truth.translate(image)) > 50
 
 
-def test_upload_computation_and_download_of_neighbours_overlap(gpu: FakeGpu, model: Path) -> None:
+def test_upload_computation_and_download_of_neighbors_overlap(gpu: FakeGpu, model: Path) -> None:
     gpu.upload_s, gpu.compute_s, gpu.download_s, gpu.graph_gain = 3e-3, 4e-3, 3e-3, 1.0
     with open_translator(model, backend="tensorrt") as translator:
         translator.translate(photo(SIZE))

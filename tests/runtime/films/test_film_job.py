@@ -520,7 +520,7 @@ def test_frames_like_the_one_before_are_not_computed_again(
     assert_same_film(tmp_path / "b.mkv", tmp_path / "c.mkv")
 
 
-def test_what_is_within_half_a_grey_level_everywhere_shows_the_same() -> None:
+def test_what_is_within_half_a_gray_level_everywhere_shows_the_same() -> None:
     deep = np.full((4, 5, 3), 0.5, np.float32)
     near, far = deep.copy(), deep.copy()
     near[1, 2, 0] += 0.49 / 255
@@ -528,8 +528,8 @@ def test_what_is_within_half_a_grey_level_everywhere_shows_the_same() -> None:
     assert film_job._shows_the_same(deep, near)
     assert not film_job._shows_the_same(deep, far)
     assert not film_job._shows_the_same(deep, deep[:3])
-    grey = np.full((4, 5, 3), 100, np.uint8)
-    other = grey.copy()
+    gray = np.full((4, 5, 3), 100, np.uint8)
+    other = gray.copy()
     other[3, 4, 2] += 1
-    assert film_job._shows_the_same(grey, grey.copy())
-    assert not film_job._shows_the_same(grey, other)
+    assert film_job._shows_the_same(gray, gray.copy())
+    assert not film_job._shows_the_same(gray, other)

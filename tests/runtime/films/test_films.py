@@ -1,4 +1,4 @@
-"""Films come back with their times, colours, sound and everything else; only the pictures are translated."""
+"""Films come back with their times, colors, sound and everything else; only the pictures are translated."""
 
 from __future__ import annotations
 

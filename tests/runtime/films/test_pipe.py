@@ -156,7 +156,7 @@ def planar(number: int, pix_fmt: str) -> bytes:
 
 
 @pytest.mark.parametrize(("name", "pix_fmt"), [("420jpeg", "yuv420p"), ("422", "yuv422p"), ("444p10", "yuv444p10le")])
-def test_y4m_keeps_its_head_and_its_colours(name: str, pix_fmt: str) -> None:
+def test_y4m_keeps_its_head_and_its_colors(name: str, pix_fmt: str) -> None:
     frames = [planar(number, pix_fmt) for number in range(5)]
     head = f"W96 H64 F30000:1001 Ip A1:1 C{name} XYSCSS=EXTRA"
     pipe = Running(PipeOptions(pixel_format=PixelFormat.Y4M))

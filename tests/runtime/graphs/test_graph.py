@@ -1,4 +1,4 @@
-"""A specialised graph takes and gives pictures exactly, in every layout, order, range and precision."""
+"""A specialized graph takes and gives pictures exactly, in every layout, order, range and precision."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cgconv.runtime.backends.choose import open_graph
 from cgconv.runtime.backends.machine import Machine
 from cgconv.runtime.choices import BackendName
 from cgconv.runtime.errors import ModelError
-from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, modernise, specialise
+from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, modernize, specialize
 from cgconv.runtime.graphs.half import convolutions
 from cgconv.runtime.graphs.int8 import EightBits
 from cgconv.runtime.models.card import read_card
@@ -39,7 +39,7 @@ def run(graph: onnx.ModelProto, feeds: dict[str, Array], backend: BackendName = 
 def test_all_256_levels_pass_an_identity_unchanged(value_range: tuple[float, float], backend: BackendName) -> None:
     model = identity_model()
     card = card_for(model, value_range_in=value_range, value_range_out=value_range)
-    result = run(specialise(model, card), {IMAGES: ALL_LEVELS}, backend)[TRANSLATED]
+    result = run(specialize(model, card), {IMAGES: ALL_LEVELS}, backend)[TRANSLATED]
     assert result.dtype == np.uint8
     np.testing.assert_array_equal(result, ALL_LEVELS)
 
@@ -51,7 +51,7 @@ def test_all_65536_levels_pass_float_doors_unchanged(value_range: tuple[float, f
     card = card_for(model, value_range_in=value_range, value_range_out=value_range)
     levels = np.arange(65536).reshape(1, 256, 256, 1).repeat(3, axis=3)
     images = (levels / 65535).astype(np.float32)
-    result = run(specialise(model, card, doors=Doors.FLOAT32), {IMAGES: images}, backend)[TRANSLATED]
+    result = run(specialize(model, card, doors=Doors.FLOAT32), {IMAGES: images}, backend)[TRANSLATED]
     assert result.dtype == np.float32
     np.testing.assert_array_equal(np.round(result * 65535), levels)
 
@@ -62,7 +62,7 @@ def test_layouts_and_channel_orders_all_give_the_same_picture() -> None:
         shape: list[int | str] = ["n", 3, "h", "w"] if layout == "NCHW" else ["n", "h", "w", 3]
         model = identity_model(shape)
         card = card_for(model, layout_in=layout, layout_out=layout, channel_order=order)
-        np.testing.assert_array_equal(run(specialise(model, card), {IMAGES: image})[TRANSLATED], image)
+        np.testing.assert_array_equal(run(specialize(model, card), {IMAGES: image})[TRANSLATED], image)
 
 
 def test_a_bgr_model_sees_blue_first() -> None:
@@ -70,7 +70,7 @@ def test_a_bgr_model_sees_blue_first() -> None:
     gains = net.constant(np.array([1.0, 0.0, 0.0]).reshape(1, 3, 1, 1))
     model = net.model(net.node("Mul", "input", gains))
     card = card_for(model, channel_order="BGR", value_range_in=(0, 1), value_range_out=(0, 1))
-    result = run(specialise(model, card), {IMAGES: np.full((1, 4, 4, 3), 200, np.uint8)})[TRANSLATED]
+    result = run(specialize(model, card), {IMAGES: np.full((1, 4, 4, 3), 200, np.uint8)})[TRANSLATED]
     assert result[0, 0, 0].tolist() == [0, 0, 200]
 
 
@@ -80,7 +80,7 @@ def test_results_are_rounded_to_nearest_and_clamped(backend: BackendName) -> Non
     moved = net.node("Add", "input", net.constant(np.array([0.6, 400.0, -400.0]).reshape(1, 3, 1, 1)))
     model = net.model(moved)
     card = card_for(model, value_range_in=(0, 255), value_range_out=(0, 255))
-    result = run(specialise(model, card), {IMAGES: np.full((1, 2, 2, 3), 100, np.uint8)}, backend)[TRANSLATED]
+    result = run(specialize(model, card), {IMAGES: np.full((1, 2, 2, 3), 100, np.uint8)}, backend)[TRANSLATED]
     assert result[0, 0, 0].tolist() == [101, 255, 0]
 
 
@@ -88,7 +88,7 @@ def test_different_layouts_at_the_two_ends() -> None:
     net = GraphBuilder()
     model = net.model(net.node("Transpose", "input", perm=[0, 2, 3, 1]), shape_out=["n", "h", "w", 3])
     image = photo((9, 14))
-    graph = specialise(model, card_for(model, layout_out="NHWC"))
+    graph = specialize(model, card_for(model, layout_out="NHWC"))
     np.testing.assert_array_equal(run(graph, {IMAGES: image})[TRANSLATED], image)
 
 
@@ -100,10 +100,10 @@ def test_a_model_in_halves_is_computed_in_full_on_a_cpu_and_stays_in_halves_when
     made = net.node("Conv", "input", net.constant(weight, np.float16))
     model = net.model(made, element=TensorProto.FLOAT16)
     card = card_for(model, dtype="float16")
-    full = specialise(model, card)
+    full = specialize(model, card)
     assert all(tensor.data_type != TensorProto.FLOAT16 for tensor in full.graph.initializer)
     np.testing.assert_array_equal(run(full, {IMAGES: ALL_LEVELS})[TRANSLATED], ALL_LEVELS)
-    half = specialise(model, card, precision=Precision.FP16)
+    half = specialize(model, card, precision=Precision.FP16)
     assert any(tensor.data_type == TensorProto.FLOAT16 for tensor in half.graph.initializer)
     np.testing.assert_array_equal(run(half, {IMAGES: ALL_LEVELS})[TRANSLATED], ALL_LEVELS)
 
@@ -112,7 +112,7 @@ def test_fp16_computes_convolutions_in_halves_and_statistics_in_full() -> None:
     model = small_resnet()
     card = read_card(model)
     assert card is not None
-    full, half = specialise(model, card), specialise(model, card, precision=Precision.FP16)
+    full, half = specialize(model, card), specialize(model, card, precision=Precision.FP16)
     inferred = onnx.shape_inference.infer_shapes(half, strict_mode=True).graph
     element = {value.name: value.type.tensor_type.elem_type for value in inferred.value_info}
     element |= {tensor.name: tensor.data_type for tensor in half.graph.initializer}
@@ -134,10 +134,10 @@ def test_halves_survive_strong_activations_where_pure_half_statistics_overflow()
     net = GraphBuilder()
     strong = net.node("Mul", net.conv("input", 3, 3, 1), net.constant(np.full((1, 3, 1, 1), 2000.0)))
     model = net.model(net.node("Tanh", net.norm(strong, 3)))
-    half = specialise(model, card_for(model), precision=Precision.FP16)
+    half = specialize(model, card_for(model), precision=Precision.FP16)
     image = photo((32, 32))
     reference = ReferenceEvaluator(half).run(None, {IMAGES: image})[0]
-    full = run(specialise(model, card_for(model)), {IMAGES: image})[TRANSLATED]
+    full = run(specialize(model, card_for(model)), {IMAGES: image})[TRANSLATED]
     assert decibels(np.asarray(reference), full) > 40
 
 
@@ -149,7 +149,7 @@ def test_opsets_that_cannot_be_raised_are_a_sentence(opset: int, said: str) -> N
     model.opset_import[0].version = opset
     del model.graph.initializer[:]
     with pytest.raises(ModelError, match=said):
-        modernise(model)
+        modernize(model)
 
 
 def test_an_old_opset_with_weights_among_its_inputs_is_brought_up_to_date() -> None:
@@ -160,7 +160,7 @@ def test_an_old_opset_with_weights_among_its_inputs_is_brought_up_to_date() -> N
         model.graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, list(tensor.dims)))
     card = card_for(model)
     image = photo((16, 16))
-    result = run(specialise(model, card), {IMAGES: image})[TRANSLATED]
+    result = run(specialize(model, card), {IMAGES: image})[TRANSLATED]
     tensor_in = np.ascontiguousarray((image / 127.5 - 1).transpose(0, 3, 1, 2), dtype=np.float32)
     wanted = run(model, {"input": tensor_in})[card.output_name]
     wanted_image = np.clip((wanted.transpose(0, 2, 3, 1) + 1) * 127.5, 0, 255).round()
@@ -174,21 +174,21 @@ def test_the_model_itself_is_not_changed() -> None:
     assert card is not None
     eight_bits = EightBits(((-1.0, 1.0),) * len(convolutions(model.graph)))
     for precision in Precision:
-        specialise(model, card, precision=precision, eight_bits=eight_bits)
+        specialize(model, card, precision=precision, eight_bits=eight_bits)
     assert model.SerializeToString(deterministic=True) == before
 
 
 def test_a_card_that_names_no_such_input_is_refused() -> None:
     model = identity_model()
     with pytest.raises(ModelError, match=r"its inputs are \['input'\], its card says picture"):
-        specialise(model, card_for(model, input_name="picture"))
+        specialize(model, card_for(model, input_name="picture"))
     with pytest.raises(ModelError, match="its card says result"):
-        specialise(model, card_for(model, output_name="result"))
+        specialize(model, card_for(model, output_name="result"))
 
 
 def test_names_that_a_model_uses_itself_do_not_clash() -> None:
     net = GraphBuilder()
     inner = net.node("Mul", "input", net.constant(np.float32(1)), output="translated")
     model = net.model(net.node("Identity", inner, output="images"))
-    np.testing.assert_array_equal(run(specialise(model, card_for(model)), {IMAGES: ALL_LEVELS})[TRANSLATED], ALL_LEVELS)
+    np.testing.assert_array_equal(run(specialize(model, card_for(model)), {IMAGES: ALL_LEVELS})[TRANSLATED], ALL_LEVELS)
     assert numpy_helper.to_array(model.graph.initializer[0]) == 1

@@ -22,7 +22,7 @@ from small_models import GraphBuilder, card_for, decibels, identity_model, photo
 from cgconv.cli.main import main
 from cgconv.exporter.half import export_half
 from cgconv.runtime.errors import ModelError, OutputError, UsageError
-from cgconv.runtime.graphs.graph import Doors, Precision, modernise, specialise
+from cgconv.runtime.graphs.graph import Doors, Precision, modernize, specialize
 from cgconv.runtime.graphs.half import convert_to_half, element_types, half_convolutions, round_like_half, widen
 from cgconv.runtime.models.card import read_card
 from cgconv.runtime.translator import open_translator
@@ -99,7 +99,7 @@ def scales_of(model: onnx.ModelProto) -> set[str]:
 
 
 def in_halves(model: onnx.ModelProto) -> onnx.ModelProto:
-    half = modernise(model)
+    half = modernize(model)
     convert_to_half(half)
     onnx.checker.check_model(half, full_check=True)
     return half
@@ -187,10 +187,10 @@ def test_a_norm_in_single_steps_keeps_its_statistics_in_full() -> None:
     gains = net.constant(np.array([3000.0, 1000.0, 1e-3, 1e-3]).reshape(4, 1, 1, 1) * np.ones((4, 4, 1, 1)))
     data = net.node("Conv", strong, gains)
     axes = net.constant([2, 3], np.int64)
-    centred = net.node("Sub", data, net.node("Identity", net.node("ReduceMean", data, axes)))
-    variance = net.node("ReduceMean", net.node("Mul", centred, centred), axes)
+    centered = net.node("Sub", data, net.node("Identity", net.node("ReduceMean", data, axes)))
+    variance = net.node("ReduceMean", net.node("Mul", centered, centered), axes)
     deviation = net.node("Sqrt", net.node("Add", variance, net.constant(1e-8)))
-    model = net.model(net.node("Tanh", net.conv(net.node("Div", centred, deviation), 4, 3, 3)))
+    model = net.model(net.node("Tanh", net.conv(net.node("Div", centered, deviation), 4, 3, 3)))
     half = in_halves(model)
     elements = element_types(half)
     for node in half.graph.node:
@@ -242,8 +242,8 @@ def test_weights_too_large_for_half_precision_are_refused_by_name() -> None:
     card = read_card(model)
     assert card is not None
     with pytest.raises(ModelError, match=r"Conv middle\.conv \(weights w\d+\).*reach \d\.\d+e\+05.*ends at 65504"):
-        specialise(model, card, precision=Precision.FP16)
-    specialise(model, card)
+        specialize(model, card, precision=Precision.FP16)
+    specialize(model, card)
 
 
 def test_constants_that_do_not_fit_keep_their_layer_in_full() -> None:
@@ -307,12 +307,12 @@ def test_widening_takes_the_casts_out_again() -> None:
 def test_a_foreign_file_in_pure_halves_gets_its_statistics_in_full() -> None:
     model = naive_half(scaled(small_resnet(), 2, 800))
     card = card_for(model, dtype="float16", size_multiple=4, smallest_size=8)
-    half = specialise(model, card, precision=Precision.FP16, doors=Doors.FLOAT32)
+    half = specialize(model, card, precision=Precision.FP16, doors=Doors.FLOAT32)
     assert half_convolutions(half) == 10
     image = (photo((32, 32)) / np.float32(255)).astype(np.float32)
-    full = run(specialise(model, card, doors=Doors.FLOAT32), image)
+    full = run(specialize(model, card, doors=Doors.FLOAT32), image)
     assert decibels(by_the_book(half, image), full, peak=1.0) > 45
-    as_filed = specialise(model, card, precision=Precision.FILE, doors=Doors.FLOAT32)
+    as_filed = specialize(model, card, precision=Precision.FILE, doors=Doors.FLOAT32)
     assert decibels(np.nan_to_num(by_the_book(as_filed, image)), full, peak=1.0) < 25
 
 

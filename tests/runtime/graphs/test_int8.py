@@ -21,7 +21,7 @@ from cgconv.runtime.backends.probe import varied_picture
 from cgconv.runtime.choices import BackendName, PrecisionChoice
 from cgconv.runtime.errors import Cancelled, ModelError
 from cgconv.runtime.events import BackendOpened, EngineBuilding, EngineBuilt
-from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, modernise, specialise
+from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, modernize, specialize
 from cgconv.runtime.graphs.half import convolutions
 from cgconv.runtime.graphs.int8 import EightBits, convert_to_int8, ranges_seen, watch_ranges
 from cgconv.runtime.graphs.stages import multiply_adds_per_pixel
@@ -54,14 +54,14 @@ def run(graph: onnx.ModelProto, feeds: Mapping[str, Array], backend: BackendName
 
 
 def ranges_of(model: onnx.ModelProto, card: ModelCard) -> tuple[tuple[float, float] | None, ...]:
-    graph = specialise(model, card)
+    graph = specialize(model, card)
     watched = watch_ranges(graph)
     seen = [run(watched, {IMAGES: photo((64, 64), seed)}, BackendName.ONNXRUNTIME) for seed in range(4)]
     return ranges_seen(seen, len(convolutions(graph.graph)))
 
 
 def in_int8(model: onnx.ModelProto, card: ModelCard) -> onnx.ModelProto:
-    return specialise(model, card, precision=Precision.INT8, eight_bits=EightBits(ranges_of(model, card)))
+    return specialize(model, card, precision=Precision.INT8, eight_bits=EightBits(ranges_of(model, card)))
 
 
 # --- the graph
@@ -72,7 +72,7 @@ def test_values_and_weights_are_rounded_as_the_formula_says(bits: int, largest: 
     net = GraphBuilder(seed=3)
     model = net.model(net.conv("input", 3, 4, 3), shape_out=["n", 4, "h2", "w2"])
     weights, bias = (onnx.numpy_helper.to_array(tensor) for tensor in net.weights)
-    rounded = modernise(model)
+    rounded = modernize(model)
     convert_to_int8(rounded, EightBits(((-1.5, 2.0),), bits))
     onnx.checker.check_model(rounded, full_check=True)
     values = np.random.default_rng(0).normal(0, 1, (1, 3, 6, 6)).astype(np.float32)
@@ -140,7 +140,7 @@ def test_a_pad_with_another_value_than_0_stays_before_the_rounding() -> None:
 def test_a_picture_in_int8_is_near_the_model(backend: BackendName) -> None:
     model, card = resnet()
     image = photo((64, 96), 9)
-    exact = run(specialise(model, card), {IMAGES: image}, backend)[TRANSLATED]
+    exact = run(specialize(model, card), {IMAGES: image}, backend)[TRANSLATED]
     rounded = run(in_int8(model, card), {IMAGES: image}, backend)[TRANSLATED]
     assert 33 < decibels(rounded, exact) < 60  # near, and really rounded
 
@@ -151,7 +151,7 @@ def test_transposed_convolutions_are_rounded_by_channels_that_come_out() -> None
     model = net.model(net.node("ConvTranspose", "input", weight, strides=[2, 2], pads=[1, 1, 1, 1]))
     card = card_for(model, scale=2)
     image = photo((32, 32))
-    exact = run(specialise(model, card), {IMAGES: image}, BackendName.ONNXRUNTIME)[TRANSLATED]
+    exact = run(specialize(model, card), {IMAGES: image}, BackendName.ONNXRUNTIME)[TRANSLATED]
     rounded = in_int8(model, card)
     scales = next(t for t in rounded.graph.initializer if t.name.endswith("_scales") and "int8" in t.name)
     assert list(scales.dims) == [3]
@@ -160,7 +160,7 @@ def test_transposed_convolutions_are_rounded_by_channels_that_come_out() -> None
 
 def test_openvino_does_not_compute_what_reads_the_picture_in_whole_levels() -> None:
     # OpenVINO took uint8 pictures with their scale for rounded values: where a graph had any 8-bit convolution, means
-    # over neighbours of the picture lost their fractions, and a model that divides by them lost 10 to 20 dB.
+    # over neighbors of the picture lost their fractions, and a model that divides by them lost 10 to 20 dB.
     net = GraphBuilder(seed=4)
     near = net.node("AveragePool", net.pad("input", 1), kernel_shape=[3, 3])
     detail = net.node("Mul", net.node("Sub", "input", near), net.constant(np.float32(20)))
@@ -168,7 +168,7 @@ def test_openvino_does_not_compute_what_reads_the_picture_in_whole_levels() -> N
     model = net.model(net.node("Add", detail, net.node("Mul", looked_at, net.constant(np.float32(0.01)))))
     card = card_for(model, smallest_size=2)
     image = np.broadcast_to(np.arange(32, dtype=np.uint8)[:, None, None] // 4 + 90, (1, 32, 32, 3)).copy()
-    exact = run(specialise(model, card), {IMAGES: image}, BackendName.OPENVINO)[TRANSLATED]
+    exact = run(specialize(model, card), {IMAGES: image}, BackendName.OPENVINO)[TRANSLATED]
     rounded = run(in_int8(model, card), {IMAGES: image}, BackendName.OPENVINO)[TRANSLATED]
     assert decibels(rounded, exact) > 45
 
@@ -187,7 +187,7 @@ def test_multiplications_are_counted_for_each_pixel() -> None:
     net = GraphBuilder()
     half = net.conv(net.conv("input", 3, 8, 3, padding=1), 8, 16, 3, stride=2, padding=1)
     model = net.model(net.conv(net.upsample(half), 16, 3, 1))
-    counted = multiply_adds_per_pixel(specialise(model, card_for(model, size_multiple=2)), 2)
+    counted = multiply_adds_per_pixel(specialize(model, card_for(model, size_multiple=2)), 2)
     assert counted == 3 * 8 * 9 + 8 * 16 * 9 / 4 + 16 * 3
 
 
@@ -500,7 +500,7 @@ def test_what_is_computed_in_parts_is_computed_in_float32(tmp_path: Path) -> Non
 
 
 def test_openvino_computes_convolutions_in_bytes() -> None:
-    # what the whole is for: a graph that OpenVINO does not recognise would be near, and slow
+    # what the whole is for: a graph that OpenVINO does not recognize would be near, and slow
     core = openvino_backend._core()
     graph = in_int8(*resnet())
     compiled = core.compile_model(core.read_model(graph.SerializeToString(), b""), "CPU")

@@ -13,7 +13,7 @@ from small_models import GraphBuilder, card_for, photo, small_resnet
 from cgconv.runtime.backends.choose import graph_for, open_graph
 from cgconv.runtime.backends.machine import Array, Machine
 from cgconv.runtime.choices import BackendName, PrecisionChoice
-from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, specialise
+from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, specialize
 from cgconv.runtime.models.card import ModelCard, read_card
 from cgconv.runtime.models.model_file import write_model
 from cgconv.runtime.translator import open_translator
@@ -41,7 +41,7 @@ def operators(graph: onnx.ModelProto) -> list[str]:
 @pytest.mark.parametrize("size_hw", [(36, 44), (64, 60)])
 def test_a_last_convolution_in_squares_gives_the_same_picture(size_hw: tuple[int, int]) -> None:
     model, card = resnet()
-    plain, squares = (specialise(model, card, doors=Doors.FLOAT32, in_phases=cut) for cut in (False, True))
+    plain, squares = (specialize(model, card, doors=Doors.FLOAT32, in_phases=cut) for cut in (False, True))
     assert "DepthToSpace" in operators(squares)
     picture = photo(size_hw).astype(np.float32) / 255
     assert np.abs(translated(plain, picture) - translated(squares, picture)).max() < 1e-5
@@ -52,7 +52,7 @@ def test_a_convolution_with_padding_of_its_own_and_no_bias_gives_the_same_pictur
     model = net.model(net.conv("input", 3, 3, 5, padding=2))
     del model.graph.node[0].input[2:]
     card = replace(card_for(model), size_multiple=2, smallest_size=2)
-    plain, squares = (specialise(model, card, doors=Doors.FLOAT32, in_phases=cut) for cut in (False, True))
+    plain, squares = (specialize(model, card, doors=Doors.FLOAT32, in_phases=cut) for cut in (False, True))
     assert "DepthToSpace" in operators(squares)
     picture = photo((14, 22)).astype(np.float32) / 255
     assert np.abs(translated(plain, picture) - translated(squares, picture)).max() < 1e-5
@@ -60,9 +60,9 @@ def test_a_convolution_with_padding_of_its_own_and_no_bias_gives_the_same_pictur
 
 def test_what_may_have_odd_sizes_or_many_channels_stays_as_it_is() -> None:
     model, card = resnet()
-    assert "DepthToSpace" not in operators(specialise(model, replace(card, size_multiple=1), in_phases=True))
-    assert "DepthToSpace" not in operators(specialise(model, replace(card, fixed_size_hw=(63, 64)), in_phases=True))
-    assert operators(specialise(model, card, in_phases=True)).count("DepthToSpace") == 1
+    assert "DepthToSpace" not in operators(specialize(model, replace(card, size_multiple=1), in_phases=True))
+    assert "DepthToSpace" not in operators(specialize(model, replace(card, fixed_size_hw=(63, 64)), in_phases=True))
+    assert operators(specialize(model, card, in_phases=True)).count("DepthToSpace") == 1
 
 
 def test_only_openvino_on_a_cpu_computes_in_squares() -> None:

@@ -140,7 +140,7 @@ def test_a_card_that_its_graph_belies_is_refused_when_it_is_read(
         ([1, 3, 24, 32], None, "card field fixed_size_hw: found null, expected [24, 32]"),
         ([1, 3, 24, 32], (32, 24), "card field fixed_size_hw: found [32, 24], expected [24, 32]"),
         ([1, 3, 24, "w"], (24, 32), "expected height and width both free or both fixed"),
-        ([1, 4, 24, 32], (24, 32), "expected 4 axes and 3 colour channels"),
+        ([1, 4, 24, 32], (24, 32), "expected 4 axes and 3 color channels"),
     ],
 )
 def test_a_fixed_size_must_be_the_graphs_own(

@@ -57,7 +57,7 @@ def test_negatives_drawings_and_flat_pictures_are_flagged(familiar: dict[str, An
 
 
 def test_negatives_that_differ_in_one_respect_are_flagged_too() -> None:
-    """Pictures of all colours, told from their negatives by their bright upper halves alone."""
+    """Pictures of all colors, told from their negatives by their bright upper halves alone."""
 
     def halves(seed: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
         random = np.random.default_rng(seed)

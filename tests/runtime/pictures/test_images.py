@@ -315,7 +315,7 @@ def test_cmyk_becomes_srgb_by_its_own_profile(tmp_path: Path, file_format: str) 
     assert green > 150 > 100 > red, "the profile says that this cyan is green"
     assert blue < green
     assert picture.icc is None, "a CMYK profile does not belong on RGB"
-    assert picture.notes == ("CMYK colours were converted to sRGB",)
+    assert picture.notes == ("CMYK colors were converted to sRGB",)
 
 
 def test_lab_tiffs_become_srgb(tmp_path: Path) -> None:
@@ -342,7 +342,7 @@ def test_a_gray_profile_stays_on_gray_and_leaves_color(tmp_path: Path) -> None:
     assert there_and_back(tmp_path, picture, "png").icc == GRAY_PROFILE
     colored = replace(picture, is_gray=False)
     assert Image.open(io.BytesIO(encode_picture(colored, file_format="jpg"))).info.get("icc_profile") is None
-    assert losses(colored, "jpg") == ["the grey colour profile does not fit a result in colour and is left out"]
+    assert losses(colored, "jpg") == ["the gray color profile does not fit a result in color and is left out"]
     assert losses(picture, "png") == []
 
 
@@ -587,7 +587,7 @@ def test_a_gif_of_exactly_256_opaque_colors_is_written_and_stays_exact(tmp_path:
 
 
 def gif_file(screen_wh: tuple[int, int], *frames_wh: tuple[int, int]) -> bytes:
-    """A GIF of one colour whose frames may be larger than its canvas."""
+    """A GIF of one color whose frames may be larger than its canvas."""
     data = b"GIF89a" + struct.pack("<HHBBB", *screen_wh, 0x80, 0, 0) + bytes(3) + b"\xff\0\0"
     for width, height in frames_wh:
         image = Image.new("P", (width, height)) if width * height < 10_000 else Image.new("P", (1, 1))

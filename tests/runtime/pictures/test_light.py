@@ -98,7 +98,7 @@ def test_over_white_the_light_follows_the_change_of_the_rest(tmp_path: Path) -> 
     assert np.abs(srgb(light_of(tmp_path / "b.exr")) - srgb(wanted)).max() < 1e-3
 
 
-def test_colours_are_multiplied_by_their_transparency_again(tmp_path: Path) -> None:
+def test_colors_are_multiplied_by_their_transparency_again(tmp_path: Path) -> None:
     light = scene(False)
     alpha = np.linspace(0, 1, SIZE_HW[1], dtype=np.float32)[None].repeat(SIZE_HW[0], 0)
     light = {name: np.abs(values) * alpha for name, values in light.items()} | {"A": alpha}

@@ -1,4 +1,4 @@
-"""Pictures keep what their makers said of them: colours, depth, captions; what is left out is said, and not claimed."""
+"""Pictures keep what their makers said of them: colors, depth, captions; what is left out is said, and not claimed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def heic_with(tmp_path: Path, primaries: int, transfer: int) -> bytes:
     return (tmp_path / "a.heic").read_bytes()
 
 
-# Colours without a profile
+# Colors without a profile
 
 
 @pytest.mark.parametrize("kind", ["cICP", "cHRM", "AVIF", "HEIC"])
@@ -97,7 +97,7 @@ def test_a_png_of_linear_light_looks_the_same_in_a_viewer_that_knows_profiles(tm
     shown = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     light = picture.pixels / 255.0
     wanted = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255
-    assert np.abs(np.asarray(shown) - wanted).mean() < 1  # lcms is coarse where 8 bits of linear grey are dark
+    assert np.abs(np.asarray(shown) - wanted).mean() < 1  # lcms is coarse where 8 bits of linear gray are dark
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_deep_avif_carries_its_metadata(tmp_path: Path) -> None:
     back = still(tmp_path / "a.avif")
     assert (back.exif, back.xmp, back.icc, back.bits) == (exif_block(1), xmp, SRGB, 10)
     sentence = "AVIF is written with 10 bits a channel instead of 16"
-    assert losses(picture, "avif") == [f"{sentence} and with colours at half the resolution"]
+    assert losses(picture, "avif") == [f"{sentence} and with colors at half the resolution"]
     assert losses(picture, "avif", quality=100) == [sentence]
 
 

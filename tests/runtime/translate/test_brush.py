@@ -24,7 +24,7 @@ CARD = card_for(identity_model(), working_size_px=40, smallest_size=16)
 
 
 def scene(height: int, width: int) -> np.ndarray:
-    """Return a picture with slow colours, sharp edges of several contrasts, and a little grain."""
+    """Return a picture with slow colors, sharp edges of several contrasts, and a little grain."""
     down, across = np.mgrid[0:height, 0:width]
     picture = np.stack([60 + 60 * across / width, 80 + 40 * down / height, 90 + 0 * down], axis=2)
     picture[height // 4 : height // 2, width // 4 : width // 2] += 90
@@ -34,13 +34,13 @@ def scene(height: int, width: int) -> np.ndarray:
 
 
 def strokes(height: int, width: int) -> np.ndarray:
-    """Return waves of 5 pixels and of 14 grey levels, which no change of colours makes."""
+    """Return waves of 5 pixels and of 14 gray levels, which no change of colors makes."""
     down, across = np.mgrid[0:height, 0:width]
     return (14 * np.sin(2 * np.pi * (down + 0.5 * across) / 5))[:, :, None]
 
 
 def painted(picture: np.ndarray) -> np.ndarray:
-    """Return darker, warmer colours with strokes; of uint8 or of float32 in [0, 1]."""
+    """Return darker, warmer colors with strokes; of uint8 or of float32 in [0, 1]."""
     whole = 255 if picture.dtype == np.uint8 else 1
     levels = picture.astype(np.float64) / whole * 255
     changed = levels * (0.8, 0.7, 0.5) + (40, 30, 20) + strokes(*picture.shape[:2])
@@ -120,7 +120,7 @@ def test_no_halo_stands_beside_an_edge() -> None:
 def test_detail_says_how_much_of_the_strokes_is_kept() -> None:
     picture = scene(240, 360)
     small = shrink(picture, (80, 120))
-    calm = np.s_[10:50, 190:260]  # nothing but slow colours and grain here
+    calm = np.s_[10:50, 190:260]  # nothing but slow colors and grain here
 
     def wave(detail: float) -> float:
         result = bring_back(picture, small, painted(small), detail=detail)
@@ -150,7 +150,7 @@ def test_a_brush_of_1_is_the_plain_translation_bit_for_bit(tmp_path: Path) -> No
     assert np.array_equal(result.pixels, painted(scene(120, 180)))
 
 
-def test_resize_comes_first_and_strength_and_colours_after(tmp_path: Path) -> None:
+def test_resize_comes_first_and_strength_and_colors_after(tmp_path: Path) -> None:
     source = put(tmp_path / "a.png", Picture(scene(240, 360)))
     painter = Painter()
     options = PictureOptions(brush=2, resize_short_side=120, strength=0)
@@ -187,7 +187,7 @@ def test_sixteen_bits_stay_sixteen_bits(tmp_path: Path) -> None:
     assert len(np.unique(result.pixels[:, :, 0])) > 100
 
 
-def test_colours_under_clear_pixels_do_not_bleed_into_what_is_seen(tmp_path: Path) -> None:
+def test_colors_under_clear_pixels_do_not_bleed_into_what_is_seen(tmp_path: Path) -> None:
     pixels = np.full((120, 180, 3), 90, np.uint8)
     alpha = np.full((120, 180), 255, np.uint8)
     pixels[:, 90:], alpha[:, 90:] = (255, 0, 255), 0

@@ -43,14 +43,14 @@ def as_old_pytorch_wrote_it(edge: int = 32, channels: int = 4) -> onnx.ModelProt
             rows = net.node("Reshape", values, net.constant([1, channels, 1, -1], np.int64))
             return net.node("ReduceMean", rows, axes=[3], keepdims=1)
 
-        centred = net.node("Sub", data, mean(data))
-        other = net.node("Add", centred, net.constant(np.float32(1e-9))) if epsilon_trick else centred
-        variance = mean(net.node("Mul", centred, other))
+        centered = net.node("Sub", data, mean(data))
+        other = net.node("Add", centered, net.constant(np.float32(1e-9))) if epsilon_trick else centered
+        variance = mean(net.node("Mul", centered, other))
         deviation = net.node("Sqrt", net.node("Add", variance, net.constant(np.float32(1e-5))))
         shape = net.constant([-1, channels, 1, 1], np.int64)
         gain = net.node("Reshape", net.constant(net.random.uniform(0.5, 1.5, channels)), shape)
         offset = net.node("Reshape", net.constant(net.random.normal(0, 0.3, channels)), shape)
-        return net.node("Add", net.node("Mul", net.node("Div", centred, deviation), gain), offset)
+        return net.node("Add", net.node("Mul", net.node("Div", centered, deviation), gain), offset)
 
     def twice_in_pieces(data: str, half: int) -> str:
         pixels = net.node("Reshape", data, net.constant([-1, 1], np.int64))

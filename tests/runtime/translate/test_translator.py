@@ -18,7 +18,7 @@ from cgconv.runtime.choices import BackendName
 from cgconv.runtime.errors import InputError, ModelError, ResourceError, UsageError
 from cgconv.runtime.events import BackendOpened
 from cgconv.runtime.folders import cache_folder
-from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialise
+from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialize
 from cgconv.runtime.graphs.stages import plan_stages, receptive_field_px
 from cgconv.runtime.models.model_file import write_model
 from cgconv.runtime.translate import memory, tiles, translator
@@ -200,7 +200,7 @@ def test_a_batch_too_large_for_the_memory_is_done_in_smaller_ones(
 def test_layers_may_lie_on_the_disk_and_leave_nothing_behind(resnet_path: Path, tmp_path: Path) -> None:
     image = photo((96, 120))
     model = onnx.load(str(resnet_path))
-    graph = specialise(model, card_for(model, size_multiple=4, smallest_size=8))
+    graph = specialize(model, card_for(model, size_multiple=4, smallest_size=8))
     plan = plan_stages(graph, 4)
     machine = Machine(backend=BackendName.ONNXRUNTIME)
     results = [
@@ -221,7 +221,7 @@ def test_layers_may_lie_on_the_disk_and_leave_nothing_behind(resnet_path: Path, 
 
 def test_wide_layers_are_computed_again_instead_of_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     model = small_resnet()
-    graph = specialise(model, card_for(model, size_multiple=4, smallest_size=8))
+    graph = specialize(model, card_for(model, size_multiple=4, smallest_size=8))
     stored = plan_stages(graph, 4)
     monkeypatch.setattr("cgconv.runtime.graphs.stages.STORED_BYTES_PER_PIXEL", 10)
     again = plan_stages(graph, 4)
@@ -245,7 +245,7 @@ def test_wide_layers_are_computed_again_instead_of_stored(monkeypatch: pytest.Mo
     assert decibels(*results) > 60
 
 
-def test_parts_cover_every_pixel_once_with_their_neighbours() -> None:
+def test_parts_cover_every_pixel_once_with_their_neighbors() -> None:
     for size_hw, halo, align, pixels in (
         ((480, 640), 13, 4, 40_000),
         ((8, 4096), 3, 4, 9000),
@@ -267,7 +267,7 @@ def test_parts_cover_every_pixel_once_with_their_neighbours() -> None:
         assert all(height * width <= pixels * 1.1 for height, width in shapes)
 
 
-def test_parts_that_would_be_all_neighbours_are_refused_with_advice() -> None:
+def test_parts_that_would_be_all_neighbors_are_refused_with_advice() -> None:
     with pytest.raises(ResourceError, match="--resize"):
         list(cut_into_parts((1000, 1000), 200, 4, 100 * 100))
 
@@ -291,7 +291,7 @@ def test_the_receptive_field_is_counted_from_the_graph() -> None:
     data = net.conv(data, 4, 4, 3, padding=1)  # + 2 · 2
     model = net.model(net.conv(data, 4, 3, 1))
     del model.graph.output[0].type.tensor_type.shape.dim[:]
-    graph = specialise(model, card_for(model, size_multiple=2, scale=1))
+    graph = specialize(model, card_for(model, size_multiple=2, scale=1))
     assert receptive_field_px(graph, 2) == 7 + 2 + 4
 
 

@@ -198,14 +198,14 @@ def test_results_that_are_no_pictures_are_failures_that_name_the_model(tmp_path:
     """A black picture and exit code 0."""
     write_model(strange_model(kind), tmp_path / "m.onnx")
     picture = mirrored_picture((40, 56))[None]
-    words = "one colour" if kind == "constant" else "not finite"
+    words = "one color" if kind == "constant" else "not finite"
     with open_translator(tmp_path / "m.onnx", backend=backend, device="cpu", precision="fp32") as translator:
         for batch in (picture, picture.astype(np.float32) / 255):
             with pytest.raises(ModelError, match=f"strange .*{words}"):
                 translator.translate(batch)
 
 
-def test_pictures_without_contrast_may_become_one_colour(tmp_path: Path) -> None:
+def test_pictures_without_contrast_may_become_one_color(tmp_path: Path) -> None:
     write_model(strange_model("constant"), tmp_path / "m.onnx")
     night = np.random.default_rng(0).integers(0, 6, (1, 40, 56, 3), np.uint8)
     with open_translator(tmp_path / "m.onnx", device="cpu") as translator:
