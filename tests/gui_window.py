@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from small_models import photo, small_resnet
 from cgconv.runtime.models.model_file import write_model
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("PYTHONFAULTHANDLER", "1")  # workers say where they stand when they are aborted
 pytest.importorskip("PySide6.QtWidgets", exc_type=ImportError)  # the library may be there, what it needs missing
 
 from PySide6.QtCore import QMimeData, QObject, QPoint, QPointF, Qt, QTimer, QUrl, Slot
@@ -33,7 +35,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMenu, QMess
 from cgconv.gui.app import App
 from cgconv.gui.queue_item import QueueItem, State
 
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 Dialog = TypeVar("Dialog", bound=QWidget)
 CTRL = Qt.KeyboardModifier.ControlModifier
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
@@ -225,8 +227,18 @@ class Window:
         """Let the window live until something is so."""
         until = time.monotonic() + PATIENCE_S
         while not condition():
-            assert time.monotonic() < until, f"waited in vain {what}; log:\n{self.app.log.text.toPlainText()}"
+            if time.monotonic() > until:
+                self._fail(what)
             QTest.qWait(20)
+
+    def _fail(self, what: str) -> None:
+        """Fail with all that helps to find out why: what the window shows, and where each worker stands."""
+        for worker in (self.app.looks, self.app.jobs, self.app.training):
+            if worker.process_id():
+                os.kill(worker.process_id(), signal.SIGABRT)
+        QTest.qWait(3000)  # for their last words, which are logged
+        shown = f"{self.page.summary.text()!r}, preview {self.page.preview.status.text()!r}"
+        pytest.fail(f"waited in vain {what}; the page says {shown}; log:\n{self.app.log.text.toPlainText()}")
 
     def wait_for_files(self, count: int) -> None:
         """Wait until so many entries are in the queue."""

@@ -18,7 +18,7 @@ from cgconv.gui.gallery import model_files
 from cgconv.gui.queue_item import State
 from cgconv.runtime.models.model_file import write_model
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 OK = QDialogButtonBox.StandardButton.Ok
 
 

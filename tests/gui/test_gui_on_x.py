@@ -18,7 +18,7 @@ from gui_window import make_pictures, models  # noqa: F401  # a fixture
 from places import TESTS
 
 pytestmark = [
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(400),
     pytest.mark.skipif(
         not (shutil.which("Xvfb") and shutil.which("xdotool")),
         reason="needs Xvfb and xdotool: `apt-get install xvfb xdotool libxcb-cursor0` (make test does where it may)",

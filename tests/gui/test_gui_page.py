@@ -21,7 +21,7 @@ from cgconv.gui.queue_item import State
 from cgconv.gui.queue_model import Column
 from cgconv.runtime import requests
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 SMALL_WH, LARGE_WH = (1024, 640), (2560, 1440)
 
 

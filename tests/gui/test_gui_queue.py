@@ -28,7 +28,7 @@ from cgconv.gui.dialogs import ItemDialog
 from cgconv.gui.queue_item import State
 from cgconv.gui.queue_model import Column
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 def test_files_may_be_dropped_anywhere_on_the_window(window: Window, tmp_path: Path) -> None:

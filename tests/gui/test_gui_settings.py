@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 from cgconv.gui.appearance import TRANSLATIONS, install_language
 from cgconv.gui.palette import READABLE, bad, contrast, good, is_dark, secondary
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 def test_caches_are_measured_and_cleared_and_folders_shown(

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QMessageBox
 from cgconv.gui.queue_item import State
 from cgconv.gui.queue_model import Column
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 def test_start_takes_up_what_was_cancelled_and_what_failed(window: Window, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from cgconv.gui.dialogs import ItemDialog
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 def turn_wheel(field: QWidget, steps: int = -3) -> None:
