@@ -110,7 +110,13 @@ class App(QObject):
         self.window.show()
         self._say_notes()
         if paths:
-            self.add_paths(list(paths))
+            self.take_dropped(list(paths))
+
+    def show_handed(self, paths: list[Path]) -> None:
+        """Take the files of a start while the window is open, and bring it to the front."""
+        self.window.come_forward()
+        if paths:
+            self.take_dropped(paths)
 
     def _at_work(self) -> list[str]:
         """Say what would be lost with the window, beside translations and a training."""
@@ -252,7 +258,7 @@ class App(QObject):
     # What is dropped, found and saved
 
     def take_dropped(self, paths: list[Path]) -> None:
-        """Put what was dropped on the window into the queue, or its models into the gallery."""
+        """Put what was dropped on the window, or handed to it, into the queue, or its models into the gallery."""
         models = [path for path in paths if path.suffix.lower() in MODEL_SUFFIXES]
         if models:
             self.model_actions.import_models(models)

@@ -158,6 +158,12 @@ class MainWindow(QMainWindow):
         else:
             self.setWindowState(self._state_before)
 
+    def come_forward(self) -> None:
+        """Show the window in front of others, as far as the desktop lets it."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.raise_()
+        self.activateWindow()
+
     def show_page(self, page: QWidget) -> None:
         """Go to a page."""
         self.navigation.setCurrentRow(self.stack.indexOf(page))

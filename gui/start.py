@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QLockFile, QtMsgType, qInstallMessageHandler, qWarning
+from PySide6.QtCore import QtMsgType, qInstallMessageHandler, qWarning
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
 
@@ -16,6 +16,7 @@ from cgconv.runtime.errors import MissingError, OutputError
 from .app import App
 from .appearance import install_language, show_appearance
 from .memory import Memory
+from .one_window import OneWindow
 
 
 def _application() -> QApplication:
@@ -52,26 +53,36 @@ _WITHOUT = "`cgconv images` and `cgconv video` do without it"
 
 
 def run(paths: Sequence[str]) -> int:
-    """Open the window and return the process's exit code once it is closed. Raises MissingError, OutputError."""
+    """Open the window and return the process's exit code once it is closed. Raises MissingError, OutputError.
+
+    Where it is open already these files are handed to it.
+    """
     import platformdirs
 
     home = Path(platformdirs.user_config_dir("cgconv", appauthor=False))
+    files = [Path(path).absolute() for path in paths]
+    one_window = OneWindow(home)
     try:
         home.mkdir(parents=True, exist_ok=True)
+        is_ours = one_window.take(files)
     except OSError as error:
         raise OutputError(f"{home}: the window's settings cannot be kept there ({error.strerror or error})") from error
+    if is_ours is False:
+        return 0
     QGuiApplication.setDesktopFileName("cgconv")
     application = QApplication.instance() or _application()
     assert isinstance(application, QApplication)
     application.setApplicationName("cgconv")
-    lock = QLockFile(str(home / "window.lock"))
     memory = Memory(home)
     install_language(application, str(memory.settings.value("window/language", "")))
     show_appearance(str(memory.settings.value("window/appearance", "")))
-    if not lock.tryLock(100):
-        QMessageBox.information(None, "cgconv", application.tr("cgconv is open already."))
+    if is_ours is None:
+        QMessageBox.information(None, "cgconv", application.tr("cgconv is open already, but does not answer."))
         return 0
     app = App(home)
     app.memory.notes += memory.notes
-    app.open([Path(path).absolute() for path in paths])
+    one_window.paths_handed.connect(app.show_handed)
+    app.window.closing.connect(one_window.close)
+    app.open(files)
+    one_window.listen()
     return int(application.exec())

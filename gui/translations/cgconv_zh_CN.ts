@@ -1270,8 +1270,8 @@ or press Add files.</source>
     <context>
         <name>application</name>
         <message>
-            <source>cgconv is open already.</source>
-            <translation>cgconv 已经打开。</translation>
+            <source>cgconv is open already, but does not answer.</source>
+            <translation>cgconv 已经打开，但没有响应。</translation>
         </message>
     </context>
     <context>
