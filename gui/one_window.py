@@ -1,6 +1,6 @@
 """Keep to one window for each user: a later start hands its files to the one that is open.
 
-It writes them into a folder that the window watches. Sockets would need QtNetwork, whose libraries not all desktops have.
+It writes them into a folder that the window watches: sockets need QtNetwork, whose libraries not all desktops have.
 """
 
 from __future__ import annotations
