@@ -42,6 +42,7 @@ class Reporting:
     page: Path | None = None
     as_json: bool = False
     dry_run: bool = False
+    watch: bool = False
 
 
 def run_command(kind: Kind, inputs: Sequence[str], given: Mapping[str, Any]) -> int:  # Any: a command's options
@@ -76,7 +77,7 @@ def run_command(kind: Kind, inputs: Sequence[str], given: Mapping[str, Any]) -> 
         threads=given["threads"] or 0,
     )
     machine = {name: given[name] for name in ("backend", "device", "precision", "threads")}
-    reporting = Reporting(**{name: given[name] for name in ("report", "page", "as_json", "dry_run")})
+    reporting = Reporting(**{name: given[name] for name in ("report", "page", "as_json", "dry_run", "watch")})
     return run_batch(
         inputs,
         batch_options(kind, given["model"], wanted, fresh=given.get("fresh", False)),
@@ -167,10 +168,15 @@ def run_batch(
             if reporting.page is not None:
                 check_replaceable(reporting.page, "page", PAGE_BEGINS)
             from cgconv.runtime.backends.machine import checked_device
-            from cgconv.runtime.jobs import plan_jobs, run_jobs
+            from cgconv.runtime.jobs import JobList, plan_jobs, run_jobs
 
             checked_device(machine["device"])
-            jobs = plan_jobs(inputs, options)
+            watched = None
+            if reporting.watch and not reporting.dry_run:
+                from cgconv.runtime.watch import Watched, watch_jobs
+
+                watched = Watched(inputs, options)
+            jobs = JobList() if watched is not None else plan_jobs(inputs, options)
             if reporting.dry_run:
                 return _show_plan(jobs, show)
             cancel = stack.enter_context(cancel_on_interrupt())
@@ -182,7 +188,7 @@ def run_batch(
                     report.show(event)
                     show.show(event)
 
-            if any(job.to_do for job in jobs):
+            if watched is not None or any(job.to_do for job in jobs):
                 from cgconv.runtime.translator import open_translator
 
                 show.wait(f"opening {options.model_name} …")
@@ -191,9 +197,17 @@ def run_batch(
                 from cgconv.runtime.doctor import require_machine
 
                 require_machine(backend=machine["backend"], device=machine["device"])
-            last: Event | None = None
-            for last in run_jobs(jobs, translator, cancel):
-                tell(last)
+            code = 0
+            if watched is not None and translator is not None:
+                events = watch_jobs(watched, translator, cancel)
+            else:
+                events = run_jobs(jobs, translator, cancel)
+            for event in events:
+                tell(event)
+                if isinstance(event, BatchFinished):
+                    code = max(code, exit_code(event))
+                    if watched is not None:
+                        report.write()
         except CgconvError as error:
             report.show(CommandFailed(str(error), error.exit_code))
             if reporting.as_json:
@@ -201,13 +215,11 @@ def run_batch(
             raise
         if reporting.page is not None:
             _write_page(reporting.page, report, options.model_name, show)
-        return exit_code(last)
+        return code
 
 
-def exit_code(last: Event | None) -> int:
+def exit_code(last: BatchFinished) -> int:
     """Return 0, 1 or 130 for a batch's last event."""
-    if not isinstance(last, BatchFinished):
-        return 1
     if last.cancelled:
         return 130
     return 1 if last.failed else 0

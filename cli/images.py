@@ -19,6 +19,7 @@ from .options import (
     output_options,
     report_options,
     steady_option,
+    watch_option,
 )
 
 EXAMPLE = """\b
@@ -46,6 +47,7 @@ Try:
 @steady_option
 @grouped_option(MORE, "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Refuse pictures with more pixels.")
 @grouped_option(MORE, "--allow-hdr", is_flag=True, help="Translate HDR pictures (PQ, HLG) too, with dull colors.")
+@watch_option
 @machine_options
 @report_options
 def images(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options above

@@ -309,6 +309,10 @@ machine_options = _together(
     ),
 )
 
+watch_option = click.option(
+    "--watch", is_flag=True, help="Go on for ever: translate what comes into the folders, until Ctrl-C."
+)
+
 report_options = _together(
     click.option("--page", type=PathType, metavar="FILE.html", help="Write a web page that compares before and after."),
     click.option("--dry-run", is_flag=True, help="Show what would be done, without doing it."),

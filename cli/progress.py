@@ -31,6 +31,7 @@ from cgconv.runtime.events import (
     JobProgressed,
     JobStarted,
     JobWarned,
+    Watching,
     counted,
 )
 
@@ -130,13 +131,15 @@ class LineShow:
 
 
 class Summary:
-    """What all events of a batch come to."""
+    """What all events of a batch come to; the next batch begins anew."""
 
     def __init__(self, kind: str) -> None:
         self.is_film = kind == "film"
         self.noun = {"picture": ("picture", "pictures"), "film": ("film", "films")}[kind]
-        self.model = ""
-        self.to_do = 0
+        self._begin(to_do=0)
+
+    def _begin(self, *, to_do: int) -> None:
+        self.to_do = to_do
         self.through = 0
         self.frames = 0
         self.begun = time.monotonic()
@@ -148,7 +151,7 @@ class Summary:
     def add(self, event: Event) -> None:
         match event:
             case BatchPlanned():
-                self.to_do = event.jobs - event.skipped
+                self._begin(to_do=event.jobs - event.skipped)
             case BackendOpened():
                 self.begun = time.monotonic()
             case JobStarted():
@@ -200,6 +203,7 @@ class BatchShow(ABC):
 
     def __init__(self, kind: str) -> None:
         self._summary = Summary(kind)
+        self._backend = ""
 
     def show(self, event: Event) -> None:
         self._summary.add(event)
@@ -209,6 +213,14 @@ class BatchShow(ABC):
                     self.note(sentence)
             case JobPlanned():
                 click.echo(planned_line(event))
+            case Watching():
+                folders = ", ".join(map(str, event.folders))
+                self.note(f"watching {folders} for {self._summary.noun[1]}; Ctrl-C ends it")
+            case BackendOpened():
+                if self._backend != (line := backend_line(event)):
+                    self.note(line)
+                self._backend = line
+                self._show_work(event)
             case JobWarned():
                 self.note(f"warning: {self._summary.names.get(event.index, '')}: {event.message}")
             case BatchFinished():
@@ -239,8 +251,6 @@ class PlainShow(BatchShow):
     def _show_work(self, event: Event) -> None:
         summary = self._summary
         match event:
-            case BackendOpened():
-                self._write(backend_line(event))
             case EngineBuilding():
                 if self._is_time(FILM_LINE_EVERY_S):
                     self._write(engine_line(event))
@@ -301,7 +311,6 @@ class LiveShow(BatchShow):
         summary = self._summary
         match event:
             case BackendOpened():
-                self.note(backend_line(event))
                 self._progress.start()
                 if self._kind == "picture" or summary.to_do > 1:
                     self._all = self._progress.add_task(summary.noun[1], total=summary.to_do, numbers="")
@@ -335,6 +344,9 @@ class LiveShow(BatchShow):
     def close(self) -> None:
         """Take the bar off the terminal."""
         self._progress.stop()
+        for task in self._progress.task_ids:
+            self._progress.remove_task(task)
+        self._tasks, self._all, self._engine = {}, None, None
 
     def _show_engine(self, event: EngineBuilding | EngineBuilt) -> None:
         if isinstance(event, EngineBuilt):

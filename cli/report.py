@@ -49,7 +49,7 @@ class Report:
             case BackendOpened():
                 self._values["backend"] = _without_kind(event)
             case BatchFinished():
-                self._values["totals"] = _without_kind(event)
+                self._values["totals"] = _added(self._values["totals"], _without_kind(event))
             case CommandFailed():
                 self._values["error"] = _without_kind(event)
             case JobStarted():
@@ -85,6 +85,10 @@ class Report:
             else:
                 reason = str(error) if isinstance(error, CgconvError) else f"{type(error).__name__}: {error}"
                 self._values["error"] = {"reason": reason, "exit_code": getattr(error, "exit_code", 1)}
+        self.write()
+
+    def write(self) -> None:
+        """Put what is known so far in its place. Raises OutputError."""
         if self._path is not None:
             self._values["jobs"] = [job for _, job in sorted(self._jobs.items())]
             text = json.dumps(finite(self._values), indent=1, default=str) + "\n"
@@ -92,6 +96,13 @@ class Report:
 
     def _job(self, index: int) -> dict[str, Any]:  # Any: JSON values
         return self._jobs.setdefault(index, {"index": index, "state": "planned", "warnings": []})
+
+
+def _added(totals: dict[str, Any] | None, batch: dict[str, Any]) -> dict[str, Any]:  # Any: JSON values
+    """Return the totals of one batch more."""
+    if totals is None:
+        return batch
+    return {name: value if name == "cancelled" else totals[name] + value for name, value in batch.items()}
 
 
 def _without_kind(event: Event) -> dict[str, Any]:  # Any: JSON values

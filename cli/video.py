@@ -21,6 +21,7 @@ from .options import (
     output_options,
     report_options,
     steady_option,
+    watch_option,
 )
 
 EXAMPLE = """\b
@@ -80,6 +81,7 @@ Try:
 @steady_option
 @grouped_option(MORE, "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Refuse films with larger frames.")
 @grouped_option(MORE, "--allow-hdr", is_flag=True, help="Translate HDR films (PQ, HLG) too, with dull colors.")
+@watch_option
 @machine_options
 @report_options
 def video(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options above

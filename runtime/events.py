@@ -22,6 +22,13 @@ class BatchPlanned:
 
 
 @dataclass(frozen=True)
+class Watching:
+    """Folders are looked at from now on; what comes into them is a batch each time."""
+
+    folders: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
 class JobPlanned:
     """What a job would do, where only that was asked for."""
 
@@ -305,6 +312,7 @@ class DataSetChecked:
 
 Event = (
     BatchPlanned
+    | Watching
     | JobPlanned
     | BackendOpened
     | EngineBuilding

@@ -10,7 +10,7 @@ import threading
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,15 +149,25 @@ def plan_jobs(inputs: Sequence[str | Path], options: BatchOptions) -> JobList:
 
 
 def plan_files(
-    files: Sequence[FoundFile], options: BatchOptions, *, inputs: Iterable[Path] = (), taken: Iterable[Path] = ()
+    files: Sequence[FoundFile],
+    options: BatchOptions,
+    *,
+    inputs: Iterable[Path] = (),
+    taken: Iterable[Path] = (),
+    folders: Iterable[Path] = (),
 ) -> JobList:
     """Return one job per file, in order, its output settled as by `plan_jobs`.
 
     For several batches that are planned one after the other: `inputs` are the files of all of them, `taken` the
-    outputs of those planned before. None of them becomes an output.
+    outputs of those planned before. None of them becomes an output. `folders` are all that files are found in.
     """
     others = [*inputs, *taken]
-    return _with_outputs(files, _settle_names(files, options, others), options, others)
+    return _with_outputs(files, _settle_names(files, options, others, folders), options, others)
+
+
+def results_folders(folders: Collection[Path], options: BatchOptions) -> dict[Path, Path]:
+    """Return where the results of each folder go. Raises UsageError: there is no place."""
+    return {folder: _home(folder, options, alone=len(folders) == 1) for folder in folders}
 
 
 def _plan_sequence(inputs: Sequence[str | Path], options: BatchOptions) -> JobList:
@@ -385,14 +395,15 @@ def reason_of(error: BaseException) -> str:
     return f"unexpected {type(error).__name__}: {text} (--debug shows where)"
 
 
-def _settle_names(files: Sequence[FoundFile], options: BatchOptions, others: Sequence[Path]) -> list[Path]:
+def _settle_names(
+    files: Sequence[FoundFile], options: BatchOptions, others: Sequence[Path], all_folders: Iterable[Path] = ()
+) -> list[Path]:
     """Return each file's output, none of them in `others`.
 
     The same files, options and others give the same names, whatever is on the disk.
     """
     inputs = {_fold(real_key(file.path)) for file in files} | {_fold(real_key(path)) for path in others}
-    folders = {file.folder for file in files if file.folder is not None}
-    homes = {folder: _home(folder, options, alone=len(folders) == 1) for folder in folders}
+    homes = results_folders({file.folder for file in files if file.folder is not None} | {*all_folders}, options)
     if _out_is_a_name(files, options) and options.out is not None:
         wanted = [options.out]
     else:

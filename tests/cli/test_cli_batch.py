@@ -341,3 +341,32 @@ def interrupted(
     assert "stopping after what is being done now" in errors
     assert "Traceback" not in errors
     return process.returncode, events_of("".join(lines) + rest)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent in another way there")
+def test_a_watched_folder_is_reported_batch_by_batch_and_left_in_peace_with_ctrl_c(tmp_path: Path, model: str) -> None:
+    paint(tmp_path / "in" / "a.png")
+    command = ["images", tmp_path / "in", "--watch", "--model", model, "--json", "--report", tmp_path / "r.json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cgconv.cli", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        kinds = []
+        for line in process.stdout:
+            kinds.append(json.loads(line)["event"])
+            if kinds[-1] == "BatchFinished":
+                break
+        assert kinds == ["Watching", "BatchPlanned", "BackendOpened", "JobStarted", "JobFinished", "BatchFinished"]
+        os.kill(process.pid, signal.SIGINT)
+        rest, errors = process.communicate(timeout=60)
+        assert (process.returncode, rest) == (0, ""), errors
+    finally:
+        process.kill()
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["totals"]["done"] == 1
+
+
+def test_watching_a_file_is_misuse(tmp_path: Path, model: str, capfd: pytest.CaptureFixture[str]) -> None:
+    source = paint(tmp_path / "a.png")
+    assert main(["images", str(source), "--watch", "--model", model]) == 2
+    assert "this is a file, expected a folder (--watch)" in capfd.readouterr().err
