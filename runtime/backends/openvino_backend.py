@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 import math
 import sys
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from cgconv.runtime.choices import PrecisionChoice
 from cgconv.runtime.errors import CgconvError, MissingError, ModelError, ResourceError
@@ -153,12 +156,25 @@ def version() -> str:
     return str(_openvino().__version__)
 
 
-@functools.cache
+_beginning = threading.Lock()
+
+
 def _core() -> Any:  # Any: an openvino.Core
+    with _beginning:
+        return _begun()
+
+
+@functools.cache
+def _begun() -> Any:  # Any: an openvino.Core
     try:
-        return _openvino().Core()
+        openvino = _openvino()
     except ImportError as error:
         raise MissingError(f"OpenVINO cannot be loaded ({error}): pip install openvino") from error
+    # Two threads that ask for its tables of types first wait for each other for ever (2026.4): one guards the table and
+    # wants Python's lock, the other has that and wants the table. So they are made here.
+    openvino.Tensor(np.zeros(1, np.float32), shared_memory=True)
+    openvino.Type.f32.to_dtype()
+    return openvino.Core()
 
 
 def _openvino() -> Any:  # Any: the module openvino

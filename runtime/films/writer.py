@@ -22,6 +22,7 @@ from .colors import Colors, Image, RgbToFrame, tag
 from .encoding import Encoding
 
 _TICK = Fraction(1, 1000)  # a segment's clock: frame n stands at n ticks, its true time lies beside it
+_MOST_REORDERED = 16  # frames that may be decoded before one that is shown earlier, by every codec's limits
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,11 @@ class SegmentWriter:
 
     def _mux(self, frame: av.VideoFrame | None) -> None:
         for packet in self._stream.encode(frame):
-            index, dts = (round((time or 0) * packet.time_base / self._time_base) for time in (packet.pts, packet.dts))
+            index = round((packet.pts or 0) * packet.time_base / self._time_base)
+            # x265 makes up the decoding times of films that are shorter than its delay, so they are counted here.
+            packet.pts, packet.dts, packet.duration = index, len(self._order) - _MOST_REORDERED, 1
+            packet.time_base = _TICK
             self._order.append(index)
-            packet.pts, packet.dts, packet.duration, packet.time_base = index, dts, 1, _TICK
             self._container.mux(packet)
 
 

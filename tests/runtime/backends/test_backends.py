@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,32 @@ def test_fp32_means_fp32_on_both_backends() -> None:
     image = photo((64, 96)).astype(np.float32) / 255
     results = [translate(image, backend=name, precision="fp32", doors=Doors.FLOAT32) for name in BOTH]
     assert decibels(*results, peak=1) > 80
+
+
+FIRST_USES = """
+import sys, threading
+sys.setswitchinterval(1e-9)
+from cgconv.runtime.backends import openvino_backend
+import openvino
+together = threading.Barrier(8)
+def begin():
+    together.wait()
+    openvino_backend._core()
+    openvino.Type.f32.to_dtype()
+threads = [threading.Thread(target=begin) for _ in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+"""
+
+
+def test_openvino_can_be_used_first_by_several_threads_at_once() -> None:
+    # a window's preview and the sample of a model do; about every third such start never came to its end
+    running = [subprocess.Popen([sys.executable, "-c", FIRST_USES]) for _ in range(4)]
+    try:
+        assert [one.wait(timeout=200) for one in running] == [0, 0, 0, 0]
+    finally:
+        for one in running:
+            one.kill()
 
 
 @pytest.mark.parametrize("name", BOTH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -17,6 +18,7 @@ from cgconv.runtime.errors import FilmError, PartialFilmError, UsageError
 from cgconv.runtime.films.encoding import film_output_suffix
 from cgconv.runtime.films.job import FilmOptions
 from cgconv.runtime.films.reader import FilmReader
+from cgconv.runtime.films.writer import SegmentWriter
 
 UNEVEN = [0, 13, 20, 41, 60, 61, 90, 118, 140, 171, 180, 222, 230, 251, 280, 300]
 
@@ -286,6 +288,36 @@ def test_every_codec_that_is_offered_works(tmp_path: Path, codec: str, suffix: s
     after = look_at(tmp_path / f"b{suffix}")
     assert (after.codec, len(after.times), len(after.sounds)) == (name, 4, 1)
     assert psnr_db(after.images[2], picture(2)) > 35
+
+
+class GarbledEncoder:
+    """An encoder that makes up when its packets are decoded, as x265 does of films shorter than its delay."""
+
+    def __init__(self, stream: av.VideoStream) -> None:
+        self._stream = stream
+
+    def encode(self, frame: av.VideoFrame | None) -> list[av.Packet]:
+        packets = self._stream.encode(frame)
+        for number, packet in enumerate(packets):
+            packet.dts = -7036981793587225 - number
+        return packets
+
+
+def test_a_film_does_not_depend_on_the_decoding_times_that_its_encoder_makes_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = SegmentWriter.__init__
+
+    def garbled(self: SegmentWriter, *args: Any, **options: Any) -> None:
+        made(self, *args, **options)
+        self._stream = GarbledEncoder(self._stream)
+
+    monkeypatch.setattr(SegmentWriter, "__init__", garbled)
+    source = make_film(tmp_path / "a.mp4", frames=20)
+    run_film(source, tmp_path / "b.mp4", options=FilmOptions(codec=VideoCodec.HEVC))
+    assert_in_step(source, tmp_path / "b.mp4")
+    for number, image in enumerate(look_at(tmp_path / "b.mp4").images):
+        assert psnr_db(image, picture(number)) > 35
 
 
 @pytest.mark.parametrize(
