@@ -27,6 +27,7 @@ from .report import Report, check_replaceable
 if TYPE_CHECKING:
     from cgconv.runtime.find import Kind
     from cgconv.runtime.jobs import BatchOptions, Job
+    from cgconv.runtime.shard import Shard
 
 # A terminal that is closed and a connection that breaks end what runs there by SIGHUP, which Windows does not have.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
@@ -47,6 +48,9 @@ class Reporting:
 
 def run_command(kind: Kind, inputs: Sequence[str], given: Mapping[str, Any]) -> int:  # Any: a command's options
     """Translate what a command line names, as it says, and return the exit code."""
+    from cgconv.runtime.shard import read_shard
+
+    shard = read_shard(given["shard"], os.environ)
     audio, start, end = given.get("audio", "copy"), given.get("start"), given.get("end")
     wanted = ConvertOptions(
         out=given["out"],
@@ -77,10 +81,11 @@ def run_command(kind: Kind, inputs: Sequence[str], given: Mapping[str, Any]) -> 
         threads=given["threads"] or 0,
     )
     machine = {name: given[name] for name in ("backend", "device", "precision", "threads")}
-    reporting = Reporting(**{name: given[name] for name in ("report", "page", "as_json", "dry_run", "watch")})
+    files = {name: given[name] if shard is None else shard.named(given[name]) for name in ("report", "page")}
+    reporting = Reporting(**files, **{name: given[name] for name in ("as_json", "dry_run", "watch")})
     return run_batch(
         inputs,
-        batch_options(kind, given["model"], wanted, fresh=given.get("fresh", False)),
+        batch_options(kind, given["model"], wanted, fresh=given.get("fresh", False), shard=shard),
         model=model_names(given["model"])[0],
         machine=machine,
         reporting=reporting,
@@ -88,7 +93,9 @@ def run_command(kind: Kind, inputs: Sequence[str], given: Mapping[str, Any]) -> 
     )
 
 
-def batch_options(kind: Kind, model: str, wanted: ConvertOptions, *, fresh: bool = False) -> BatchOptions:
+def batch_options(
+    kind: Kind, model: str, wanted: ConvertOptions, *, fresh: bool = False, shard: Shard | None = None
+) -> BatchOptions:
     """Return what a command or the window wants as the options of a batch. Raises UsageError."""
     from cgconv.runtime.find import Kind
     from cgconv.runtime.jobs import BatchOptions
@@ -145,6 +152,7 @@ def batch_options(kind: Kind, model: str, wanted: ConvertOptions, *, fresh: bool
         out=wanted.out,
         name=wanted.name,
         exists=Exists(wanted.exists),
+        shard=shard,
         batch=wanted.batch,
         workers=wanted.threads or None,
         **own,
@@ -176,6 +184,8 @@ def run_batch(
                 from cgconv.runtime.watch import Watched, watch_jobs
 
                 watched = Watched(inputs, options)
+                if options.shard is not None:
+                    show.note(str(options.shard))
             jobs = JobList() if watched is not None else plan_jobs(inputs, options)
             if reporting.dry_run:
                 return _show_plan(jobs, show)

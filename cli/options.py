@@ -313,6 +313,13 @@ watch_option = click.option(
     "--watch", is_flag=True, help="Go on for ever: translate what comes into the folders, until Ctrl-C."
 )
 
+shard_option = grouped_option(
+    MORE,
+    "--shard",
+    metavar="K/N",
+    help="Do the K-th of N parts, for several machines on one folder.  [default: as Slurm or Kubernetes says]",
+)
+
 report_options = _together(
     click.option("--page", type=PathType, metavar="FILE.html", help="Write a web page that compares before and after."),
     click.option("--dry-run", is_flag=True, help="Show what would be done, without doing it."),

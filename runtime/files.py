@@ -49,7 +49,10 @@ def sweep_partials(folder: Path) -> None:
 
 
 def _this_computer() -> str:
-    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    """Return what tells apart where a process's number holds: containers may share a name, but not these numbers."""
+    numbers = Path("/proc/self/ns/pid")
+    where = numbers.readlink() if numbers.is_symlink() else ""
+    return hashlib.sha256(f"{platform.node()} {where}".encode()).hexdigest()[:8]
 
 
 def _is_alive(process: int) -> bool:

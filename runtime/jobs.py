@@ -47,6 +47,7 @@ from .find import (
 from .images import SUFFIXES as PICTURE_SUFFIXES
 from .images import FileFormat, output_suffix, picture_size_hw
 from .sequences import SequenceOptions, find_sequence, is_sequence, outputs_of
+from .shard import Shard
 
 if TYPE_CHECKING:
     from .films.job import FilmOptions
@@ -67,6 +68,7 @@ class BatchOptions:
     `model_name` goes into the outputs' names; `model_names` are all names by which results of earlier runs are known.
     `file_format` is the results' ("png", "mkv"); "same" keeps the inputs' own, or the nearest that can be written.
     `name` is how results are called, e.g. "{name} as {model}"; empty: by the rules of docs/cli.md.
+    Of what is found, only the files of the `shard` become jobs; names are settled for all of them.
     `batch` pictures of one size are translated together; `workers` read and write pictures beside the translation.
     """
 
@@ -80,6 +82,7 @@ class BatchOptions:
     sequence: SequenceOptions | None = None
     picture: PictureOptions | None = None
     film: FilmOptions | None = None
+    shard: Shard | None = None
     batch: int = 1
     workers: int | None = None
 
@@ -142,7 +145,7 @@ def plan_jobs(inputs: Sequence[str | Path], options: BatchOptions) -> JobList:
     if options.out is not None:
         _check_out(options.out, found.files, options)
     jobs = plan_files(found.files, options)
-    jobs.notes = _notes(found, options.kind)
+    jobs.notes = [*_shard_note(found.files, jobs, options), *_notes(found, options.kind)]
     for path, reason in found.refused:
         jobs.append(Job(len(jobs), path, path, options, problem=reason))
     return jobs
@@ -177,14 +180,14 @@ def _plan_sequence(inputs: Sequence[str | Path], options: BatchOptions) -> JobLi
     pattern = Path(inputs[0]).expanduser()
     sequence = find_sequence(pattern, options.sequence or SequenceOptions())
     outputs = outputs_of(pattern, sequence, out=options.out, model_name=options.model_name)
-    files = [FoundFile(path, None) for _, path in sequence.frames]
+    files = [FoundFile(path, path.parent) for _, path in sequence.frames]
     if {_key(file.path) for file in files} & {_key(output) for output in outputs}:
         raise UsageError(f"{options.out}: these are the frames themselves; write to another folder or name (--out)")
     if options.out is None or outputs[0].suffix == files[0].path.suffix:  # what is only read becomes what is written
         suffix = result_suffix(files[0].path, options)
         outputs = [output.with_suffix(suffix) for output in outputs]
     jobs = _with_outputs(files, outputs, options, [])
-    jobs.notes = sequence.notes
+    jobs.notes = [*_shard_note(files, jobs, options), *sequence.notes]
     if options.picture is not None and options.picture.steady:
         jobs.notes.append("the frames of a sequence are translated each for itself; --steady holds films only")
     return jobs
@@ -197,6 +200,8 @@ def _with_outputs(
     jobs = JobList()
     taken_now = {_key(output) for output in [*outputs, *others]}
     for file, wanted in zip(files, outputs, strict=True):
+        if options.shard is not None and not options.shard.takes(file):
+            continue
         output, skip, problem = wanted, None, None
         if os.path.isdir(wanted):  # noqa: PTH112  # Path's own raises where it may not look
             problem = f"{wanted} is a folder, so the result cannot be written there"
@@ -210,6 +215,16 @@ def _with_outputs(
                 taken_now.add(_key(output))
         jobs.append(Job(len(jobs), file.path, output, options, skip, problem))
     return jobs
+
+
+def _shard_note(files: Sequence[FoundFile], jobs: JobList, options: BatchOptions) -> list[str]:
+    """Return a sentence about what is done here and what elsewhere; none where nothing is divided."""
+    shard = options.shard
+    if shard is None or shard.of == 1:
+        return []
+    if shard.found_in and all(file.folder is None for file in files):
+        return [f"this is {shard}, but files that are named themselves are not divided unless --shard says so"]
+    return [f"{shard}: {len(jobs):,} of {counted(len(files), options.kind, PLURALS[options.kind])}"]
 
 
 def run_jobs(jobs: Sequence[Job], translator: Translates | None, cancel: threading.Event) -> Iterator[Event]:

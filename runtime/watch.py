@@ -65,6 +65,8 @@ class Watched:
         jobs, bad = JobList(), list(found.refused)
         present = {}
         for file in found.files:
+            if options.shard is not None and not options.shard.takes(file):
+                continue
             try:
                 seen = file.path.stat()
             except OSError:
