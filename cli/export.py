@@ -1,4 +1,4 @@
-"""cgconv export: turn a run or a checkpoint into verified ONNX files, any model into half precision and engines."""
+"""cgconv export: turn a run or a checkpoint into verified ONNX files, any model into 16 or 8 bits and engines."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from cgconv.exporter.half import ExportedHalf
 
 CARD, ENGINE = "For the model's card", "For --engine"  # groups of options
+MADE_UP = "made-up pictures (--pictures FOLDER names real ones)"
 NOT_HALF = 0.6  # of the float32 file; more needs a word
 
 EXAMPLE = """\b
 Try:
   cgconv export runs/monet --direction b2a --out monet.onnx
-  cgconv export monet --fp16 --pictures photos
+  cgconv export monet --fp16 --int8 --pictures photos
   cgconv export monet --engine --sizes 1280x720,1920x1080 --batch 1-8"""
 
 
@@ -38,11 +39,18 @@ Try:
 @click.option("--name", metavar="NAME", help="Name for the model.  [default: the source's]")
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
 @click.option("--fp16", is_flag=True, help="Also write NAME.fp16.onnx, which is half as large.")
+@click.option("--int8", is_flag=True, help="Also write NAME.int8.onnx, which processors compute faster.")
 @click.option(
     "--pictures",
     type=PathType,
     metavar="FOLDER",
-    help="Pictures that --fp16 and --engine are checked on.  [default: the run's, or artificial ones]",
+    help="Pictures that --fp16, --int8 and --engine are checked on.  [default: the run's, or artificial ones]",
+)
+@click.option(
+    "--calibrate",
+    type=PathType,
+    metavar="FOLDER",
+    help="Pictures that --int8 takes the ranges of layers from.  [default: artificial ones]",
 )
 @click.option("--engine", is_flag=True, help="Also build TensorRT engines for this computer's GPU.")
 @grouped_option(ENGINE, "--sizes", metavar="WxH,…", help="Picture sizes for --engine.  [default: 1280x720,1920x1080]")
@@ -74,7 +82,9 @@ def export(
     name: str | None,
     overwrite: bool,
     fp16: bool,
+    int8: bool,
     pictures: Path | None,
+    calibrate: Path | None,
     engine: bool,
     sizes: str | None,
     batch: str | None,
@@ -86,24 +96,31 @@ def export(
 ) -> int:
     """Turn a trained run into ONNX models, and compare each with torch on real and random pictures.
 
-    Without an argument, the newest run in runs/ is exported. With --fp16 or --engine, the argument may also be a
-    model's name or an ONNX file; that needs no torch.
+    Without an argument, the newest run in runs/ is exported. With --fp16, --int8 or --engine, the argument may also
+    be a model's name or an ONNX file; that needs no torch.
     """
     from cgconv.exporter.sources import model_file
 
-    if pictures is not None and not (fp16 or engine):
-        raise UsageError("--pictures: no effect without --fp16 or --engine")
+    if pictures is not None and not (fp16 or int8 or engine):
+        raise UsageError("--pictures: no effect without --fp16, --int8 or --engine")
+    if calibrate is not None and not int8:
+        raise UsageError("--calibrate: no effect without --int8")
     engines = _EngineOptions.parsed(engine, sizes, batch, level)
     model = model_file(source) if source is not None else None
     if model is not None:
-        if not (fp16 or engine):
+        if not (fp16 or int8 or engine):
             raise UsageError(
-                f"{model}: this is an ONNX file already; add --fp16 for half precision, or --engine to compile it"
+                f"{model}: this is an ONNX file already; add --fp16 for half precision, --int8 for 8 bits, or --engine "
+                "to compile it"
             )
+        if fp16 and int8 and out is not None and out.suffix == ".onnx":
+            raise UsageError("--out: name a folder, because --fp16 and --int8 write a file each")
         if direction or title or licence or data or working_size:
             raise UsageError(
                 "--direction, --title, --licence, --data and --working-size are for runs only; a model keeps its card"
             )
+        if int8:
+            _write_int8(model, out, name, calibrate, pictures, overwrite)
         if fp16:
             model = _write_half(model, out, name, pictures, overwrite)
         if engines:
@@ -117,8 +134,9 @@ def export(
     if source is None:
         source = newest_run()
         click.echo(printable(f"exporting the newest run: {source}"), err=True)
-    if fp16 and out is not None and out.name.endswith(".fp16.onnx"):
-        raise UsageError("--out: name the float32 file; the half-precision file is written beside it as NAME.fp16.onnx")
+    for suffix in [".fp16.onnx"] * fp16 + [".int8.onnx"] * int8:
+        if out is not None and out.name.endswith(suffix):
+            raise UsageError(f"--out: name the float32 file; the smaller file is written beside it as NAME{suffix}")
     written = run_export(
         source,
         direction=Direction(direction) if direction else None,
@@ -134,6 +152,8 @@ def export(
         click.echo(f"  differs from torch by {on_pictures}{differs.random:.1e} on noise", err=True)
     for exported in written:
         path, shown = exported.path, pictures or exported.pictures
+        if int8:
+            _write_int8(path, None, None, calibrate, shown, overwrite)
         if fp16:
             path = _write_half(path, None, None, shown, overwrite)
         if engines:
@@ -200,6 +220,40 @@ def _write_half(model: Path, out: Path | None, name: str | None, pictures: Path 
     return exported.path
 
 
+def _write_int8(
+    model: Path, out: Path | None, name: str | None, calibrate: Path | None, pictures: Path | None, overwrite: bool
+) -> None:
+    from cgconv.exporter.int8 import export_int8
+    from cgconv.runtime.downloads.download import bytes_text
+
+    from .batch import cancel_on_interrupt
+
+    if sys.stderr.isatty():
+        click.echo("trying what 8 bits cost, picture by picture …", err=True)
+    with cancel_on_interrupt() as cancel:
+        exported = export_int8(
+            model,
+            out=out,
+            name=name,
+            calibrate=calibrate,
+            pictures=pictures,
+            exists_ok=overwrite,
+            is_cancelled=cancel.is_set,
+        )
+    click.echo(printable(f"{exported.path} ({exported.card.direction or exported.card.name}, int8)"))
+    size, facts = exported.path.stat().st_size, exported.facts
+    kind = "pictures" if facts["pictures"] == "real" else MADE_UP
+    sums = ", ".join(facts["instruction_sets"]) or "no 8-bit dot products"
+    for line in (
+        f"{bytes_text(size)}, {size / exported.full_bytes:.0%} of the float32 file",
+        f"{facts['median_db']:.1f} dB from float32 on the median, {facts['worst_db']:.1f} at worst of "
+        f"{len(facts['psnr_db'])} {kind}, with {sums}, by {facts['against']}",
+        f"{facts['convolutions_in_int8']} of {facts['convolutions']} convolutions in 8 bits, their weights in "
+        f"{facts['weight_bits']}",
+    ):
+        click.echo(f"  {line}", err=True)
+
+
 def _half_lines(exported: ExportedHalf) -> list[str]:
     """Say how the file in half precision was checked."""
     from cgconv.runtime.downloads.download import bytes_text
@@ -207,7 +261,7 @@ def _half_lines(exported: ExportedHalf) -> list[str]:
     check = exported.check
     size, full_size = exported.path.stat().st_size, exported.full_bytes
     number = len(check.decibels)
-    kind = "pictures" if check.are_real else "made-up pictures (--pictures FOLDER names real ones)"
+    kind = "pictures" if check.are_real else MADE_UP
     lines = [
         f"{bytes_text(size)}, {size / full_size:.0%} of the float32 file",
         f"{check.worst_db:.1f} dB from float32 at worst, {check.mean_db:.1f} on average of {number} {kind}",

@@ -133,8 +133,7 @@ def _direction(card: ModelCard) -> str:
 
 
 def card_rows(card: ModelCard) -> list[tuple[str, str]]:
-    half = card.verification.get("fp16")
-    half = half if isinstance(half, dict) else {}
+    checks = {key: value for key, value in card.verification.items() if key not in ("fp16", "int8")}
     size = f"multiples of {card.size_multiple}, at least {card.smallest_size} px"
     if card.fixed_size_hw is not None:
         size = f"{card.fixed_size_hw[1]}×{card.fixed_size_hw[0]} px only"
@@ -156,9 +155,18 @@ def card_rows(card: ModelCard) -> list[tuple[str, str]]:
         ("licence", card.licence),
         ("data", card.data),
         ("source", _pairs(card.source)),
-        ("verified", _pairs({key: value for key, value in card.verification.items() if key != "fp16"})),
-        ("half precision", _pairs({key: value for key, value in half.items() if not isinstance(value, dict)})),
+        ("verified", _pairs(checks)),
+        ("half precision", _flat_pairs(card.verification.get("fp16"))),
+        ("8 bits", _flat_pairs(card.verification.get("int8"))),
     ]
+
+
+def _flat_pairs(values: Any) -> str:  # Any: JSON values
+    return (
+        _pairs({key: value for key, value in values.items() if not isinstance(value, dict)})
+        if isinstance(values, dict)
+        else ""
+    )
 
 
 def _pairs(values: dict[str, Any]) -> str:  # Any: JSON values
@@ -170,6 +178,8 @@ def _pairs(values: dict[str, Any]) -> str:  # Any: JSON values
 def _value(value: Any) -> str:  # Any: a JSON value
     if isinstance(value, dict):
         return f"({_pairs(value)})"
+    if isinstance(value, list):
+        return " ".join(map(str, value))
     return f"{value:.2g}" if isinstance(value, float) else str(value)
 
 

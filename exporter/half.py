@@ -19,17 +19,16 @@ from numpy.typing import NDArray
 from cgconv.runtime.backends.machine import cuda_devices
 from cgconv.runtime.backends.probe import natural_picture, psnr
 from cgconv.runtime.backends.quiet_onnxruntime import onnxruntime
-from cgconv.runtime.errors import Cancelled, ModelError, OutputError, UsageError
+from cgconv.runtime.errors import Cancelled, ModelError, UsageError
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, Doors, Precision, first_line, modernize, specialize
-from cgconv.runtime.graphs.half import convert_to_half, convolutions, half_convolutions, has_halves, round_like_half
+from cgconv.runtime.graphs.half import convert_to_half, convolutions, half_convolutions, round_like_half
 from cgconv.runtime.models.card import ModelCard, write_card
-from cgconv.runtime.models.model_file import load_model, write_model
+from cgconv.runtime.models.model_file import write_model
 from cgconv.runtime.models.padding import pad_to_fit
-from cgconv.runtime.models.store import bundled_folder, models_folder
-from cgconv.runtime.translate.any_model import with_card
 
 from .divergence import where_they_part
 from .pictures import sample_pictures
+from .variant import full_model, new_file
 
 CLOSE_ENOUGH_DB = 40.0  # PSNR of the worst picture
 SAMPLE_PICTURES = 8
@@ -93,15 +92,8 @@ def export_half(
         Cancelled: `is_cancelled` said so between two pictures.
         OutputError: the file is there already, or cannot be written.
     """
-    model = load_model(source)
-    if has_halves(model.graph):
-        raise UsageError(f"{source}: this model is in half precision already")
-    model, card = with_card(model, source)
-    target = _target(source, out, name)
-    if target.exists() and target.samefile(source):
-        raise UsageError(f"{target}: this would overwrite the float32 file; name another with --out")
-    if target.exists() and not exists_ok:
-        raise OutputError(f"{target}: this file exists already; name another with --out, or add --overwrite")
+    model, card = full_model(source)
+    target = new_file(source, out, name, SUFFIX, exists_ok=exists_ok)
     samples = sample_pictures(pictures, SAMPLE_PICTURES) if pictures is not None else {}
     if pictures is not None and not samples:
         raise UsageError(f"{pictures}: holds no readable picture")
@@ -163,13 +155,6 @@ def check_half(
         ran_in_half=ran_in_half,
         ran_on=session.get_providers()[0],
     )
-
-
-def _target(source: Path, out: Path | None, name: str | None) -> Path:
-    if out is not None and out.suffix == ".onnx":
-        return out
-    beside = models_folder() if source.parent == bundled_folder() else source.parent
-    return (out or beside) / f"{name or source.stem}{SUFFIX}"
 
 
 def _facts(check: HalfCheck, source: Path) -> dict[str, Any]:  # Any: JSON values

@@ -164,6 +164,9 @@ def choose_machine(
             accelerator = replace(accelerator, why="; ".join([accelerator.why, *reasons]))
             return _settle(_precision_of_file(wanted_precision, model), accelerator)
         reasons.append(reason)
+    if wanted_precision in (PrecisionChoice.AUTO, PrecisionChoice.INT8) and _is_for_this_processor(model, card):
+        machine = _choose_on_cpu(model, card, wanted_backend, PrecisionChoice.FP32, threads, reasons)
+        return _as_its_file_is(machine, card, wanted_precision)
     machine = _choose_on_cpu(model, card, wanted_backend, wanted_precision, threads, reasons)
     if wanted_precision is PrecisionChoice.INT8:
         return _in_int8(model, card, replace(machine, precision=PrecisionChoice.FP32), report, is_cancelled)
@@ -215,6 +218,8 @@ def graph_precision(machine: Machine) -> Any:  # Any: graph.Precision, imported 
     """Return the precision that has to be in the graph itself for this machine."""
     from cgconv.runtime.graphs.graph import Precision
 
+    if machine.precision is PrecisionChoice.INT8 and machine.eight_bits is None:
+        return Precision.FILE  # the model's own
     return Precision(machine.precision) if machine.precision in ("fp16", "int8") else Precision.FP32
 
 
@@ -259,6 +264,27 @@ def _choose_on_cpu(
     if is_close:
         return replace(openvino, precision=PrecisionChoice.BF16, why=f"{why}; {words}")
     return replace(openvino, why=f"{why}; fp32: {words}, too far")
+
+
+def _is_for_this_processor(model: onnx.ModelProto, card: ModelCard) -> bool:
+    """Say whether a model's file is in 8 bits, and in such that this processor sums exactly."""
+    from cgconv.runtime.graphs.int8 import rounds_itself
+
+    from .processor import sums_8_bits_exactly
+
+    return rounds_itself(model, card) and (card.verification["int8"].get("weight_bits") == 7 or sums_8_bits_exactly())
+
+
+def _as_its_file_is(machine: Machine, card: ModelCard, wanted: PrecisionChoice) -> Machine:
+    """Return a machine for a file that `cgconv export --int8` wrote, and say what its card does."""
+    facts = card.verification["int8"]
+    decibels = f"{str(facts.get('median_db'))[:9]} dB from fp32, {str(facts.get('worst_db'))[:9]} at worst"
+    return replace(
+        machine,
+        precision=PrecisionChoice.INT8,
+        why=f"{machine.why}; the file is in int8 ({decibels}, as its card says)",
+        otherwise=machine if wanted is PrecisionChoice.AUTO else None,
+    )
 
 
 def _in_int8(

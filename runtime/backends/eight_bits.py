@@ -14,7 +14,7 @@ import hashlib
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -82,6 +82,11 @@ class Int8Check:
         )
 
 
+def close_enough(decibels: Sequence[float]) -> bool:
+    """Say whether pictures in 8 bits are near enough to float32 for `auto`."""
+    return statistics.median(decibels) >= MEDIAN_DB and min(decibels) >= WORST_DB
+
+
 def check_int8(
     model: onnx.ModelProto,
     card: ModelCard,
@@ -109,7 +114,7 @@ def check_int8(
                 raise Cancelled("stopped while the model was measured in 8 bits")
             report(EngineBuilding(card.name, EIGHT_BITS, phase, step, steps, round(clock() - began, 1)))
 
-        found = _Measuring(model, card, machine, opened, progressed).check(clock)
+        found = Trials(model, card, machine, opened, progressed).check(clock)
         with contextlib.suppress(OutputError):  # a cache that cannot be written only costs the time to measure again
             facts = _facts(model, machine)
             write_atomically(_file(facts), json.dumps({"key": facts, "check": asdict(found)}, indent=1).encode())
@@ -132,8 +137,12 @@ def remembered_int8(model: onnx.ModelProto, machine: Machine) -> Int8Check | Non
         return None
 
 
-class _Measuring:
-    """A model on a machine, being tried in 8 bits."""
+class Trials:
+    """A model on a machine, being tried in 8 bits.
+
+    Ranges are taken from the pictures `calibration`, and the result is judged by `held_out`: uint8 1×H×W×3, of sizes
+    that the model takes; made up unless given. `progressed` hears phase, step and steps, and may raise Cancelled.
+    """
 
     def __init__(
         self,
@@ -142,21 +151,23 @@ class _Measuring:
         machine: Machine,
         opened: Opener,
         progressed: Callable[[str, int, int], None],
+        *,
+        calibration: Sequence[Array] = (),
+        held_out: Sequence[Array] = (),
     ) -> None:
         self.model, self.card, self.machine = model, card, machine
         self.opened, self.progressed = opened, progressed
         self.graph = specialize(model, card, in_phases=True)
         self.in_fp32 = replace(machine, precision=PrecisionChoice.FP32)
         self.in_int8 = replace(machine, precision=PrecisionChoice.INT8)
-        self.held_out = self._pictures(_HELD_OUT)
+        self.calibration = [*calibration] or self._pictures(_CALIBRATION)
+        self.held_out = [*held_out] or self._pictures(_HELD_OUT)
         self.exact: list[Array] = []
 
-    def check(self, clock: Callable[[], float]) -> Int8Check:
+    def tried(self) -> list[tuple[list[float], EightBits]]:
+        """Try candidates until one is near enough. Return each one's dB on the held-out pictures, the nearest first."""
         with self._open(watch_ranges(self.graph), self.in_fp32) as backend:
-            seen = [
-                backend.run({IMAGES: picture})
-                for picture in self._each(self._pictures(_CALIBRATION), "ranges of its layers")
-            ]
+            seen = [backend.run({IMAGES: one}) for one in self._each(self.calibration, "ranges of its layers")]
         ranges = ranges_seen(seen, len(convolutions(self.graph.graph)))
         with self._open(self.graph, self.in_fp32) as backend:
             self.exact = self._translated(backend, self.held_out, "pictures in fp32")
@@ -165,13 +176,17 @@ class _Measuring:
             decibels = self._decibels(candidate, len(self.held_out))
             above_db = 0.0 if tried else _EASY_DB
             tried.append((decibels, candidate))
-            if statistics.median(decibels) >= MEDIAN_DB + above_db and min(decibels) >= WORST_DB + above_db:
+            if close_enough([one - above_db for one in decibels]):
                 break
             if len(tried) == 2 and max(statistics.median(one) for one, _ in tried) < MEDIAN_DB - _HOPELESS_DB:
                 break
+        return sorted(tried, key=lambda one: statistics.median(one[0]), reverse=True)
+
+    def check(self, clock: Callable[[], float]) -> Int8Check:
+        """Return the nearest to float32 of those that are fast enough, too; the nearest where none is."""
         best: Int8Check | None = None
-        for decibels, eight_bits in sorted(tried, key=lambda one: statistics.median(one[0]), reverse=True):
-            if best is None or (statistics.median(decibels) >= MEDIAN_DB and min(decibels) >= WORST_DB):
+        for decibels, eight_bits in self.tried():
+            if best is None or close_enough(decibels):
                 check = self._timed(eight_bits, decibels, clock)
                 if check.is_good:
                     return check  # the nearest of those that are fast enough
@@ -261,7 +276,7 @@ def _facts(model: onnx.ModelProto, machine: Machine) -> dict[str, Any]:  # Any: 
         "model": hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest(),
         "method": _METHOD,
         "calibration": f"made up, varied, {_CALIBRATION.start} to {_CALIBRATION.stop - 1}",
-        "library": f"{machine.backend} {_version(machine.backend)}",
+        "library": f"{machine.backend} {library_version(machine.backend)}",
         "against": str(machine.precision),
         "threads": machine.threads,
         "processor": processor_name(),
@@ -269,7 +284,8 @@ def _facts(model: onnx.ModelProto, machine: Machine) -> dict[str, Any]:  # Any: 
     }
 
 
-def _version(backend: BackendName) -> str:
+def library_version(backend: BackendName) -> str:
+    """Return the version of the library that computes."""
     from . import onnxruntime_backend, openvino_backend
 
     return openvino_backend.version() if backend is BackendName.OPENVINO else onnxruntime_backend.version()

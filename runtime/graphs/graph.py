@@ -21,7 +21,7 @@ from cgconv.runtime.models.card import ChannelOrder, Layout, ModelCard
 
 from .graph_edit import add_initializer, drop_unused, keep, replace_all
 from .half import convert_to_half, widen
-from .int8 import EightBits, convert_to_int8
+from .int8 import EightBits, convert_from_int8, convert_to_int8, rounds_itself
 from .phases import SQUARE, cut_into_phases
 
 OPSET = 20  # newer convolutions fall to the CPU on DirectML
@@ -70,8 +70,12 @@ def specialize(
     graph_model = modernize(model)
     graph = graph_model.graph
     _check_ends(graph, card)
+    is_rounded = rounds_itself(graph_model, card)
     if precision is not Precision.FILE:
         widen(graph_model)  # a file in pure halves too, whose statistics would overflow
+        if is_rounded:
+            convert_from_int8(graph_model)
+        is_rounded = precision is Precision.INT8
     if in_phases and all(edge % SQUARE == 0 for edge in (card.size_multiple * card.scale, *(card.fixed_size_hw or ()))):
         cut_into_phases(graph)
     if precision is Precision.FP16:
@@ -79,7 +83,7 @@ def specialize(
     if precision is Precision.INT8:
         assert eight_bits is not None  # who asks for int8 has measured them
         convert_to_int8(graph_model, eight_bits)
-    _add_doors(graph, card, doors, is_rounded=precision is Precision.INT8)
+    _add_doors(graph, card, doors, is_rounded=is_rounded)
     del graph_model.metadata_props[:]
     return graph_model
 

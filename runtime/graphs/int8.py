@@ -16,6 +16,9 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from cgconv.runtime.errors import ModelError
+from cgconv.runtime.models.card import ModelCard
+
 from .graph_edit import add_initializer, drop_unused, replace_all
 from .half import convolutions
 
@@ -82,6 +85,38 @@ def convert_to_int8(model: onnx.ModelProto, eight_bits: EightBits) -> None:
         writer.nodes.append(node)
     replace_all(graph.node, writer.nodes)
     del graph.value_info[:]
+    drop_unused(graph)
+
+
+def rounds_itself(model: onnx.ModelProto, card: ModelCard) -> bool:
+    """Say whether a file is one of ours in 8 bits: others' may clip where they round, and cannot be taken back."""
+    is_ours = isinstance(card.verification.get("int8"), dict)
+    return is_ours and any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+
+
+def convert_from_int8(model: onnx.ModelProto) -> None:
+    """Take back in place what `convert_to_int8` did, but for what rounding took from the weights."""
+    graph = model.graph
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    same: dict[str, str] = {}
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        for index, name in enumerate(node.input):
+            node.input[index] = same.get(name, name)
+        if node.op_type == "DequantizeLinear" and weights.keys() >= set(node.input):
+            levels, scales = weights[node.input[0]], weights[node.input[1]]
+            axis = next((part.i for part in node.attribute if part.name == "axis"), 1)
+            if scales.shape != levels.shape[axis : axis + 1]:
+                raise ModelError(
+                    f"the model is damaged: {node.output[0]} is in 8 bits without a scale for each channel"
+                )
+            shape = [-1 if each == axis else 1 for each in range(levels.ndim)]
+            add_initializer(graph, node.output[0], levels * scales.reshape(shape))
+        elif node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            same[node.output[0]] = node.input[0]
+        else:
+            nodes.append(node)
+    replace_all(graph.node, nodes)
     drop_unused(graph)
 
 

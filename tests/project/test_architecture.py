@@ -63,7 +63,7 @@ DOORS = {
     "runtime": {
         "models": "card store model_file familiar padding",
         "graphs": "graph half int8 simplify stages ends",
-        "backends": "machine choose probe processor onnxruntime_backend quiet_onnxruntime",
+        "backends": "machine choose probe processor eight_bits onnxruntime_backend openvino_backend quiet_onnxruntime",
         "backends.engines": "backend cache shapes",
         "translate": "translator shared_translator any_model foreign memory trial",
         "pictures": "job formats",

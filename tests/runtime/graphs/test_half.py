@@ -478,7 +478,7 @@ def test_a_small_file_in_half_precision_is_said_in_kilobytes_and_not_called_half
     [
         (["paint"], "ONNX file already", 2),
         (["paint", "--fp16", "--direction", "a2b"], "are for runs", 2),
-        (["paint", "--pictures", "photos"], "no effect without --fp16 or --engine", 2),
+        (["paint", "--pictures", "photos"], "no effect without --fp16, --int8 or --engine", 2),
         (["point", "--fp16"], "did you mean paint", 2),
         (["runs/none", "--fp16"], "no such run, checkpoint or model", 2),
         (["paint", "--fp16", "--pictures", "nowhere"], "holds no readable picture", 2),
