@@ -39,7 +39,7 @@ TRANSLATIONS := $(wildcard gui/translations/*.ts)  # compiled while cgconv is bu
 
 .venv/dev: .venv/made pyproject.toml constraints.txt setup.py $(TRANSLATIONS)
 	@echo 'Installing cgconv, torch and the test tools into .venv (once; pip brings the CUDA build of torch on Linux unless it is pointed at a CPU build) …'
-	@$(EDITABLE) '.[train,gui,dev]'
+	@$(EDITABLE) '.[train,gui,serve,dev]'
 	@touch $@ .venv/base
 
 demo: .venv/base

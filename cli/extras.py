@@ -8,7 +8,12 @@ from importlib.util import find_spec
 
 from cgconv.runtime.errors import MissingError
 
-_PACKAGES = {"train": ("torch", "lightning"), "gui": ("PySide6",), "tensorrt": ("tensorrt", "cuda")}
+_PACKAGES = {
+    "train": ("torch", "lightning"),
+    "gui": ("PySide6",),
+    "serve": ("starlette", "uvicorn"),
+    "tensorrt": ("tensorrt", "cuda"),
+}
 
 
 def installed_extras() -> dict[str, bool]:

@@ -20,7 +20,7 @@ from cgconv.runtime.errors import CgconvError
 # the worker has a room of its own.
 COMMANDS = (
     *("images", "video", "pipe", "sheet", "jobs", "models", "doctor", "bench", "data"),
-    *("train", "distill", "evaluate", "test", "export", "engines", "gui", "worker", "completion"),
+    *("train", "distill", "evaluate", "test", "export", "engines", "gui", "serve", "worker", "completion"),
 )
 # Those read many files of others, about which decoders print lines that help nobody.
 _SISTERS = {"images": "video", "video": "images"}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = sorted(path.parent for path in ROOT.glob("*/py.typed"))
-CARRIED = {".py", ".onnx", ".json", ".jpg", ".html", ".typed"}
+CARRIED = {".py", ".onnx", ".json", ".jpg", ".html", ".css", ".js", ".svg", ".typed"}
 WINDOW = """
 import sys
 from PySide6.QtCore import QTimer

@@ -27,10 +27,13 @@ MAY_IMPORT = {
     "cgconv.runtime.models.model_file cgconv.runtime.backends.quiet_onnxruntime cgconv.runtime.backends.processor "
     "cgconv.runtime.translate.trial",
     "exporter": "torch onnx onnxscript safetensors numpy cgconv.runtime.* cgconv.trainer.*",
-    "cli": "click rich numpy cgconv.runtime.* cgconv.trainer.* cgconv.exporter.* cgconv.gui.start",
+    "cli": "click rich numpy cgconv.runtime.* cgconv.trainer.* cgconv.exporter.* cgconv.gui.start cgconv.serve.start "
+    "cgconv.serve.limits",
     "gui": "PySide6 pyqtgraph platformdirs cgconv.runtime.choices cgconv.runtime.events cgconv.runtime.requests "
     "cgconv.runtime.models.card cgconv.runtime.models.store cgconv.runtime.protocol cgconv.runtime.errors "
     "cgconv.runtime.files",
+    "serve": "starlette uvicorn cgconv.runtime.choices cgconv.runtime.events cgconv.runtime.requests "
+    "cgconv.runtime.protocol cgconv.runtime.errors cgconv.runtime.files cgconv.runtime.folders cgconv.runtime.lock",
 }
 
 # Files of a folder itself that every room in it may import.
@@ -171,11 +174,12 @@ def test_the_runtime_takes_opencv_from_where_its_limit_is_lifted() -> None:
 
 def test_the_command_line_opens_trainer_and_exporter_only_inside_a_command() -> None:
     """But for the settings of a training, which options are made from and which import nothing heavy."""
+    heavy = ("cgconv.trainer", "cgconv.exporter", "cgconv.gui", "cgconv.serve")
     light = ("cgconv.trainer.choices", "cgconv.trainer.config", "cgconv.trainer.presets")
     eager = []
     for path in python_files("cli"):
         for name, line in imports_of(path, also_inside_functions=False):
-            if name.startswith(("cgconv.trainer", "cgconv.exporter", "cgconv.gui")) and name not in light:
+            if name.startswith(heavy) and name not in light:
                 eager.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
     assert eager == []
 
@@ -192,7 +196,7 @@ def test_a_wheel_holds_all_code_types_and_models(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.startswith("cgconv/")}
         licences = {Path(name).name for name in archive.namelist() if "/licenses/" in name}
-    shipped = {".py", ".typed", ".onnx", ".json", ".jpg", ".html"}
+    shipped = {".py", ".typed", ".onnx", ".json", ".jpg", ".html", ".css", ".js", ".svg"}
     translations = {f"cgconv/{name[:-3]}.qm" for name in files_of_the_repository() if name.endswith(".ts")}
     assert packed == translations | {
         f"cgconv/{name}"
