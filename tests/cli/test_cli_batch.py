@@ -337,7 +337,7 @@ def interrupted(
         if json.loads(line)["event"] == after:
             os.kill(process.pid, signal.SIGINT)
             break
-    rest, errors = process.communicate(timeout=60)
+    rest, errors = process.communicate(timeout=250)
     assert "stopping after what is being done now" in errors
     assert "Traceback" not in errors
     return process.returncode, events_of("".join(lines) + rest)

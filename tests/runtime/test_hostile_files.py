@@ -204,7 +204,7 @@ def answers_to(lines: list[str], last: int = 99) -> list[dict[str, Any]]:
 
     def lines_until_then() -> Iterator[str]:
         yield from lines
-        assert stream.all_said.wait(120)
+        assert stream.all_said.wait(250)
 
     serve(lines_until_then(), stream)
     return [json.loads(line) for line in stream.getvalue().splitlines()]

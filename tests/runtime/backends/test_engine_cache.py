@@ -279,7 +279,7 @@ cache = EngineCache(Path(sys.argv[1]), Path(sys.argv[2]))
 with cache.lock(KEY, HD, is_cancelled=lambda: False, waiting=lambda s: None):
     print("locked", flush=True)
     if sys.argv[3] == "stay":
-        time.sleep(60)
+        time.sleep(1000)
 """
 
 

@@ -169,7 +169,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from fake_nvidia import FakeGpu, installed
 from cgconv.cli.main import main
-with installed(FakeGpu(step_s=0.1, steps=300)):
+with installed(FakeGpu(step_s=0.1, steps=10**6)):
     sys.exit(main(sys.argv[2:]))
 """
 
@@ -183,7 +183,7 @@ def test_ctrl_c_stops_a_build_with_exit_code_130(model: Path) -> None:
         if "building the engine of small for 24×24" in line:
             break
     child.send_signal(signal.SIGINT)
-    rest = child.communicate(timeout=60)[1]
+    rest = child.communicate(timeout=200)[1]
     assert child.returncode == 130
     assert "stopped while an engine was being built" in rest
     assert "Traceback" not in rest

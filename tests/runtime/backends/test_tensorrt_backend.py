@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -322,23 +321,21 @@ def test_progress_is_told_with_phases_and_steps(gpu: FakeGpu, model: Path) -> No
 
 
 def test_a_build_can_be_cancelled(gpu: FakeGpu, model: Path) -> None:
-    gpu.step_s, gpu.steps = 0.05, 200
+    gpu.step_s, gpu.steps = 0.05, 10**6  # which nobody waits for
     cancel = threading.Event()
-    began = time.monotonic()
     with open_translator(model, backend="tensorrt", cancel=cancel) as translator:
         translator.report = lambda event: cancel.set() if getattr(event, "step", 0) > 1 else None
         with pytest.raises(Cancelled, match="while an engine was being built"):
             translator.translate(photo(SIZE))
-        assert time.monotonic() - began < 8
         assert not list(EngineCache().folder.glob("*.lock"))
         assert EngineCache().engines() == []
-        translator.cancel, gpu.step_s = threading.Event(), 0.0
+        translator.cancel, gpu.step_s, gpu.steps = threading.Event(), 0.0, 6
         assert translator.translate(photo(SIZE)).shape == (1, *SIZE, 3)
     assert len(gpu.builds) == 1
 
 
 def test_an_interruption_stops_the_build_before_it_passes(gpu: FakeGpu, model: Path) -> None:
-    gpu.step_s, gpu.steps = 0.05, 200
+    gpu.step_s, gpu.steps = 0.05, 10**6
 
     def interrupt(event: object) -> None:
         if getattr(event, "step", 0) > 1:
@@ -356,7 +353,7 @@ def test_jobs_report_the_build_and_stop_with_it(gpu: FakeGpu, model: Path, tmp_p
 
     clip = tmp_path / "in.mkv"
     make_film(clip, 3)
-    gpu.step_s, gpu.steps = 0.05, 200
+    gpu.step_s, gpu.steps = 0.05, 10**6
     cancel = threading.Event()
     jobs = plan_jobs([str(clip)], BatchOptions(kind=Kind.FILM, model_name="small", out=tmp_path / "out"))
     with open_translator(model, backend="tensorrt", report=lambda event: cancel.set(), cancel=cancel) as translator:

@@ -33,7 +33,7 @@ from cgconv.runtime.models.card import read_card
 BODY = np.random.default_rng(7).bytes(700_000)
 OTHER = np.random.default_rng(8).bytes(700_000)
 HASH, OTHER_HASH = hashlib.sha256(BODY).hexdigest(), hashlib.sha256(OTHER).hexdigest()
-QUICK = Limits(max_bytes=2_000_000, timeout_s=2.0, tries=3, first_wait_s=0.01, longest_wait_s=0.05)
+QUICK = Limits(max_bytes=2_000_000, timeout_s=100.0, tries=3, first_wait_s=0.01, longest_wait_s=0.05)
 
 
 @pytest.fixture(autouse=True)
@@ -270,16 +270,14 @@ def test_a_chunked_file_without_a_size_comes_whole(site: Site, tmp_path: Path) -
 def test_a_server_that_drips_is_given_up_and_what_came_is_kept(site: Site, tmp_path: Path) -> None:
     def answer(visit: Visit) -> None:
         visit.head(200, Content_Length=len(BODY), ETag='"one"')
-        for index in range(2000):
+        for index in range(len(BODY)):  # for an hour, unless the client goes
             visit.body(BODY[index : index + 1])
             time.sleep(0.005)
 
-    limits = Limits(max_bytes=2_000_000, timeout_s=5, slowest_bytes_per_s=50_000, slow_after_s=0.3, tries=1)
+    limits = Limits(max_bytes=2_000_000, timeout_s=100, slowest_bytes_per_s=50_000, slow_after_s=0.3, tries=1)
     url = site.serves("/a.bin", answer)
-    begun = time.monotonic()
     with pytest.raises(DownloadError, match=r"sends only .* repeat the command to continue"):
         get(url, tmp_path / "a.bin", limits=limits)
-    assert time.monotonic() - begun < 5
     site.serves("/a.bin", BODY)
     get(url, tmp_path / "a.bin")
     assert (tmp_path / "a.bin").read_bytes() == BODY
@@ -291,7 +289,7 @@ def test_a_server_that_says_nothing_is_given_up(site: Site, tmp_path: Path) -> N
 
     def answer(visit: Visit) -> None:
         visit.head(200, Content_Length=len(BODY), ETag='"one"')
-        over.wait(20)
+        over.wait()
 
     limits = Limits(timeout_s=0.2, tries=2, first_wait_s=0.01)
     with pytest.raises(DownloadError, match=r"does not answer in time \(2 tries\)"):
@@ -457,20 +455,27 @@ def test_two_at_once_do_not_write_one_file(site: Site, tmp_path: Path) -> None:
     assert (tmp_path / "a.bin").read_bytes() == BODY
 
 
-def test_stopping_keeps_what_came(site: Site, tmp_path: Path) -> None:
+def test_stopping_keeps_what_came(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cancel, target = threading.Event(), tmp_path / "a.bin"
     enough = threading.Event()
 
     def answer(visit: Visit) -> None:
         visit.head(200, Content_Length=len(BODY), ETag='"one"')
         visit.body(BODY[:300_000])
-        enough.wait(20)
+        enough.wait()
         visit.body(BODY[300_000:])
 
     url = site.serves("/a.bin", answer)
-    threading.Timer(0.2, lambda: (cancel.set(), enough.set())).start()
+    monkeypatch.setattr("cgconv.runtime.downloads.download.REPORT_EVERY_S", 0.0)
+
+    def stop_once_some_bytes_have_come() -> None:
+        for event in download(url, target, limits=QUICK, cancel=cancel):
+            if isinstance(event, DownloadProgressed):
+                cancel.set()
+                enough.set()
+
     with pytest.raises(Cancelled, match="are kept"):
-        list(download(url, target, limits=QUICK, cancel=cancel))
+        stop_once_some_bytes_have_come()
     site.serves("/a.bin", BODY)
     get(url, target)
     assert site.asked[-1][1].startswith("bytes=")
@@ -718,7 +723,7 @@ def test_a_wrong_hash_ends_the_command_with_one_line(
 
 
 def test_a_killed_command_goes_on_where_it_was_and_ctrl_c_says_so(site: Site, tmp_path: Path) -> None:
-    data, over = small_resnet(width=16, blocks=1).SerializeToString(), threading.Event()
+    data, over = small_resnet(width=48, blocks=1).SerializeToString(), threading.Event()  # more than buffers hold
 
     def stall(visit: Visit) -> None:
         """Send a third of what is left, and then nothing."""
@@ -729,7 +734,7 @@ def test_a_killed_command_goes_on_where_it_was_and_ctrl_c_says_so(site: Site, tm
             headers["Content_Range"] = f"bytes {begin}-{len(data) - 1}/{len(data)}"
         visit.head(206 if begin else 200, **headers)
         visit.body(rest[: len(rest) // 3])
-        over.wait(60)
+        over.wait()
 
     url = site.serves("/net.onnx", stall)
     environment = os.environ | {"CGCONV_MODELS": str(tmp_path / "models"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
@@ -742,13 +747,11 @@ def test_a_killed_command_goes_on_where_it_was_and_ctrl_c_says_so(site: Site, tm
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
         )
-        for _ in range(6000):
-            if part.exists() and part.stat().st_size > before:
-                break
+        while not part.exists() or part.stat().st_size <= before:
+            assert process.poll() is None
             time.sleep(0.01)
-        time.sleep(0.1)
         process.send_signal(number)
-        out, error = process.communicate(timeout=60)
+        out, error = process.communicate(timeout=200)
         assert process.returncode == code
         sizes.append(part.stat().st_size)
     assert 0 < sizes[0] < sizes[1] < len(data)

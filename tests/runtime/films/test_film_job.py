@@ -10,9 +10,11 @@ import sys
 import textwrap
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,7 @@ UNEVEN = [number * 20 + (number * 7) % 13 for number in range(33)]
 @pytest.fixture(autouse=True)
 def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(film_job, "SEGMENT_FRAMES", 10)
+    monkeypatch.setattr(film_job, "SEGMENT_S", float("inf"))  # else a busy machine closes them earlier
 
 
 def names(folder: Path) -> list[str]:
@@ -93,16 +96,18 @@ def test_a_killed_process_loses_only_its_last_segment(tmp_path: Path) -> None:
     source = make_film(tmp_path / "a.mp4", times=UNEVEN, sounds=["eng"])
     run_film(source, tmp_path / "whole.mp4")
     script = textwrap.dedent(f"""
-        import sys, time
+        import sys, threading
         from pathlib import Path
         sys.path.insert(0, {str(TESTS)!r})
         from cgconv.runtime.films import job as film_job
         from film_clips import FakeTranslator, run_film
-        film_job.SEGMENT_FRAMES = 10
-        def slow(batch):
-            time.sleep(0.03)
+        film_job.SEGMENT_FRAMES, film_job.SEGMENT_S = 10, float("inf")
+        def stop_in_the_third_segment(batch):
+            if len(translator.seen) == 25:
+                threading.Event().wait()
             return batch
-        run_film(Path({str(source)!r}), Path({str(tmp_path / "b.mp4")!r}), FakeTranslator(slow))
+        translator = FakeTranslator(stop_in_the_third_segment)
+        run_film(Path({str(source)!r}), Path({str(tmp_path / "b.mp4")!r}), translator)
     """)
     process = subprocess.Popen([sys.executable, "-c", script])
     finished = tmp_path / ".b.mp4.cgconv-part" / "00001.json"
@@ -459,9 +464,13 @@ def test_decoding_does_not_run_far_ahead(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(FilmReader, "frames", counted)
     ahead: list[int] = []
+    clocks: Counter[str] = Counter()  # each stage's own, and only translation takes time
+    clock = SimpleNamespace(perf_counter=lambda: float(clocks[threading.current_thread().name]))
+    monkeypatch.setattr(film_job, "time", clock)
 
     def slow(batch: Any) -> Any:
-        time.sleep(0.01)
+        time.sleep(0.01)  # for decoding to run ahead, if it did
+        clocks[threading.current_thread().name] += 1
         ahead.append(decoded - len(translator.seen))
         return batch
 

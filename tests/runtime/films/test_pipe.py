@@ -211,7 +211,7 @@ def command(model: Path) -> Iterator[subprocess.Popen[bytes]]:
 def test_the_command_puts_nothing_but_frames_on_standard_output(tmp_path: Path) -> None:
     sent = b"".join(numbered(number) for number in range(1000))
     with command(tmp_path / "same.onnx") as process:
-        out, _ = process.communicate(sent, timeout=120)
+        out, _ = process.communicate(sent, timeout=250)
     assert process.returncode == 0
     assert out == sent
 
@@ -225,6 +225,6 @@ def test_the_command_ends_quietly_with_its_reader(tmp_path: Path) -> None:
         process.stdin.flush()
         assert process.stdout.read(360) == numbered(1)
         process.stdout.close()  # and its input stays open
-        assert process.wait(60) == 0
+        assert process.wait(250) == 0
         assert b"cgconv:" not in process.stderr.read()
         process.stdin.close()

@@ -9,7 +9,6 @@ import os
 import struct
 import subprocess
 import sys
-import time
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -746,10 +745,8 @@ def test_a_bomb_is_refused_from_its_header(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     row = b"\0" + bytes(60_000 // 8)
     path.write_bytes(png_file(60_000, 60_000, 1, 0, row * 2))
-    started = time.perf_counter()
-    with pytest.raises(PictureError) as error:
+    with pytest.raises(PictureError) as error:  # not that it is cut off, which decoding would find
         read_picture(path)
-    assert time.perf_counter() - started < 1
     text = one_sentence(error, path)
     assert "60000×60000" in text
     assert "3,600,000,000" in text
