@@ -27,7 +27,7 @@ Try:
 
 @click.command(cls=CommandWithMore, epilog=EXAMPLE, short_help="Make a small model of a large one.")
 @click.argument("model_or_run", metavar="[MODEL_OR_RUN]", required=False)
-@click.option("--data", type=PathType, metavar="PICTURES", help="Pictures to learn from; of a run: its own.")
+@click.option("--data", type=PathType, metavar="PICTURES", help="Pictures to learn from. [default: the run's own]")
 @click.option(
     "--targets",
     type=PathType,
@@ -36,7 +36,9 @@ Try:
 )
 @click.option("-o", "--out", type=PathType, metavar="DIR", help="The run's folder; default: runs/NAME-small.")
 @click.option("--resume", type=PathType, metavar="RUN", help="Go on; length, rates and weights may change.")
-@click.option("--direction", type=click.Choice(["a2b", "b2a"]), help="Of a run that learned both: which one teaches.")
+@click.option(
+    "--direction", type=click.Choice(["a2b", "b2a"]), help="Which direction teaches, if the run learned both."
+)
 @distill_options
 @events_option
 @debug_option

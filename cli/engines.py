@@ -73,6 +73,8 @@ def _line(entry: StoredEngine) -> str:
     parts = [entry.model, entry.size, entry.key.precision]
     if entry.engine_bytes:
         parts.append(f"{entry.engine_bytes / 1e6:.1f} MB")
-    parts.append(f"{entry.decibels:.1f} dB" + ("" if entry.engine_bytes else ": too far from the model, refused"))
+    parts.append(
+        f"{entry.decibels:.1f} dB" + ("" if entry.engine_bytes else ": too far from the model, so it is refused")
+    )
     parts += [f"TensorRT {entry.key.tensorrt}", entry.key.gpu, f"driver {entry.key.driver}", entry.made[:10]]
     return "  ".join(parts)

@@ -80,13 +80,13 @@ def open_chosen_features(features: Path | None, features_range: str) -> Features
     "--resize",
     type=click.IntRange(min=8),
     metavar="PIXELS",
-    help="Of --temporal: resize to this length of the shorter side first.",
+    help="With --temporal: resize to this length of the shorter side first.",
 )
 @click.option(
     "--page",
     type=PathType,
     metavar="FILE.html",
-    help="Of --temporal: write both films, frame by frame and held steady, and a page that plays them.",
+    help="With --temporal: write both films, frame by frame and held steady, and a page that plays them.",
 )
 @features_options
 @device_option

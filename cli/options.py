@@ -147,7 +147,7 @@ class RateType(click.ParamType[Fraction]):
         except (ValueError, ZeroDivisionError):
             rate = Fraction(0)
         if not 0 < rate <= 1000:
-            self.fail(f"{value!r} is no rate; write frames a second, as 24 or 24000/1001", param, ctx)
+            self.fail(f"{value!r} is not a frame rate; write frames per second, such as 24 or 24000/1001", param, ctx)
         return rate
 
 

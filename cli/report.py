@@ -123,7 +123,9 @@ def check_replaceable(path: Path, what: str, begins: bytes) -> None:
     except OSError as error:
         raise OutputError(f"{path}: the {what} cannot be written there ({error.strerror})") from error
     if head and not head.startswith(begins):
-        raise OutputError(f"{path}: this is no {what} of an earlier run, and is not replaced; choose another name")
+        raise OutputError(
+            f"{path}: this file is not a {what} that cgconv wrote, so it is not replaced; choose another name"
+        )
 
 
 def _can_write(folder: Path) -> bool:

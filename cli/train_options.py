@@ -108,7 +108,9 @@ MORE = {
         Setting("--brightness", "loss.brightness", "frozen only: weight of brightness that changes over broad areas."),
         Setting("--uneven-color", "loss.uneven_color", "frozen only: weight of color that changes in parts only."),
         Setting(
-            "--stability", "loss.stability", "Weight of results that move otherwise than their pictures, for films."
+            "--stability",
+            "loss.stability",
+            "Weight of the loss that keeps results as steady as their pictures, for films.",
         ),
         Setting("--contrast-network", "contrast.network", "cut only: whose features the contrastive loss compares."),
         Setting("--contrast", "contrast.weight", "cut only: weight of the contrastive loss."),
@@ -179,7 +181,7 @@ DISTILL_MORE = {  # the others that it shares with `cgconv train`
 DISTILL_HELP = {
     "--width": "Channels of the student's first layer, a multiple of 8; without it, for a fifth of the teacher's work.",
     "--name-a": "What the pictures are called in reports and on the student's card; without it, as the teacher says.",
-    "--name-b": "What the teacher makes of them is called.",
+    "--name-b": "What the teacher's results are called.",
     "--l1": "Weight of the difference from the teacher's results.",
     "--gan-ab": "Weight of the adversarial loss.",
     "--learning-rate": "Learning rate of the student.",

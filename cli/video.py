@@ -102,13 +102,13 @@ def video(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options abo
         for name, usual in (("codec", "auto"), ("crf", None), ("file_format", "same")):
             if given[name] != usual:
                 raise click.UsageError(
-                    "a sequence becomes pictures, named by --out, without --codec, --crf and --format"
+                    "the results of a sequence are pictures, named by --out; leave out --codec, --crf and --format"
                 )
         return run_command(Kind.PICTURE, inputs, given)
     if given["fps"] is not None:
         raise click.UsageError("--fps is for numbered sequences such as frames/%05d.png; a film has times of its own")
     if given["out"] is not None and is_sequence(given["out"]):
-        raise click.UsageError(f"{given['out']}: a film becomes a film; name a film or a folder (--out)")
+        raise click.UsageError(f"{given['out']}: the result of a film is a film; name a film or a folder (--out)")
     if given["end"] is not None and not given["end"]:
         raise click.UsageError("--end 0: nothing is left to translate; give a later time")
     return run_command(Kind.FILM, inputs, given)

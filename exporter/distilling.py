@@ -108,7 +108,7 @@ def open_teacher(config: TrainConfig) -> Translator:
     if translator.card.scale != 1:
         translator.close()
         raise UsageError(
-            f"{name}: makes pictures {translator.card.scale} times as large, and a student makes them as large as they"
+            f"{name}: makes pictures {translator.card.scale} times as large, but a student makes them as large as they"
             " are; take another teacher"
         )
     return translator

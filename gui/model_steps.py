@@ -47,7 +47,11 @@ class ModelSteps(QObject):
 
     def at_work(self) -> list[str]:
         """Say that a model is being worked on."""
-        return [self.tr("A model is being written or compiled; that begins anew.")] if self._step_number else []
+        return (
+            [self.tr("A model is being written or compiled; you would have to start that again.")]
+            if self._step_number
+            else []
+        )
 
     def recover(self, numbers: list[int]) -> None:
         """Say that the worker has died."""

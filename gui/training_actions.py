@@ -80,7 +80,9 @@ class TrainingActions(QObject):
 
     def at_work(self) -> list[str]:
         """Say that a model is being made of a run."""
-        return [self.tr("A model is being made of the run; that begins anew.")] if self._exports else []
+        return (
+            [self.tr("A model is being made of the run; you would have to start that again.")] if self._exports else []
+        )
 
     def show_answer(self, number: int, event: object) -> None:
         """Show what the worker says."""
@@ -93,8 +95,8 @@ class TrainingActions(QObject):
                 self._keep_speed(event.preset, event.images_per_second)
                 self._page.show_estimate(event)
             case events.TrainFinished():
-                self._page.show_through(self.tr("The training is through. Use this model now?"))
-                self.worth_a_look.emit(self.tr("The training is through. Use this model now?"))
+                self._page.show_through(self.tr("The training has finished. Use this model now?"))
+                self.worth_a_look.emit(self.tr("The training has finished. Use this model now?"))
             case events.TrainWarned():
                 self.logged.emit(event.message)
                 self._page.findings.add(f"⚠ {in_words(event.message)}")

@@ -122,7 +122,7 @@ def why_not_seen(path: str | Path | os.DirEntry[str]) -> str | None:
     except FileNotFoundError:
         return "this link points to nothing" if os.path.islink(path) else "no such file or folder"  # noqa: PTH114
     except ValueError:
-        return "this is no name of a file"  # it holds a zero
+        return "no file can have this name"  # it holds a zero
     except OSError as error:  # a folder that may not be entered, a name too long, a link to itself
         is_loop = error.errno == errno.ELOOP
         return "this link leads to itself" if is_loop else f"cannot be looked at: {error.strerror or error}"
@@ -188,7 +188,7 @@ def _expand(inputs: Sequence[str | Path], found: Findings) -> Iterator[tuple[Pat
     """Yield each existing path with whether a pattern brought it; note the inputs that name nothing."""
     for given in inputs:
         if not str(given):  # Path("") is the current folder: an unset variable of a script must not mean all of it
-            found.refused.append((Path('""'), "this name is empty, as of a script's variable that is not set"))
+            found.refused.append((Path('""'), "this name is empty; perhaps a variable of your script is not set"))
             continue
         path = Path(os.path.expanduser(given))  # noqa: PTH111  # Path's own raises for ~nobody
         problem = why_not_seen(path)
@@ -200,7 +200,7 @@ def _expand(inputs: Sequence[str | Path], found: Findings) -> Iterator[tuple[Pat
             continue
         matches = sorted(glob.glob(str(path), recursive=True), key=_sort_key)  # noqa: PTH207  # one call for ** too
         if not matches:
-            found.refused.append((path, "no file fits this pattern"))
+            found.refused.append((path, "no file matches this pattern"))
         for match in matches:
             if not ("**" in str(path) and os.path.isdir(match)):  # noqa: PTH112  # ** already brought what is inside
                 yield Path(match), True

@@ -450,7 +450,7 @@ def _home(folder: Path, options: BatchOptions, *, alone: bool) -> Path:
     if options.out is not None:
         return options.out if alone else options.out / folder.name
     if not folder.name:
-        raise UsageError(f"{folder}: there is no place beside this folder; name another for the results with --out")
+        raise UsageError(f"{folder}: results cannot be put beside this folder; name a folder for them with --out")
     return _named(folder, folder.name, f"-{options.model_name}", options.kind)
 
 

@@ -70,7 +70,7 @@ def mask_options(source: str, *, feather_px: float, invert: bool) -> MaskOptions
     if source:
         return MaskOptions(source=source, feather_px=feather_px, invert=invert)
     if feather_px or invert:
-        raise UsageError("--feather and --invert are about a mask; name one with --mask")
+        raise UsageError("--feather and --invert change a mask; name the mask with --mask")
     return None
 
 

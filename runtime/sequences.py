@@ -46,7 +46,7 @@ def find_sequence(pattern: Path, options: SequenceOptions) -> Sequence:
     match = _NUMBER.search(pattern.name)
     assert match is not None
     if options.frames_per_second is None and (options.start_s or options.end_s):
-        raise UsageError(f"{pattern}: --start and --end of a sequence need its frames a second (--fps)")
+        raise UsageError(f"{pattern}: --start and --end of a sequence need its frame rate (--fps)")
     digits = rf"(\d{{{int(match['width'] or 1)},}})"
     name = re.compile(re.escape(pattern.name[: match.start()]) + digits + re.escape(pattern.name[match.end() :]))
     if not pattern.parent.is_dir():
@@ -78,14 +78,18 @@ def outputs_of(pattern: Path, sequence: Sequence, *, out: Path | None, model_nam
     """
     if out is not None and (match := _NUMBER.search(out.name)) is not None:
         if out.suffix.lower() not in SUFFIXES[Kind.PICTURE]:
-            raise UsageError(f"{out}: a sequence becomes pictures, as out/%05d.png or out/%05d.exr (--out)")
+            raise UsageError(
+                f"{out}: the results of a sequence are pictures: name them like out/%05d.png or out/%05d.exr (--out)"
+            )
         width = int(match["width"] or 1)
         return [
             out.with_name(f"{out.name[: match.start()]}{number:0{width}d}{out.name[match.end() :]}")
             for number, _ in sequence.frames
         ]
     if out is not None and out.suffix.lower() in SUFFIXES[Kind.FILM] | SUFFIXES[Kind.PICTURE]:
-        raise UsageError(f"{out}: a sequence becomes a sequence: name it as out/%05d.png, or name a folder (--out)")
+        raise UsageError(
+            f"{out}: the result of a sequence is a sequence: name it like out/%05d.png, or name a folder (--out)"
+        )
     folder = (
         out if out is not None else pattern.parent.resolve().with_name(f"{pattern.parent.resolve().name}-{model_name}")
     )

@@ -82,7 +82,7 @@ def _of_slurm(variables: Mapping[str, str]) -> Shard:
 def _number(name: str, variables: Mapping[str, str], hint: str = "") -> int:
     text = variables.get(name)
     if text is None or re.fullmatch(r"\d{1,9}", text, re.ASCII) is None:
-        found = "is not set" if text is None else f"is {text!r}, no number"
+        found = "is not set" if text is None else f"is {text!r}, not a number"
         others = "SLURM_ARRAY_TASK_ID" if name.startswith("SLURM") else "JOB_COMPLETION_INDEX"
         what = f"{others} says that the work is divided, but {name}" if name != others else name
         raise UsageError(f"{what} {found}: {hint + ', or ' if hint else ''}give --shard K/N; {TAKES_ALL}")

@@ -58,7 +58,7 @@ def ask_teacher(
         if teacher is None:
             raise UsageError(
                 f"{folder}: the teacher's result of {picture} is missing; `cgconv distill --resume"
-                f" {shlex.quote(str(config.run.out))}` asks for it"
+                f" {shlex.quote(str(config.run.out))}` makes it again"
             )
         return teacher(resized(read_image(picture), data, multiple=multiple, smallest_px=smallest_px))
 
@@ -67,7 +67,9 @@ def ask_teacher(
     asked = 0
     for number, picture in enumerate(pictures):
         if cancel.is_set():
-            raise Cancelled(f"stopped; what the teacher has said is kept in {folder}, and the same command goes on")
+            raise Cancelled(
+                f"stopped; the teacher's results so far are kept in {folder}, and the same command continues"
+            )
         try:
             digest = hashlib.sha256(seen_as.encode() + picture.read_bytes()).hexdigest()
             result = folder / f"{digest[:32]}.png"

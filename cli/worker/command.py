@@ -66,7 +66,7 @@ def serve(lines: Iterable[str], stream: TextIO) -> None:
         try:
             number, request = read_request(line)
         except ValueError as error:
-            say(CommandFailed(f"a request that nobody understands: {error}", 2), 0)
+            say(CommandFailed(f"a request that could not be understood: {error}", 2), 0)
             continue
         match request:
             case requests.Pause():

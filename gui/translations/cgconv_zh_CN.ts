@@ -121,7 +121,7 @@
             <translation>正在准备…</translation>
         </message>
         <message>
-            <source>A model is being written or compiled; that begins anew.</source>
+            <source>A model is being written or compiled; you would have to start that again.</source>
             <translation>正在写入或编译模型，之后需要重新开始。</translation>
         </message>
     </context>
@@ -212,7 +212,7 @@
             <translation>{name} 已加入模型库。</translation>
         </message>
         <message>
-            <source>The training is through. Use this model now?</source>
+            <source>The training has finished. Use this model now?</source>
             <translation>训练已完成。现在就使用这个模型吗？</translation>
         </message>
         <message>
@@ -236,7 +236,7 @@
             <translation>训练在保存第一个检查点之前意外停止；详情见日志。</translation>
         </message>
         <message>
-            <source>A model is being made of the run; that begins anew.</source>
+            <source>A model is being made of the run; you would have to start that again.</source>
             <translation>正在由训练生成模型，之后需要重新开始。</translation>
         </message>
     </context>
@@ -1657,7 +1657,7 @@ or press Add files.</source>
             <translation>有 {count} 张图片同时在两个文件夹中。</translation>
         </message>
         <message>
-            <source>They teach to change nothing; keep each in one folder.</source>
+            <source>They teach the model to change nothing; keep each in one folder.</source>
             <translation>它们会让模型学会什么也不改；每张只留在一个文件夹。</translation>
         </message>
         <message>
@@ -1721,7 +1721,7 @@ or press Add files.</source>
             <translation>{folder} 有 {count} 张很小的图片。</translation>
         </message>
         <message>
-            <source>Enlarged, they teach to blur: remove them.</source>
+            <source>Remove them: enlarged, they teach the model to blur.</source>
             <translation>放大后会让模型学会模糊：请移除。</translation>
         </message>
         <message>

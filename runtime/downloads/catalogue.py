@@ -165,7 +165,9 @@ def _record() -> dict[str, dict[str, Any]]:  # Any: JSON values
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:  # silence here would let a changed file pass
-        raise OutputError(f"{record_path()}: cannot be read ({error}); mend it, or delete it to begin anew") from error
+        raise OutputError(
+            f"{record_path()}: cannot be read ({error}); repair it, or delete it to start over"
+        ) from error
     return {
         url: seen
         for url, seen in (values.items() if isinstance(values, dict) else [])

@@ -268,7 +268,7 @@ class _Fetching:
             self.begin_anew()
             raise _BrokenOff("the server's file is shorter than what was here already; starting over")
         if status not in (200, 206) or (status == 206 and not asked_for_rest):
-            what = {401: "it wants a password", 403: "it does not give it out", 404: "it has no such file"}.get(status)
+            what = {401: "it wants a password", 403: "it refuses access", 404: "it has no such file"}.get(status)
             raise DownloadError(f"{name}: the server answers {status} {response.reason}{f' ({what})' if what else ''}")
         if response.headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
             raise DownloadError(f"{name}: the server sends the file compressed, although it was asked not to")

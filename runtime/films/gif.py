@@ -61,7 +61,7 @@ def _dropped(source: FilmInfo, *, keep_audio: bool) -> list[str]:
         film = film_stream(container, source.path)
         return [
             f"{describe_stream(stream)}: "
-            + ("not wanted" if stream.type == "audio" and not keep_audio else ".gif holds pictures alone")
+            + ("not wanted" if stream.type == "audio" and not keep_audio else ".gif holds pictures only")
             for stream in container.streams
             if stream.index != film.index
         ]

@@ -635,8 +635,8 @@ class _FilmJob:
         if (info.is_transparent or info.has_alpha) and "yuva" not in self.encoding.pix_fmt:
             places = "in places" if info.is_transparent else "or may be"
             notes.append(
-                f"the film is transparent {places}; transparency is not kept: ProRes in .mov, VP9 in .webm and FFV1 in"
-                " .mkv have a place for it"
+                f"the film is transparent {places}; transparency is not kept; to keep it, write ProRes in .mov,"
+                " VP9 in .webm or FFV1 in .mkv"
             )
         if "STEREO3D" in info.marks and not (info.keeps_3d_as_fact and self.suffix in (".mkv", ".webm")):
             notes.append("the mark that says how this film is 3D (side by side, top and bottom) is not kept")

@@ -247,7 +247,9 @@ class FilmReader:
         for frame, pts in self._timed(from_pts):
             if last_pts is not None and pts <= last_pts:
                 pts = last_pts + 1
-                self._warn_once("some frames have no time of their own or the same as another; they follow each other")
+                self._warn_once(
+                    "some frames have no time, or the same time as another frame; they are put one after the other"
+                )
             last_pts = pts
             self._look_at(frame)
             yield frame, pts
@@ -482,7 +484,7 @@ class FilmReader:
                 "some frames say that they are interlaced, and stay as they are; --deinterlace bwdif makes whole ones"
             )
         if (frame.height, frame.width) != self.info.coded_hw:
-            self._warn_once("the film changes its size on the way; all frames are given the first one's")
+            self._warn_once("the film changes its size in the middle; all frames get the size of the first one")
 
     def _warn_once(self, message: str) -> None:
         if message not in self.warnings:

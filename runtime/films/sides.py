@@ -267,7 +267,7 @@ class Text(Side):
         for subtitle in packet.decode():
             text = getattr(subtitle, "ass", b"")
             if not text:
-                raise ValueError("these subtitles are pictures")
+                raise ValueError("these subtitles are pictures, not text")
             kept = SubtitleSet.create(text=text, start=0, end=duration, pts=begin)
             made = encoder.codec_context.encode_subtitle(kept)
             made.time_base, made.pts, made.dts, made.duration = _MILLISECOND, begin, begin, duration

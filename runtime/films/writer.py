@@ -60,7 +60,7 @@ class SegmentWriter:
             self._container = av.open(os.path.abspath(path), "w", format="matroska")  # noqa: PTH100  # a name with a colon is no address
             stream = self._container.add_stream(encoding.encoder, rate=rate, options=dict(encoding.options))
             if not isinstance(stream, av.VideoStream):
-                raise TypeError(f"{encoding.encoder} encodes no pictures")
+                raise TypeError(f"{encoding.encoder} cannot encode pictures")
             self._stream = stream
             context = self._stream.codec_context
             context.height, context.width = image_hw

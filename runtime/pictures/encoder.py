@@ -103,9 +103,11 @@ def losses(picture: Picture, file_format: str, *, quality: int | None = None) ->
     elif coarse:
         found.append(f"AVIF of {bits} bits a channel is written{coarse}")
     if kind is FileFormat.EXR and (picture.exif or picture.xmp or picture.iptc or picture.icc):
-        found.append("metadata and color profiles are not written to EXR; its light is that of sRGB")
+        found.append(
+            "metadata and color profiles are not written to EXR; its colors are those of sRGB, in linear light"
+        )
     elif picture.light is not None and kind is not FileFormat.EXR and float(picture.light.values.max()) > 1:
-        found.append(f"light over white is cut, because {title(kind)} has no place for it")
+        found.append(f"values brighter than white are cut off, because {title(kind)} cannot hold them")
     if picture.hdr_codes:
         found.append(_loss_of_hdr(picture.hdr_codes[1], kind))
     if kind is FileFormat.JPG:

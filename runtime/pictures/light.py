@@ -177,19 +177,21 @@ def _light_of(picture: Picture) -> Values:
 def _exr(path: Path, frame: av.VideoFrame, head: bytes) -> Picture:
     names, is_half = _channels(head)
     if frame.format.name not in ("gbrpf32le", "gbrapf32le", "grayf32le", "gbrpf16le", "gbrapf16le"):
-        raise PictureError(f"{path} has channels in a layout that is not read ({frame.format.name}); save it as RGB(A)")
+        raise PictureError(
+            f"{path} has channels in a layout that cgconv cannot read ({frame.format.name}); save it as RGB(A)"
+        )
     stored = "<f2" if "f16" in frame.format.name else "<f4"
     planes = [np.array(_lines(plane, stored)[:, : frame.width], np.float32) for plane in frame.planes]
     is_gray = len(planes) == 1
     values = np.stack(planes * 3 if is_gray else [planes[index] for index in PLANES[len(planes)]], axis=2)
     if not np.isfinite(values).all():
-        raise PictureError(f"{path} has samples that are infinite or no numbers; mend it before it is translated")
+        raise PictureError(f"{path} has values that are infinite or not numbers; repair it first")
     pixels = np.rint(np.clip(to_srgb(_apart(values)), 0, 1) * np.float32(65535)).astype(np.uint16)
     alpha = np.rint(np.clip(values[..., 3], 0, 1) * 65535).astype(np.uint16) if values.shape[2] == 4 else None
     others = sorted(names - {"R", "G", "B", "A", "Y"})
-    notes = [f"channels beside the colors are left out: {', '.join(others[:6])}"] if others else []
+    notes = [f"channels other than the colors are left out: {', '.join(others[:6])}"] if others else []
     if int.from_bytes(head[4:8], "little") & MULTIPART:
-        notes.append("of several parts the first is read")
+        notes.append("only the first of its parts is read")
     light = Light(values, is_half=is_half, frames_per_second=_rate(head))
     return Picture(
         pixels, alpha, is_gray=is_gray, light=light, file_format=FileFormat.EXR, is_lossless=True, notes=tuple(notes)
@@ -207,8 +209,14 @@ def _dpx(path: Path, frame: av.VideoFrame, head: bytes) -> Picture:
     elif bits == 16:
         pixels = frame.reformat(format="rgb48le").to_ndarray()
     else:
-        raise PictureError(f"{path} has a layout that is not read ({name}); save it as RGB of 8, 10, 12 or 16 bits")
-    notes = ("its densities (log) are taken as they are",) if head[801:802] and head[801] in LOGARITHMIC else ()
+        raise PictureError(
+            f"{path} has a layout that cgconv cannot read ({name}); save it as RGB of 8, 10, 12 or 16 bits"
+        )
+    notes = (
+        ("its values are logarithmic (film densities) and are taken unchanged",)
+        if head[801:802] and head[801] in LOGARITHMIC
+        else ()
+    )
     return Picture(pixels, source_bits=bits, file_format=FileFormat.DPX, is_lossless=True, notes=notes)
 
 
@@ -250,7 +258,8 @@ def _opened(path: Path, file: BinaryIO, max_pixels: int) -> Iterator[av.containe
             yield container
     except PatchWelcomeError as error:
         raise PictureError(
-            f"{path} is {name} of a kind that is not read; save it as 16-bit RGB, an EXR file with ZIP compression"
+            f"{path} is {name} of a kind that cgconv cannot read;"
+            " save it as 16-bit RGB, an EXR file with ZIP compression"
         ) from error
     except (FFmpegError, StopIteration, IndexError) as error:
         raise PictureError(f"{path} is damaged or cut off, or no {name} that can be read") from error

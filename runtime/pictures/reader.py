@@ -199,7 +199,7 @@ def _check_size(path: Path, height: int, width: int, frames: int, max_pixels: in
     if total > max_pixels:
         times = f" in {frames} frames" if frames > 1 else ""
         # No picture is ten times the limit that most fit under: nobody is to paste a number that takes all memory.
-        way_in = f"--max-pixels {total} would let it in" if total <= 10 * DEFAULT_MAX_PIXELS else "see --max-pixels"
+        way_in = f"--max-pixels {total} would allow it" if total <= 10 * DEFAULT_MAX_PIXELS else "see --max-pixels"
         raise PictureError(
             f"{path} has {width}×{height} pixels{times}, {total:,} in all,"
             f" more than the limit of {max_pixels:,}; {way_in}"
@@ -282,7 +282,7 @@ def with_notes(picture: Picture, notes: tuple[str, ...]) -> Picture:
     if picture.is_nearly_black:
         notes = (
             *notes,
-            "its 16 bits a channel are used up to the 12th only, which is nearly black; save it brightened",
+            "it uses only 12 of its 16 bits a channel, so it is nearly black; save it brightened",
         )
     return replace(picture, notes=notes)
 

@@ -97,7 +97,7 @@ def check_layout(path: Path, tags: Tags, mode: str) -> tuple[str, ...]:
         name = names.get(photometric, "")
         layout = f"{name}samples of {_each(bits)} bits in {counted(_count(tags), 'channel')}, kind {photometric}"
         raise PictureError(
-            f"{path} has a layout that is not read ({layout}); save it as RGB with 8 or 16 bits a channel"
+            f"{path} has a layout that cgconv cannot read ({layout}); save it as RGB with 8 or 16 bits a channel"
         )
     notes = []
     extras = _numbers(tags, EXTRA_SAMPLES, ALPHA) if EXTRA_SAMPLES in tags else ()

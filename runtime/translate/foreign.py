@@ -189,7 +189,7 @@ def _find_ends(model: onnx.ModelProto) -> _Ends:
     shape = [max(dim.dim_value, 0) for dim in kind.shape.dim]  # 0: free; old exporters wrote -1
     if kind.elem_type not in _ELEMENTS:
         words = _number_type(kind.elem_type)
-        raise ModelError(f"not a model cgconv can feed: its input {given.name} is {words}, expected float32 or float16")
+        raise ModelError(f"not a model for pictures: its input {given.name} is {words}, expected float32 or float16")
     if len(shape) != 4:
         raise ModelError(f"not a picture translator: its input {given.name} has {len(shape)} axes, expected 4")
     layout_in = _layout(shape)

@@ -193,7 +193,9 @@ class _Keeper:
                 file.truncate(size)
                 return np.memmap(file, dtype=dtype, mode="r+", shape=tuple(shape))
         except OSError as error:
-            raise ResourceError(f"{folder}: no room for {size / 1e9:.1f} GB of layers ({error.strerror})") from error
+            raise ResourceError(
+                f"{folder}: no room for {size / 1e9:.1f} GB of intermediate results ({error.strerror})"
+            ) from error
 
     def forget(self, room: Array) -> None:
         self._left += self._in_memory.pop(id(room), 0)

@@ -97,17 +97,17 @@ def test_start_and_end_count_by_the_rate(tmp_path: Path, model: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["frames/%05d.png", "--out", "film.mp4"], "a sequence becomes a sequence"),
-        (["frames/%05d.png", "--out", "out/%05d.mp4"], "a sequence becomes pictures"),
+        (["frames/%05d.png", "--out", "film.mp4"], "the result of a sequence is a sequence"),
+        (["frames/%05d.png", "--out", "out/%05d.mp4"], "the results of a sequence are pictures"),
         (["frames/%05d.png", "--out", "frames/%05d.png"], "frames themselves"),
-        (["frames/%05d.png", "--crf", "3"], "without --codec, --crf"),
+        (["frames/%05d.png", "--crf", "3"], "leave out --codec, --crf"),
         (["frames/%05d.png", "--start", "3"], "--fps"),
         (["frames/%05d.tiff"], "no file in"),
         (["nowhere/%05d.tiff"], "there is no folder"),
         (["frames/%05d.png", "frames/00001.png"], "alone"),
         (["film.mp4", "--fps", "24"], "--fps is for numbered sequences"),
-        (["film.mp4", "--out", "out/%d.png"], "a film becomes a film"),
-        (["frames/%05d.png", "--fps", "0"], "no rate"),
+        (["film.mp4", "--out", "out/%d.png"], "the result of a film is a film"),
+        (["frames/%05d.png", "--fps", "0"], "not a frame rate"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )

@@ -76,7 +76,7 @@ def test_a_page_or_report_never_takes_the_place_of_something_else(
     source = paint(tmp_path / "a.png")
     before = source.read_bytes()
     for option, what in (("--page", "page"), ("--report", "report")):
-        for place, said in ((source, f"this is no {what} of an earlier run"), (tmp_path, "cannot be written there")):
+        for place, said in ((source, f"is not a {what} that cgconv wrote"), (tmp_path, "cannot be written there")):
             assert said in said_by(capfd, 1, "images", source, "--model", model, option, place)
             assert source.read_bytes() == before
     assert not (tmp_path / "a.same.png").exists(), "that is said before the work"

@@ -292,7 +292,7 @@ def test_a_folder_of_films_says_which_command_to_use(tmp_path: Path) -> None:
 
 
 def test_inputs_that_name_nothing_are_refused_in_one_sentence(tmp_path: Path) -> None:
-    for given, words in [("gone.jpg", "no such file"), ("*.jpg", "no file fits"), ("", "no pictures found")]:
+    for given, words in [("gone.jpg", "no such file"), ("*.jpg", "no file matches"), ("", "no pictures found")]:
         with pytest.raises(UsageError, match=words):
             plan_jobs([f"{tmp_path}/{given}"], PICTURES)
 

@@ -240,7 +240,7 @@ def test_a_result_is_never_that_of_another_picture_size_or_teacher(data: Path, t
     ):
         assert asked(other)[1] != first
     (folder / "0.png").write_bytes((data / "photos" / "1.png").read_bytes())
-    with pytest.raises(UsageError, match=r"result of .*0\.png is missing; `cgconv distill --resume .*run` asks for it"):
+    with pytest.raises(UsageError, match=r"of .*0\.png is missing; `cgconv distill --resume .*run` makes it again"):
         asked(config, None)
     assert asked(config)[1] != first
 
@@ -259,7 +259,7 @@ def test_a_bad_picture_is_left_out_and_asking_can_be_stopped(
         cancel.set()
         return negative(image)
 
-    with pytest.raises(Cancelled, match="what the teacher has said is kept"):
+    with pytest.raises(Cancelled, match="results so far are kept"):
         list(ask_teacher(config, once, cancel))
     assert len(list((tmp_path / "run" / RESULTS).iterdir())) == 1
     asked_for: list[Image] = []

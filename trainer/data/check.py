@@ -337,11 +337,15 @@ def choose_preset(facts: DataFacts) -> tuple[str, str]:
     if not fewest:
         return "small-data", "there is no picture of one kind yet that can be read"
     if not facts.has_gpu:
-        few = f", though {counted(fewest, 'picture')} of one kind teach little" if fewest < QUICK_DATA else ""
+        few = (
+            f", though {counted(fewest, 'picture')} of one kind are too few to learn much from"
+            if fewest < QUICK_DATA
+            else ""
+        )
         return "quick", f"there is no NVIDIA GPU here, and the others would take days on a processor{few}"
     if fewest < SMALL_DATA:
         only = f"only {counted(fewest, 'picture')} of one kind"
-        return "small-data", f"there {'is' if fewest == 1 else 'are'} {only}, which a discriminator soon knows by heart"
+        return "small-data", f"there {'is' if fewest == 1 else 'are'} {only}, which a discriminator soon memorizes"
     if facts.short_side_px < SMALL_PX:
         reason = "which is less than the published network is made for"
         return "mobile", f"the pictures' median short side is {facts.short_side_px} px, {reason}"
@@ -380,7 +384,7 @@ def _counts(folders: Sequence[Folder], train: dict[str, list[Looked]]) -> Iterat
             "unbalanced",
             False,
             f"{names[many]} has {len(train[many]):,} pictures, {names[few]} {len(train[few]):,}",
-            "an epoch shows each picture of the smaller folder many times; fewer epochs do",
+            "each epoch shows the pictures of the smaller folder many times, so fewer epochs are enough",
         )
 
 
@@ -403,7 +407,7 @@ def _duplicates(folders: Sequence[Folder], looked: Sequence[Looked], *, paired: 
                 f"{kind}-across-domains",
                 True,
                 f"{counted(len(across), 'picture')} {_are(across)} {how} in both kinds",
-                "what is in both teaches to change nothing; keep each in one folder",
+                "pictures in both teach the model to change nothing; keep each in one folder",
                 _groups(across),
                 {"count": len(across)},
             )
@@ -463,7 +467,7 @@ def _flat_and_gray(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]
             yield Finding(
                 "gray",
                 folder.split == "train" and share >= GRAY_SHARE,
-                f"{folder.name} has {counted(len(gray), 'gray picture')} among {len(pictures):,}, the rest has colors",
+                f"{folder.name} has {counted(len(gray), 'gray picture')} among {len(pictures):,}; others have color",
                 "remove them, or colors come and go in the translation",
                 _single(gray),
                 {"count": len(gray), "folder": folder.name},
@@ -473,7 +477,7 @@ def _flat_and_gray(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]
                 "all-gray",
                 False,
                 f"{folder.name} is gray throughout",
-                "one channel does for this kind",
+                "one channel is enough for this kind",
                 values={"folder": folder.name},
             )
 
@@ -488,7 +492,7 @@ def _sizes(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]) -> Ite
                 "tiny",
                 len(tiny) < len(pictures),
                 f"{folder.name} has {counted(len(tiny), 'picture')} under {TINY_PICTURE_PX} px",
-                "enlarged, they teach to blur: remove them",
+                "remove them: enlarged, they teach the model to blur",
                 _single(tiny),
                 {"count": len(tiny), "folder": folder.name},
             )
@@ -498,7 +502,7 @@ def _sizes(folders: Sequence[Folder], by_folder: dict[str, list[Looked]]) -> Ite
                 False,
                 f"{counted(len(small), 'picture')} of {folder.name} {_are(small)} under {SMALL_PX} px on the short"
                 " side",
-                "they are enlarged for training; smaller crops (--crop, --load) do without",
+                "they are enlarged for training; smaller crops (--crop, --load) avoid that",
                 values={"count": len(small), "folder": folder.name},
             )
 

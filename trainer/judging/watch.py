@@ -94,7 +94,7 @@ def _inverted(side: str, agreement: float) -> str:
 
 def _unchanged(side: str, change: float) -> str:
     return (
-        f"{side} gives its pictures back: they change by {change:.1f} of 255 and come no nearer to the other kind."
+        f"{side} hardly changes its pictures: they change by {change:.1f} of 255 and come no nearer to the other kind."
         " Lower the cycle, contrast and identity weights, or check that the adversarial loss is on."
     )
 

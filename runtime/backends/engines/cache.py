@@ -314,7 +314,7 @@ class EngineCache:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             state = self.folder.stat()
             if _HAS_OWNERS and state.st_uid == os.geteuid() and stat.S_IMODE(state.st_mode) & 0o077:
-                _log.info("%s was open to others; closed", self.folder)
+                _log.info("%s was open to other users; it is closed to them now", self.folder)
                 self.folder.chmod(0o700)
         except OSError as error:
             raise OutputError(f"{self.folder}: cannot be made ({error.strerror or error})") from error
@@ -329,11 +329,11 @@ class EngineCache:
         except OSError:
             return f"{self.folder}: is not there"
         if not stat.S_ISDIR(state.st_mode):
-            return f"{self.folder}: is no folder; remove it"
+            return f"{self.folder}: this is not a folder; remove it"
         if _HAS_OWNERS and state.st_uid != os.geteuid():
             return f"{self.folder}: belongs to another user; engines are kept in a folder of your own only"
         if _HAS_OWNERS and stat.S_IMODE(state.st_mode) & 0o077:
-            return f"{self.folder}: others can get at it; chmod 700 it"
+            return f"{self.folder}: other users can open it; close it to them with chmod 700"
         return None
 
     @staticmethod

@@ -386,7 +386,7 @@ def test_https_never_goes_back_to_http(
     ("answer", "said"),
     [
         (lambda visit: visit.head(404, Content_Length=0), "404 .*it has no such file"),
-        (lambda visit: visit.head(403, Content_Length=0), "403 .*it does not give it out"),
+        (lambda visit: visit.head(403, Content_Length=0), "403 .*it refuses access"),
         (lambda visit: visit.head(206, Content_Length=0), "206"),
         (lambda visit: visit.head(200, Content_Type="text/html; charset=utf-8", Content_Length=9), "a web page"),
         (lambda visit: visit.head(200, Content_Encoding="gzip", Content_Length=9), "compressed"),

@@ -236,8 +236,8 @@ def test_webm_stays_webm_with_its_sound(tmp_path: Path) -> None:
 def test_a_gif_of_a_film_with_sound_says_what_is_left_out(tmp_path: Path) -> None:
     source = make_film(tmp_path / "a.mp4", sounds=["eng"])
     run = run_film(source, tmp_path / "b.gif")
-    assert run.facts["streams_dropped"] == ["stream 1 (audio, aac, eng): .gif holds pictures alone"]
-    assert run.warnings == ["left out: stream 1 (audio, aac, eng): .gif holds pictures alone"]
+    assert run.facts["streams_dropped"] == ["stream 1 (audio, aac, eng): .gif holds pictures only"]
+    assert run.warnings == ["left out: stream 1 (audio, aac, eng): .gif holds pictures only"]
 
 
 def test_a_film_that_fades_in_from_black_does_so_translated_too(tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ def test_a_resize_beyond_the_limit_is_refused_before_it_is_done(tmp_path: Path) 
     source = put(tmp_path / "a.png", Picture(np.zeros((1, 10_000, 3), np.uint8)))
     with pytest.raises(PictureError, match=r"a\.png would have 5120000×512 pixels after --resize 512"):
         translate_picture_file(source, tmp_path / "b.png", Identity(), PictureOptions(resize_short_side=512))
-    with pytest.raises(PictureError, match=r"more than the limit of 9,999; --max-pixels 10000 would let it in"):
+    with pytest.raises(PictureError, match=r"more than the limit of 9,999; --max-pixels 10000 would allow it"):
         translate_picture_file(source, tmp_path / "b.png", Identity(), PictureOptions(max_pixels=9_999))
     assert not (tmp_path / "b.png").exists()
 
