@@ -14,7 +14,7 @@ from cgconv.runtime.models.model_file import write_model
 from cgconv.runtime.models.store import check_name
 from cgconv.trainer.checkpoint import NAME, checkpoint_config, load_checkpoint
 from cgconv.trainer.choices import Direction as Direction
-from cgconv.trainer.choices import GeneratorKind, Norm, Upsampling
+from cgconv.trainer.choices import GeneratorKind, Norm
 from cgconv.trainer.config import GeneratorConfig, TrainConfig, config_as_dict
 from cgconv.trainer.networks.build import Generators, generator_config, receptive_field_px, size_multiple, smallest_size
 
@@ -115,7 +115,8 @@ def export(
         folder_read = config.data.a if one is Direction.A2B else config.data.b
         pictures = list(sample_pictures(folder_read, 3).values())
         channels, multiple = settings.channels_in, size_multiple(settings)
-        model = generator_to_onnx(generator, channels=channels, **_free_sizes(settings))
+        sample_hw = {"sample_hw": (multiple, 2 * multiple)} if multiple > 32 else {}
+        model = generator_to_onnx(generator, channels=channels, **sample_hw)
         verification = verify(model, generator.eval(), pictures, sizes_hw(multiple), channels=channels)
         refuse_different(verification, model_name)
         card = _card_of_run(model_name, one, config, state, verification, text)
@@ -124,13 +125,6 @@ def export(
     for model, exported in ready:
         write_model(model, exported.path)
     return [exported for _, exported in ready]
-
-
-def _free_sizes(config: GeneratorConfig) -> dict[str, Any]:  # Any: options of generator_to_onnx
-    multiple = size_multiple(config)
-    if multiple <= 32:
-        return {}
-    return {"sample_hw": (multiple, 2 * multiple), "holds_no_sizes": config.upsampling is Upsampling.TRANSPOSED}
 
 
 def sizes_hw(multiple: int) -> tuple[tuple[int, int], ...]:

@@ -64,7 +64,7 @@ def _to_onnx(generator: ForeignNetwork) -> tuple[onnx.ModelProto, Verification]:
         network = Gray(network, grays_in=grays_in, grays_out=grays_out)
     edge = generator.size_multiple * math.ceil(_SMALLEST_CHECKED / generator.size_multiple)
     sizes_hw = ((edge, edge), (edge, 2 * edge), (2 * edge, edge))
-    model = generator_to_onnx(network, sample_hw=sizes_hw[1], holds_no_sizes=True)
+    model = generator_to_onnx(network, sample_hw=sizes_hw[1])
     return model, verify(model, network, [], sizes_hw, value_range=generator.value_range)
 
 

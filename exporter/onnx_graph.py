@@ -54,30 +54,28 @@ class Verification:
 
 
 def generator_to_onnx(
-    generator: nn.Module, *, channels: int = 3, sample_hw: tuple[int, int] = (64, 96), holds_no_sizes: bool = False
+    generator: nn.Module, *, channels: int = 3, sample_hw: tuple[int, int] = (64, 96)
 ) -> onnx.ModelProto:
     """Return a self-contained graph: float32 N×C×H×W in and out, N, H and W free.
 
-    `sample_hw` is a size that the network takes. `holds_no_sizes` says of a network that nothing in its graph will
-    depend on it: then the sizes are freed afterwards instead of being followed through every layer, in half the time;
-    run `verify` on several sizes. Raises ModelError where torch cannot export the network.
+    `sample_hw` is a size that the network takes. It is freed afterwards, not followed through every layer, in half the
+    time: nothing in the graph of a network of convolutions depends on it, but run `verify` on several sizes.
+    Raises ModelError where torch cannot export the network.
     """
     generator = generator.eval()
-    free = torch.export.Dim.STATIC if holds_no_sizes else torch.export.Dim.DYNAMIC
-    dynamic = {0: torch.export.Dim("batch"), 2: free, 3: free}
     sample = torch.zeros(2, channels, *sample_hw)
+    dynamic = {0: torch.export.Dim("batch"), 2: torch.export.Dim.STATIC, 3: torch.export.Dim.STATIC}
     try:
-        with _quiet():
+        with _quiet():  # strict: without it, instance norms take the batch of the sample for the only one
+            traced = torch.export.export(generator, (sample,), dynamic_shapes=(dynamic,), strict=True)
             program = torch.onnx.export(
-                generator,
-                (sample,),
+                traced,
                 dynamo=True,
                 opset_version=OPSET,
                 external_data=False,
                 verbose=False,
                 input_names=[INPUT_NAME],
                 output_names=[OUTPUT_NAME],
-                dynamic_shapes=(dynamic,),
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
         raise ModelError(f"torch could not export the generator: {str(error).splitlines()[0][:200]}") from error
@@ -85,7 +83,7 @@ def generator_to_onnx(
     model = program.model_proto
     model.ir_version = IR_VERSION
     for value in (*model.graph.input, *model.graph.output):
-        for axis, axis_name in ((2, "height"), (3, "width")):
+        for axis, axis_name in ((0, "batch"), (2, "height"), (3, "width")):
             value.type.tensor_type.shape.dim[axis].dim_param = axis_name
     _strip_notes(model)
     del model.graph.value_info[:]  # holds torch's own names of the free sizes
