@@ -12,11 +12,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 INSTALL = $(BIN)/python -m pip install -q -c constraints.txt
 EDITABLE = $(INSTALL) setuptools && $(INSTALL) --no-build-isolation -e
 
-.PHONY: help demo test lint types bench faults screenshots dist app clean
+.PHONY: help demo test test-more lint types bench faults screenshots dist app clean
 
 help:
 	@echo 'make demo    translate sample photographs and a film with the bundled model, into demo/index.html (no torch)'
 	@echo 'make test    run all tests                          make lint    ruff: rules and format'
+	@echo 'make test-more   a Ray cluster of which nodes are killed (2 minutes)'
 	@echo 'make types   mypy --strict on an installed copy     make bench   time and measure on this machine'
 	@echo 'make faults  damaged and hostile files, kills: what is lost or goes wrong (under 20 minutes on 2 cores; SEED=…)'
 	@echo 'make screenshots   pictures of the window into build/screenshots, and those that the documents show'
@@ -49,6 +50,11 @@ demo: .venv/base
 test: .venv/dev
 	@$(PYTHON) scripts/desktop_packages.py
 	$(BIN)/python -m pytest -n $(WORKERS) $$($(BIN)/python -c 'import PySide6.QtWidgets' 2>/dev/null || echo -p no:pytest-qt)
+
+# What takes longer, or needs an extra of its own.
+test-more: .venv/dev
+	@$(INSTALL) 'ray>=2.50'
+	$(BIN)/python -m pytest -m more
 
 screenshots: .venv/dev
 	@$(PYTHON) scripts/desktop_packages.py --screenshots

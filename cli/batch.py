@@ -16,7 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from cgconv.runtime.choices import Deinterlace, Exists, FieldRate, VideoCodec
-from cgconv.runtime.errors import CgconvError
+from cgconv.runtime.errors import CgconvError, UsageError
 from cgconv.runtime.events import BatchFinished, CommandFailed, Event
 from cgconv.runtime.requests import ConvertOptions
 
@@ -44,6 +44,8 @@ class Reporting:
     as_json: bool = False
     dry_run: bool = False
     watch: bool = False
+    on_ray: bool = False
+    cores_per_worker: int | None = None
 
 
 def run_command(kind: Kind, inputs: Sequence[str], given: Mapping[str, Any]) -> int:  # Any: a command's options
@@ -82,7 +84,12 @@ def run_command(kind: Kind, inputs: Sequence[str], given: Mapping[str, Any]) -> 
     )
     machine = {name: given[name] for name in ("backend", "device", "precision", "threads")}
     files = {name: given[name] if shard is None else shard.named(given[name]) for name in ("report", "page")}
-    reporting = Reporting(**files, **{name: given[name] for name in ("as_json", "dry_run", "watch")})
+    others = {name: given[name] for name in ("as_json", "dry_run", "watch", "cores_per_worker")}
+    reporting = Reporting(**files, **others, on_ray=given["on"] == "ray")
+    if reporting.on_ray and reporting.watch:
+        raise UsageError("--watch works on one machine; divide the folder with --shard, or give a batch to --on ray")
+    if reporting.cores_per_worker and not reporting.on_ray:
+        raise UsageError("--cores-per-worker is for --on ray; on one machine say --threads")
     return run_batch(
         inputs,
         batch_options(kind, given["model"], wanted, fresh=given.get("fresh", False), shard=shard),
@@ -189,6 +196,10 @@ def run_batch(
             jobs = JobList() if watched is not None else plan_jobs(inputs, options)
             if reporting.dry_run:
                 return _show_plan(jobs, show)
+            is_for_ray = reporting.on_ray and any(job.to_do for job in jobs)
+            if is_for_ray:
+                show.wait("joining the Ray cluster …")
+                _join_ray(stack)  # before signals are listened to: it listens to some itself
             cancel = stack.enter_context(cancel_on_interrupt())
             telling = threading.Lock()  # engines are built in the threads that translate
             translator = None
@@ -198,18 +209,25 @@ def run_batch(
                     report.show(event)
                     show.show(event)
 
-            if watched is not None or any(job.to_do for job in jobs):
+            if not is_for_ray and (watched is not None or any(job.to_do for job in jobs)):
                 from cgconv.runtime.translator import open_translator
 
                 show.wait(f"opening {options.model_name} …")
                 translator = stack.enter_context(open_translator(model, **machine, report=tell, cancel=cancel))
-            elif machine["device"] not in ("auto", "cpu") or machine["backend"] != "auto":
+            elif not is_for_ray and (machine["device"] not in ("auto", "cpu") or machine["backend"] != "auto"):
                 from cgconv.runtime.doctor import require_machine
 
                 require_machine(backend=machine["backend"], device=machine["device"])
             code = 0
             if watched is not None and translator is not None:
                 events = watch_jobs(watched, translator, cancel)
+            elif is_for_ray:
+                from cgconv.runtime.on_ray import Opening, run_jobs_on_ray
+
+                own = {name: value for name, value in machine.items() if name != "threads"}
+                opening = Opening(model_name=model.name, model=model.read_bytes(), machine=own)
+                cores = reporting.cores_per_worker or machine["threads"]
+                events = run_jobs_on_ray(jobs, opening, cancel, cores_per_worker=cores)
             else:
                 events = run_jobs(jobs, translator, cancel)
             for event in events:
@@ -226,6 +244,16 @@ def run_batch(
         if reporting.page is not None:
             _write_page(reporting.page, report, options.model_name, show)
         return code
+
+
+def _join_ray(stack: ExitStack) -> None:
+    from .extras import needs_extra
+
+    with needs_extra("ray", "--on ray"):
+        from cgconv.runtime import on_ray
+
+        on_ray.check()
+    stack.enter_context(on_ray.connect())
 
 
 def exit_code(last: BatchFinished) -> int:

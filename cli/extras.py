@@ -12,6 +12,7 @@ _PACKAGES = {
     "train": ("torch", "lightning"),
     "gui": ("PySide6",),
     "serve": ("starlette", "uvicorn"),
+    "ray": ("ray",),
     "tensorrt": ("tensorrt", "cuda"),
 }
 

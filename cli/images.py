@@ -12,13 +12,13 @@ from .options import (
     MORE,
     CommandWithMore,
     choice_of,
+    cluster_options,
     grouped_option,
     look_options,
     machine_options,
     model_option,
     output_options,
     report_options,
-    shard_option,
     steady_option,
     watch_option,
 )
@@ -49,7 +49,7 @@ Try:
 @grouped_option(MORE, "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Refuse pictures with more pixels.")
 @grouped_option(MORE, "--allow-hdr", is_flag=True, help="Translate HDR pictures (PQ, HLG) too, with dull colors.")
 @watch_option
-@shard_option
+@cluster_options
 @machine_options
 @report_options
 def images(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options above

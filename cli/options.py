@@ -313,11 +313,26 @@ watch_option = click.option(
     "--watch", is_flag=True, help="Go on for ever: translate what comes into the folders, until Ctrl-C."
 )
 
-shard_option = grouped_option(
-    MORE,
-    "--shard",
-    metavar="K/N",
-    help="Do the K-th of N parts, for several machines on one folder.  [default: as Slurm or Kubernetes says]",
+cluster_options = _together(
+    grouped_option(
+        MORE,
+        "--on",
+        type=click.Choice(["ray"]),
+        help="Spread the work over the machines of a Ray cluster that share the folders.",
+    ),
+    grouped_option(
+        MORE,
+        "--cores-per-worker",
+        type=click.IntRange(1, 256),
+        metavar="N",
+        help="Of --on ray: processor cores of each worker.  [default: 4, or one worker a GPU]",
+    ),
+    grouped_option(
+        MORE,
+        "--shard",
+        metavar="K/N",
+        help="Do the K-th of N parts, for several machines on one folder.  [default: as Slurm or Kubernetes says]",
+    ),
 )
 
 report_options = _together(

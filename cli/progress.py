@@ -32,6 +32,7 @@ from cgconv.runtime.events import (
     JobStarted,
     JobWarned,
     Watching,
+    WorkersChanged,
     counted,
 )
 
@@ -213,6 +214,8 @@ class BatchShow(ABC):
                     self.note(sentence)
             case JobPlanned():
                 click.echo(planned_line(event))
+            case WorkersChanged():
+                self.note(event.message)
             case Watching():
                 folders = ", ".join(map(str, event.folders))
                 self.note(f"watching {folders} for {self._summary.noun[1]}; Ctrl-C ends it")

@@ -14,13 +14,13 @@ from .options import (
     RateType,
     TimeType,
     choice_of,
+    cluster_options,
     grouped_option,
     look_options,
     machine_options,
     model_option,
     output_options,
     report_options,
-    shard_option,
     steady_option,
     watch_option,
 )
@@ -83,7 +83,7 @@ Try:
 @grouped_option(MORE, "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Refuse films with larger frames.")
 @grouped_option(MORE, "--allow-hdr", is_flag=True, help="Translate HDR films (PQ, HLG) too, with dull colors.")
 @watch_option
-@shard_option
+@cluster_options
 @machine_options
 @report_options
 def video(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options above

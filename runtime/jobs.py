@@ -234,13 +234,22 @@ def run_jobs(jobs: Sequence[Job], translator: Translates | None, cancel: threadi
     films follow one another. Once `cancel` is set, what is being translated is finished, nothing new is begun and
     the last event says `cancelled`. `translator` may be None where no job has anything to do.
     """
+
+    def events() -> Iterator[Event]:
+        if translator is not None:
+            yield translator.describe()
+        yield from _run_all(jobs, translator, cancel)
+
+    return tell_batch(jobs, events(), cancel)
+
+
+def tell_batch(jobs: Sequence[Job], events: Iterator[Event], cancel: threading.Event) -> Iterator[Event]:
+    """Yield what a batch is, what happens to its jobs, and what that came to."""
     started = time.perf_counter()
     ends: dict[int, str] = {}  # of a job whose result vanishes later on, the last word
     notes = tuple(jobs.notes) if isinstance(jobs, JobList) else ()
     yield BatchPlanned(len(jobs), sum(job.skip is not None for job in jobs), notes)
-    if translator is not None:
-        yield translator.describe()
-    for event in _run_all(jobs, translator, cancel):
+    for event in events:
         if isinstance(event, JobFinished | JobSkipped | JobFailed):
             ends[event.index] = type(event).__name__
         yield event
@@ -254,7 +263,8 @@ def run_jobs(jobs: Sequence[Job], translator: Translates | None, cancel: threadi
     )
 
 
-def _run_all(jobs: Sequence[Job], translator: Translates | None, cancel: threading.Event) -> Iterator[Event]:
+def begin_jobs(jobs: Sequence[Job]) -> Iterator[Event]:
+    """Tidy up where results go, and say what is not to be done."""
     for folder in {job.output.parent for job in jobs}:
         with suppress(OSError):  # what is wrong with a folder is said of its files
             sweep_partials(folder)
@@ -265,6 +275,20 @@ def _run_all(jobs: Sequence[Job], translator: Translates | None, cancel: threadi
             if job.options.kind is Kind.FILM:
                 _sweep_film(job.output)
             yield JobSkipped(job.index, job.input, job.output, job.skip)
+
+
+def run_one(
+    job: Job, translator: Translates, shared: SharedTranslator, cancel: threading.Event, folders: ResultFolders
+) -> Iterator[Event]:
+    """Do one job, a picture with `shared` or a film, and say what happens."""
+    if job.options.kind is Kind.PICTURE:
+        yield from _run_picture(job, shared, folders)
+    else:
+        yield from _run_film(job, translator, cancel)
+
+
+def _run_all(jobs: Sequence[Job], translator: Translates | None, cancel: threading.Event) -> Iterator[Event]:
+    yield from begin_jobs(jobs)
     to_do = [job for job in jobs if job.to_do]
     if not to_do:
         return

@@ -296,6 +296,11 @@ def sweep(target: Path, *, all_work: bool = False) -> None:
         lock.unlink(missing_ok=True)
 
 
+def is_being_written(target: Path) -> bool:
+    """Say whether a process is making the film `target` right now."""
+    return _is_held(hidden_path(target, LOCK))
+
+
 def _is_held(lock: Path) -> bool:
     try:
         return lock.exists() and is_held(lock)

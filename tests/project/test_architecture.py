@@ -20,7 +20,7 @@ OUTSIDE_THE_PACKAGE = {"tests", "benchmarks", "scripts", "packaging", "setup.py"
 
 # Besides the standard library and itself. A name ending in "*" allows what lies below it, too.
 MAY_IMPORT = {
-    "runtime": "numpy cv2 av PIL pillow_heif onnx google onnxruntime openvino platformdirs tensorrt cuda",
+    "runtime": "numpy cv2 av PIL pillow_heif onnx google onnxruntime openvino platformdirs tensorrt cuda ray",
     "trainer": "torch lightning numpy cv2 tensorboard torchmetrics cgconv.runtime.errors cgconv.runtime.events "
     "cgconv.runtime.images cgconv.runtime.lock cgconv.runtime.files cgconv.runtime.protocol "
     "cgconv.runtime.html_page "
