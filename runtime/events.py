@@ -512,6 +512,14 @@ class Diagnosed:
 
 
 @dataclass(frozen=True)
+class DevicesFound:
+    """What of the options --device and --backend this computer has, by their names; `auto` goes without saying."""
+
+    devices: tuple[str, ...]
+    backends: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class CachesMeasured:
     """What lies in the caches: folder → bytes."""
 
@@ -535,6 +543,7 @@ WorkerEvent = (
     | PresetsListed
     | TrainingEstimated
     | Diagnosed
+    | DevicesFound
     | CachesMeasured
 )
 

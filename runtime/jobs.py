@@ -46,6 +46,7 @@ from .find import (
 )
 from .images import SUFFIXES as PICTURE_SUFFIXES
 from .images import FileFormat, output_suffix, picture_size_hw
+from .misfits import is_name
 from .sequences import SequenceOptions, find_sequence, is_sequence, outputs_of
 from .shard import Shard
 
@@ -87,7 +88,7 @@ class BatchOptions:
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        if self.name and ("{name}" not in self.name or re.search(r'[\\/:*?"<>|]', self.name)):
+        if self.name and not is_name(self.name):
             raise UsageError(f'the name {self.name!r} must hold {{name}}, and none of \\ / : * ? " < > |')
         if not 1 <= self.batch <= 256:
             raise UsageError(f"batch: found {self.batch}, expected 1 to 256")

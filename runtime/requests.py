@@ -263,6 +263,11 @@ class Diagnose:
 
 
 @dataclass(frozen=True)
+class FindDevices:
+    """Say what of --device and --backend this computer has. Answer: DevicesFound."""
+
+
+@dataclass(frozen=True)
 class ForgetFilms:
     """Throw away what was done of films that are not wanted any more; `outputs` is what they were to become."""
 
@@ -316,6 +321,7 @@ Request = (
     | HalveModel
     | BuildEngines
     | Diagnose
+    | FindDevices
     | ForgetFilms
     | MeasureCaches
     | ClearCaches

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 import queue
@@ -62,6 +63,7 @@ def serve(lines: Iterable[str], stream: TextIO) -> None:
     lanes = {name: Lane(name, say) for name in ("files", "looks", "jobs")}
     lanes["samples"] = Lane("samples", say, gives_way_to=lanes["looks"])
     say(WorkerReady(version("cgconv"), installed_extras()), 0)
+    import_what_all_need()
     for line in lines:
         try:
             number, request = read_request(line)
@@ -93,13 +95,19 @@ def serve(lines: Iterable[str], stream: TextIO) -> None:
         clean_up()
 
 
+def import_what_all_need() -> None:
+    """Import in one thread what two lanes would import at once: numpy, met by a part first, comes out half made."""
+    for name in ("numpy.typing", "onnx"):
+        importlib.import_module(name)
+
+
 def _lane_of(request: requests.Request) -> str:
     quick = requests.Scan | requests.Examine | requests.Plan | requests.ListModels | requests.ListPresets
     if isinstance(request, quick | requests.MeasureCaches | requests.ForgetFilms):
         return "files"
     if isinstance(request, requests.Preview | requests.PreviewLoop):
         return "looks"
-    if isinstance(request, requests.SampleModel):
+    if isinstance(request, requests.SampleModel | requests.FindDevices):
         return "samples"
     return "jobs"
 
@@ -138,10 +146,10 @@ class Lane:
             return any(isinstance(task.request, requests.Train) for task in self._tasks.values())
 
     def cancel(self, number: int | None) -> None:
-        """Stop the task of this number, or all."""
+        """Stop the task of this number, or all but those that tidy up."""
         with self._lock:
             for task in self._tasks.values():
-                if number is None or task.number == number:
+                if task.number == number or (number is None and not isinstance(task.request, requests.ForgetFilms)):
                     task.cancel.set()
 
     def wait_until_free(self, timeout_s: float) -> None:
@@ -201,10 +209,11 @@ def answer_of(request: requests.Request) -> Answer:
                 requests.Preview: looks.preview,
                 requests.PreviewLoop: looks.preview_loop,
             }[type(request)]
-        case requests.Plan() | requests.Convert() | requests.ForgetFilms():
+        case requests.Plan() | requests.Convert() | requests.ForgetFilms() | requests.FindDevices():
             from . import convert
 
             return {
+                requests.FindDevices: convert.find_devices,
                 requests.Plan: convert.plan,
                 requests.Convert: convert.convert,
                 requests.ForgetFilms: convert.forget_films,

@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from cgconv.cli.batch import batch_options, model_names
+from cgconv.cli.extras import installed_extras
 from cgconv.runtime.backends.machine import checked_device
-from cgconv.runtime.choices import Action
+from cgconv.runtime.choices import Action, BackendName
 from cgconv.runtime.errors import CgconvError
-from cgconv.runtime.events import BackendOpened, JobPlanned
+from cgconv.runtime.events import BackendOpened, DevicesFound, JobPlanned
 from cgconv.runtime.films.parts import sweep
 from cgconv.runtime.find import FoundFile, Kind
 from cgconv.runtime.jobs import Job, plan_files, run_jobs
@@ -72,6 +74,18 @@ def forget_films(task: Task, say: Say) -> None:
     assert isinstance(request, ForgetFilms)
     for output in request.outputs:
         sweep(output, all_work=True)
+
+
+def find_devices(task: Task, say: Say) -> None:
+    """Say what this computer can compute on, and with what."""
+    from cgconv.runtime.backends.choose import devices_here
+
+    devices = devices_here()
+    names = {BackendName.ONNXRUNTIME: "onnxruntime", BackendName.OPENVINO: "openvino"}
+    backends = [backend for backend, package in names.items() if find_spec(package) is not None]
+    if "cuda" in devices and installed_extras()["tensorrt"]:
+        backends.append(BackendName.TENSORRT)
+    say(DevicesFound(tuple(devices), tuple(backends)))
 
 
 class HeldTranslator:

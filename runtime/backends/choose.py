@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cgconv.runtime.choices import BackendName, PrecisionChoice
 from cgconv.runtime.errors import CgconvError, MissingError, ModelError, UsageError
 from cgconv.runtime.events import EngineBuilding, EngineBuilt
+from cgconv.runtime.misfits import machine_misfit
 
 from .machine import Backend, Building, Machine, checked_device, cuda_devices, unheard
 
@@ -125,20 +127,12 @@ def choose_machine(
     if threads is not None and threads < 1:
         raise UsageError(f"--threads: found {threads}, expected 1 or more")
     device = checked_device(device)
+    if misfit := machine_misfit(wanted_backend, device, wanted_precision):
+        raise UsageError(misfit)
     kind = device.split(":")[0]
-    if wanted_precision is PrecisionChoice.INT8 and (
-        kind not in ("auto", "cpu") or wanted_backend is BackendName.TENSORRT
-    ):
-        raise UsageError("--precision int8 works only on processors; use --device cpu, or fp16 on a GPU")
-    if wanted_precision is PrecisionChoice.BF16 and wanted_backend is BackendName.ONNXRUNTIME:
-        raise UsageError("--precision bf16 needs --backend openvino: ONNX Runtime has no bf16 convolutions")
     if wanted_backend is BackendName.TENSORRT:
         return _choose_tensorrt(device, wanted_precision, threads)
     if kind in ("cuda", "directml", "coreml"):
-        if wanted_backend is BackendName.OPENVINO:
-            raise UsageError(f"--backend openvino does not support {device}; choose cpu or gpu (Intel)")
-        if wanted_precision is PrecisionChoice.BF16:
-            raise UsageError(f"--precision bf16 is not available on {device}; use fp16")
         machine = Machine(backend=BackendName.ONNXRUNTIME, device=device, threads=threads)
         if kind == "cuda" and wanted_backend is BackendName.AUTO:
             on_tensorrt, reason = _tensorrt_where_it_opens(device, wanted_precision, threads, is_order=True)
@@ -147,8 +141,6 @@ def choose_machine(
             machine = replace(machine, why=f"asked for; {reason}")
         return _settle(_precision_of_file(wanted_precision, model), machine)
     if kind == "gpu":
-        if wanted_backend is BackendName.ONNXRUNTIME:
-            raise UsageError("--backend onnxruntime does not support gpu; choose cpu, cuda, directml or coreml")
         machine = Machine(backend=BackendName.OPENVINO, device=device, threads=threads)
         return _settle(_precision_of_file(wanted_precision, model), machine)
     reasons: list[str] = []
@@ -173,6 +165,17 @@ def choose_machine(
     if wanted_precision is PrecisionChoice.AUTO and machine.backend is BackendName.OPENVINO:
         return _in_int8_where_it_is_good(model, card, machine, report, is_cancelled, may_measure)
     return machine
+
+
+def devices_here() -> list[str]:
+    """Return the devices that this computer has, by the names of --device."""
+    from . import onnxruntime_backend, openvino_backend
+
+    count = cuda_devices()
+    nvidia = ["cuda", *(f"cuda:{number}" for number in range(1, count))] if count else []
+    intel = ["gpu"] if openvino_backend.why_not("GPU") is None else []
+    of_system = {"win32": ["directml"], "darwin": ["coreml"]}.get(sys.platform, [])
+    return ["cpu", *nvidia, *intel, *(name for name in of_system if onnxruntime_backend.offers(name))]
 
 
 def fall_back(machine: Machine, error: ModelError) -> Machine:
@@ -239,11 +242,8 @@ def _choose_on_cpu(
     from . import openvino_backend
 
     problem = openvino_backend.why_not("CPU")
-    if backend is BackendName.OPENVINO or precision is PrecisionChoice.BF16:
-        if problem:
-            raise MissingError(f"OpenVINO cannot be used: {problem}")
-        if precision is PrecisionChoice.FP16:
-            raise UsageError("OpenVINO on a CPU computes in fp32 or bf16; --precision fp16 needs --backend onnxruntime")
+    if problem and (backend is BackendName.OPENVINO or precision is PrecisionChoice.BF16):
+        raise MissingError(f"OpenVINO cannot be used: {problem}")
     if problem or precision is PrecisionChoice.FP16:
         why = f"OpenVINO cannot be used ({problem})" if problem else "the one that computes fp16 on a CPU"
         return _settle(precision, replace(onnxruntime, why="; ".join([*reasons, why])))
@@ -355,10 +355,6 @@ def _choose_tensorrt(device: str, precision: PrecisionChoice, threads: int | Non
     from .engines import backend as tensorrt_backend
 
     device = "cuda" if device == "auto" else device
-    if not device.startswith("cuda"):
-        raise UsageError(f"--backend tensorrt does not support {device}; choose cuda (NVIDIA)")
-    if precision is PrecisionChoice.BF16:
-        raise UsageError("--backend tensorrt computes in fp16 or fp32, not bf16")
     problem = tensorrt_backend.why_not(device)
     if problem:
         raise MissingError(problem)

@@ -11,6 +11,7 @@ from av.error import FFmpegError
 
 from cgconv.runtime.choices import VideoCodec
 from cgconv.runtime.errors import UsageError
+from cgconv.runtime.misfits import HOMES, LARGEST_CRF, MP4_FAMILY
 
 from .reader import FilmInfo
 
@@ -27,23 +28,11 @@ class Encoding:
     notes: tuple[str, ...] = ()
 
 
-# Which containers can hold what. VP9 and AV1 are not for QuickTime, FFV1 only for Matroska.
-_MP4_FAMILY = (".mp4", ".m4v", ".mov")
-_HOMES: dict[VideoCodec, tuple[str, ...]] = {
-    VideoCodec.AUTO: (*_MP4_FAMILY, ".mkv", ".webm", ".gif"),
-    VideoCodec.H264: (*_MP4_FAMILY, ".mkv"),
-    VideoCodec.HEVC: (*_MP4_FAMILY, ".mkv"),
-    VideoCodec.AV1: (".mp4", ".m4v", ".mkv", ".webm"),
-    VideoCodec.VP9: (".webm", ".mp4", ".m4v", ".mkv"),
-    VideoCodec.PRORES: (".mov", ".mkv"),
-    VideoCodec.FFV1: (".mkv",),
-}
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".gif": "gif"}
 
 # The default quality of each codec. H.264's 17 at "faster" gives 43 dB on an ordinary film for 15 core-ms a frame at
 # 960×540; "medium" needs 24 for the same, "veryfast" 10 but is 1 to 1.5 dB worse. The others' are about as good.
 _DEFAULT_CRF = {VideoCodec.H264: 17, VideoCodec.HEVC: 16, VideoCodec.AV1: 23, VideoCodec.VP9: 20}
-_LARGEST_CRF = {VideoCodec.H264: 51, VideoCodec.HEVC: 51, VideoCodec.AV1: 63, VideoCodec.VP9: 63}
 _SOFTWARE = {
     VideoCodec.H264: "libx264",
     VideoCodec.HEVC: "libx265",
@@ -62,12 +51,12 @@ def film_output_suffix(source_suffix: str, codec: VideoCodec | str = VideoCodec.
     moves the film to the nearest one that can, and avi and the rest become mkv.
     """
     suffix, codec = source_suffix.lower(), VideoCodec(codec)
-    homes = _HOMES[codec]
+    homes = HOMES[codec]
     if suffix in homes:
         return suffix
     if suffix in (".mov", ".gif") and ".mp4" in homes:
         return ".mp4"
-    if suffix in _MP4_FAMILY and ".mov" in homes:
+    if suffix in MP4_FAMILY and ".mov" in homes:
         return ".mov"
     return ".mkv"
 
@@ -93,14 +82,14 @@ def choose_encoding(
     if suffix not in FORMATS:
         raise UsageError(f"films cannot be written as {suffix}; expected one of {', '.join(FORMATS)}")
     if film_output_suffix(suffix, codec) != suffix:
-        raise UsageError(f"{suffix} cannot hold {codec}; expected {' or '.join(_HOMES[codec])}")
+        raise UsageError(f"{suffix} cannot hold {codec}; expected {' or '.join(HOMES[codec])}")
     if suffix == ".gif":
         check_crf(None, crf, "gif")
         return Encoding("gif", "ffv1", "bgr0")  # kept lossless until the palettes are made
     if codec is VideoCodec.AUTO:
         codec = _usual_codec(info, suffix)
     check_crf(codec, crf, codec.value)
-    tag = "hvc1" if codec is VideoCodec.HEVC and suffix in _MP4_FAMILY else None  # Apple plays no hev1
+    tag = "hvc1" if codec is VideoCodec.HEVC and suffix in MP4_FAMILY else None  # Apple plays no hev1
     if device.startswith("cuda") and codec in _NVENC:
         encoding = _encoding(info, image_hw, codec, _NVENC[codec], crf, tag)
         if _opens(encoding.encoder, encoding.pix_fmt, image_hw):
@@ -128,10 +117,10 @@ def check_crf(codec: VideoCodec | None, crf: int | None, name: str) -> None:
     """Raise UsageError where a codec does not have that quality; None goes with any."""
     if crf is None:
         return
-    if codec not in _LARGEST_CRF:
+    if codec not in LARGEST_CRF:
         raise UsageError(f"--crf {crf}: {name} has no such setting")
-    if not 0 <= crf <= _LARGEST_CRF[codec]:
-        raise UsageError(f"--crf: found {crf}, expected 0 to {_LARGEST_CRF[codec]} for {name}")
+    if not 0 <= crf <= LARGEST_CRF[codec]:
+        raise UsageError(f"--crf: found {crf}, expected 0 to {LARGEST_CRF[codec]} for {name}")
 
 
 def _encoding(

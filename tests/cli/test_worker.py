@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -162,3 +164,26 @@ def test_a_result_is_shown_as_it_lies_on_the_disk(kind: str, model: Path, tmp_pa
     assert cv2.imread(str(shown.translated)).shape == (32, 48, 3)
     if kind == "picture":
         np.testing.assert_array_equal(cv2.imread(str(shown.translated)), cv2.imread(str(made)))
+
+
+def test_what_two_lanes_import_is_there_before_the_first_request() -> None:
+    """Two lanes met numpy by two of its parts at once: one got it half made, and its request failed."""
+    code = (
+        "import io, sys\n"
+        "from cgconv.cli.worker.command import serve\n"
+        "lines = (print('numpy' in sys.modules and 'onnx' in sys.modules) for _ in range(1))\n"
+        "serve((line for line in lines if line), io.StringIO())\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "True\n"
+
+
+def test_what_this_computer_has_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cgconv.runtime.backends.choose.cuda_devices", lambda: 2)
+    said: list[Any] = []
+    convert.find_devices(task_of(requests.FindDevices()), said.append)
+    assert said[0].devices[:3] == ("cpu", "cuda", "cuda:1")
+    assert "onnxruntime" in said[0].backends
+    monkeypatch.setattr("cgconv.runtime.backends.choose.cuda_devices", lambda: 0)
+    convert.find_devices(task_of(requests.FindDevices()), said.append)
+    assert not {"cuda", "tensorrt"} & {*said[1].devices, *said[1].backends}

@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "exporter": "torch onnx onnxscript safetensors numpy cgconv.runtime.* cgconv.trainer.*",
     "cli": "click rich numpy cgconv.runtime.* cgconv.trainer.* cgconv.exporter.* cgconv.gui.start cgconv.serve.start "
     "cgconv.serve.limits",
-    "gui": "PySide6 pyqtgraph platformdirs cgconv.runtime.choices cgconv.runtime.events cgconv.runtime.requests "
+    "gui": "PySide6 pyqtgraph platformdirs cgconv.runtime.choices cgconv.runtime.misfits cgconv.runtime.events "
+    "cgconv.runtime.requests "
     "cgconv.runtime.models.card cgconv.runtime.models.store cgconv.runtime.protocol cgconv.runtime.errors "
     "cgconv.runtime.files",
     "serve": "starlette uvicorn cgconv.runtime.choices cgconv.runtime.events cgconv.runtime.requests "
@@ -38,7 +39,7 @@ MAY_IMPORT = {
 
 # Files of a folder itself that every room in it may import.
 GROUND = {
-    "runtime": "choices errors events requests protocol files folders lock look brush mask steady opencv",
+    "runtime": "choices misfits errors events requests protocol files folders lock look brush mask steady opencv",
     "trainer": "choices config arithmetic schedule",
 }
 # Each room: the other rooms of its folder, and the files of the folder itself, that it imports besides.
