@@ -7,9 +7,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import platformdirs
 from PySide6.QtCore import (
     QObject,
     QProcess,
+    Qt,
     QTimer,
 )
 from PySide6.QtGui import QGuiApplication
@@ -18,18 +20,22 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 from cgconv.runtime import events, requests
 from cgconv.runtime.models.store import MODEL_SUFFIXES, models_folder
 
+from .about import AboutDialog
 from .appearance import show_appearance
 from .closing import Closing
 from .conversion import Conversion, Phase, Totals
 from .convert_page import ConvertPage
+from .help_window import HelpWindow
 from .lasting_singletons import keep_singletons_alive
 from .log_page import LogPage
 from .main_window import MainWindow
 from .memory import Memory, QueueWriter
+from .menus import Menus
 from .model_actions import ModelActions
 from .model_steps import ModelSteps
 from .palette import icon
 from .places import open_folder
+from .possible import Here
 from .preset_actions import PresetActions
 from .preview_actions import PreviewActions
 from .queue_actions import QueueActions
@@ -76,6 +82,7 @@ class App(QObject):
                 ("log", self.tr("Log"), self.log),
             ]
         )
+        self.menus = Menus(self.window, self.convert)
         self.model_actions = ModelActions(
             self.window, self.convert, self.settings, self.queue, self.looks, self.memory, self
         )
@@ -93,6 +100,7 @@ class App(QObject):
         self.training_actions = TrainingActions(self.train, self.training, self.looks, self.memory, self)
         self.closing = Closing(self.window, self.queue, self.conversion, self.train, self._at_work, self)
         leave_values_alone(self.window)
+        self._help: HelpWindow | None = None
         self._save = QTimer(self, singleShot=True, interval=SAVE_AFTER_MS)
         self._connect_queue()
         self._connect_preview()
@@ -129,6 +137,7 @@ class App(QObject):
     def close(self) -> None:
         """Keep everything and end the workers."""
         self._save.stop()
+        self.queue_actions.forget_removed()
         self.writer.finish(self.queue.items)
         self._keep_window()
         self.window.hide()  # the workers may need a moment
@@ -159,8 +168,10 @@ class App(QObject):
         view.selection_changed.connect(page.show_reason)
         self.queue.looks_wanted.connect(actions.examine)
         self.queue.changed.connect(self._save_soon)
-        self.queue.rowsInserted.connect(actions.show_count)
-        self.queue.rowsRemoved.connect(actions.show_count)
+        self.queue.rowsInserted.connect(page.show_count)
+        self.queue.rowsRemoved.connect(page.show_count)
+        self.queue.bad_changed.connect(page.show_bad)
+        page.undo_removal.triggered.connect(actions.undo_removal)
         actions.said.connect(self._say)
         actions.logged.connect(self.log.add)
         actions.scanned.connect(self._show_scanned)
@@ -199,6 +210,7 @@ class App(QObject):
     def _connect_options(self) -> None:
         page, actions = self.convert, self.preset_actions
         page.options.options_changed.connect(actions.keep_options)
+        page.options.devices_wanted.connect(lambda: self.ask_looks(requests.FindDevices()))
         page.preset_picked.connect(actions.use_preset)
         page.preset_saving_wanted.connect(actions.save_preset)
         page.preset_removal_wanted.connect(actions.forget_preset)
@@ -238,6 +250,10 @@ class App(QObject):
         actions.model_made.connect(self._use_new_model)
 
     def _connect_rest(self) -> None:
+        self.menus.quit.triggered.connect(self.window.close)
+        self.menus.help.triggered.connect(lambda: self._show_help(0))
+        self.menus.keys.triggered.connect(lambda: self._show_help(-1))
+        self.menus.about.triggered.connect(self._show_about)
         self.looks.answered.connect(self._show_looks)
         self.looks.died.connect(self._looks_died)
         for worker in (self.looks, self.jobs, self.training):
@@ -339,6 +355,8 @@ class App(QObject):
             case events.Diagnosed():
                 for line in event.lines:
                     self.log.add(line)
+            case events.DevicesFound():
+                self.convert.options.show_here(Here(event.devices, event.backends))
             case events.CachesMeasured():
                 self.settings.show_caches(event)
             case events.WorkerReady():
@@ -378,6 +396,25 @@ class App(QObject):
         """Say what of the window's own files could not be read."""
         while self.memory.notes:
             self._say(self.memory.notes.pop(0))
+
+    def _show_help(self, topic: int) -> None:
+        if self._help is None:
+            self._help = HelpWindow(self.menus.all_actions(), self.window)
+        self._help.open_at(topic)
+
+    def _show_about(self) -> None:
+        cache = Path(platformdirs.user_cache_dir("cgconv", appauthor=False))
+        dialog = AboutDialog(
+            [
+                (self.tr("Settings"), self.memory.folder),
+                (self.tr("Models"), models_folder()),
+                (self.tr("Caches"), cache),
+            ],
+            self.window,
+        )
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.folder_wanted.connect(open_folder)
+        dialog.open()
 
     def _show_only_picture(self, on: bool) -> None:
         if on:

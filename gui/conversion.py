@@ -349,7 +349,7 @@ class Conversion(QObject):
                 item.state, item.reason = State.SKIPPED, event.reason
             case events.JobFailed():
                 item.state, item.reason, item.seconds_left = State.FAILED, event.reason, None
-                item.output = event.output
+                item.output, item.is_partial = event.output, event.output is not None
                 self.warned.emit(_about(item.path, event.reason))
         self.item_changed.emit(item)
         if not self._tell.isActive():  # adding up a long queue on every event would be felt

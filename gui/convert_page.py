@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QAction, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -67,6 +67,7 @@ class ConvertPage(QWidget):
         self._make_model_tools()
         self._make_presets()
         self._make_bar()
+        self.options.problem_changed.connect(self._show_problem)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self._sides = (self._queue_side(), self._options_side())
         for number, part in enumerate((self._sides[0], self._center(), self._sides[1])):
@@ -95,11 +96,13 @@ class ConvertPage(QWidget):
         column.addWidget(self.queue_view, 1)
         tools = QHBoxLayout()
         tools.setSpacing(4)
-        for tool in (self.remove, self.up, self.down, self.clear_ended):
+        for tool in (self.remove, self.undo, self.up, self.down, self.clear_ended):
             tools.addWidget(tool)
-        tools.addWidget(self.count, 1)
-        tools.addWidget(self.as_table)
+        tools.addStretch(1)
+        for tool in (self.failed_only, self.as_table):
+            tools.addWidget(tool)
         column.addLayout(tools)
+        column.addWidget(self.count)
         column.addWidget(self.reason)
         about = QHBoxLayout()
         for button in (self.copy_reason, self.retry):
@@ -136,28 +139,41 @@ class ConvertPage(QWidget):
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setMinimumWidth(self.options.minimumSizeHint().width() + scroll.verticalScrollBar().sizeHint().width())
+        least = max(self.options.minimumSizeHint().width(), self.options.advanced.minimumSizeHint().width() + 8)
+        scroll.setMinimumWidth(least + scroll.verticalScrollBar().sizeHint().width())
         scroll.viewport().setAutoFillBackground(False)
         self.options.setAutoFillBackground(False)
         column.addWidget(scroll, 1)
+        column.addWidget(self.options.note)
         return side
 
     def _make_queue_tools(self) -> None:
         self.add_files = QPushButton(self.tr("&Add files …"))
-        self.add_folder = QPushButton(self.tr("Add &folder …"))
-        self.remove, self.up, self.down, self.clear_ended = (QToolButton() for _ in range(4))
+        self.add_folder = QPushButton(self.tr("Add f&older …"))
+        self.remove, self.undo, self.up, self.down, self.clear_ended = (QToolButton() for _ in range(5))
+        self.undo_removal = QAction(self.tr("Undo removal"), self)
+        self.undo_removal.setShortcut(QKeySequence.StandardKey.Undo)
+        self.addAction(self.undo_removal)
         for button, words, action in (
             (self.remove, self.tr("Remove from the queue (Del)"), self.queue_view.remove_action),
+            (self.undo, self.tr("Bring back what was removed (Ctrl+Z)"), self.undo_removal),
             (self.up, self.tr("Move up (Ctrl+Up)"), self.queue_view.up_action),
             (self.down, self.tr("Move down (Ctrl+Down)"), self.queue_view.down_action),
         ):
             name_button(button, words)
             button.clicked.connect(action.trigger)
         name_button(self.clear_ended, self.tr("Clear finished"))
+        self.failed_only = tool_button("", checkable=True)
+        name_button(self.failed_only, self.tr("Show only what failed"))
+        self.failed_only.toggled.connect(self.queue_view.show_failed_only)
+        self.failed_only.toggled.connect(self.show_count)
         self.as_table = tool_button("", checkable=True)
         name_button(self.as_table, self.tr("Show all columns, as a table"))
         self.as_table.toggled.connect(self._show_table)
         self.count = ElidedLabel()
+        self._bad_count = self._removed_count = 0
+        self.show_bad(0)
+        self.show_removed(0)
 
     def _make_reason(self) -> None:
         self.reason = WrappedText(4)
@@ -237,7 +253,7 @@ class ConvertPage(QWidget):
         for button, name in (
             (self.add_files, "add"), (self.add_folder, "folder"), (self.remove, "remove"), (self.up, "up"),
             (self.down, "down"), (self.clear_ended, "clear"), (self.as_table, "table"), (self.start, "start"),
-            (self.pause, "pause"), (self.cancel, "stop"),
+            (self.pause, "pause"), (self.cancel, "stop"), (self.undo, "undo"), (self.failed_only, "failed"),
         ):  # fmt: skip
             button.setIcon(icon(name, self.window().palette()))
         self.preview.show_icons()
@@ -245,7 +261,10 @@ class ConvertPage(QWidget):
     def show_phase(self, phase: Phase) -> None:
         """Enable what can be done now, and say what is being done."""
         is_idle, is_paused = phase is Phase.IDLE, phase is Phase.PAUSED
-        self.start.setEnabled(is_idle or is_paused)
+        self._phase = phase
+        problem = self.options.problem if is_idle else ""
+        self.start.setEnabled((is_idle or is_paused) and not problem)
+        self.start.setToolTip(problem)
         self.start.setText(self.tr("&Go on") if is_paused else self.tr("&Start"))
         self.pause.setEnabled(phase is Phase.RUNNING)
         self.cancel.setEnabled(phase in (Phase.PLANNING, Phase.RUNNING, Phase.PAUSED))
@@ -256,6 +275,9 @@ class ConvertPage(QWidget):
         }.get(phase)
         if words:
             self.summary.setText(words)
+
+    def _show_problem(self) -> None:
+        self.show_phase(self._phase)
 
     def show_totals(self, totals: Totals, phase: Phase) -> None:
         """Say how far everything is."""
@@ -297,9 +319,29 @@ class ConvertPage(QWidget):
         self.summary.setText(self.tr("Preparing the model for {size}: {phase}, {seconds} s").format(
             size=building.size, phase=building.phase, seconds=round(building.seconds)))  # fmt: skip
 
-    def show_count(self, count: int) -> None:
-        """Say how many entries the queue has."""
-        self.count.setText(self.tr("%n file(s)", "", count) if count else "")
+    def show_count(self) -> None:
+        """Say how many entries the queue has, how many of them are shown, and what was taken from it."""
+        count = self.queue_view.queue.rowCount()
+        words = self.tr("%n file(s)", "", count) if count else ""
+        if self.failed_only.isChecked():
+            words = self.tr("{some} of {words}").format(some=self._bad_count, words=words)
+        removed = self.tr("%n removed, Ctrl+Z undoes it", "", self._removed_count) if self._removed_count else ""
+        self.count.setText(" · ".join(part for part in (words, removed) if part))
+
+    def show_bad(self, count: int) -> None:
+        """Let what failed be shown alone, where something did."""
+        self._bad_count = count
+        self.failed_only.setEnabled(count > 0)
+        if not count:
+            self.failed_only.setChecked(False)
+        self.show_count()
+
+    def show_removed(self, count: int) -> None:
+        """Say how many entries were removed last and can be brought back."""
+        self._removed_count = count
+        self.undo_removal.setEnabled(count > 0)
+        self.undo.setEnabled(count > 0)
+        self.show_count()
 
     def show_reason(self, items: list[QueueItem]) -> None:
         """Say why the selected entry failed, or what there is to know of it."""
@@ -308,6 +350,8 @@ class ConvertPage(QWidget):
         if one is not None and not sentences:
             result = [f"→ {one.output}"] if one.output is not None and one.state in (State.DONE, State.SKIPPED) else []
             sentences = [str(one.path), *result]
+        elif one is not None and one.is_partial and one.has_result:
+            sentences.append(self.tr("What is done of it: {path}").format(path=one.output))
         self.reason.setText("\n".join(sentences))
         self.retry.setEnabled(one is not None and one.state in (State.FAILED, State.STOPPED))
         self.copy_reason.setEnabled(one is not None and bool(one.reason))

@@ -27,6 +27,7 @@ from cgconv.runtime.events import ModelInfo
 from cgconv.runtime.requests import ConvertOptions, ImportModel
 
 from .options_panel import OptionsPanel
+from .possible import Here
 from .wheel import leave_values_alone
 
 
@@ -34,7 +35,7 @@ class ItemDialog(QDialog):
     """Asks for the model and options of some entries alone."""
 
     def __init__(
-        self, models: Sequence[ModelInfo], model: str, options: ConvertOptions, count: int, parent: QWidget
+        self, models: Sequence[ModelInfo], model: str, options: ConvertOptions, here: Here, count: int, parent: QWidget
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Model and options of %n file(s)", "", count))
@@ -45,6 +46,7 @@ class ItemDialog(QDialog):
                 self.model.addItem(one.title or one.name, one.name)
         self.model.setCurrentIndex(max(0, self.model.findData(model)))
         self.options = OptionsPanel()
+        self.options.show_here(here)
         self.options.show_options(options)
         scroll = QScrollArea()
         scroll.setWidget(self.options)
@@ -55,14 +57,22 @@ class ItemDialog(QDialog):
         )
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
+        self.options.problem_changed.connect(self._show_problem)
+        self._show_problem(self.options.problem)
         form = QFormLayout()
         form.addRow(self.tr("Model"), self.model)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         layout.addWidget(scroll, 1)
+        layout.addWidget(self.options.note)
         layout.addWidget(self.buttons)
         leave_values_alone(self)
         self.resize(460, 560)
+
+    def _show_problem(self, problem: str) -> None:
+        take = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
+        take.setEnabled(not problem)
+        take.setToolTip(problem)
 
 
 class ModelDialog(QDialog):

@@ -6,6 +6,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QTextOption
 from PySide6.QtWidgets import QLabel, QPlainTextEdit, QSizePolicy, QWidget
 
+from .palette import bad
+
 
 class ElidedLabel(QLabel):
     """One line, cut off with an ellipsis where it does not fit; the whole text is its tip."""
@@ -14,6 +16,7 @@ class ElidedLabel(QLabel):
         super().__init__(text, parent)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.is_bad = False  # what it says, and so its color
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         return QSize(0, self.fontMetrics().height())
@@ -27,7 +30,7 @@ class ElidedLabel(QLabel):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)
-        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+        painter.setPen(bad(self.palette()) if self.is_bad else self.palette().color(QPalette.ColorRole.WindowText))
         line = self.text().replace("\n", " ")
         text = self.fontMetrics().elidedText(line, Qt.TextElideMode.ElideRight, self.width())
         painter.drawText(self.rect(), self.alignment(), text)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import (
+    QAction,
     QCloseEvent,
     QColor,
     QDragEnterEvent,
@@ -104,6 +105,7 @@ class MainWindow(QMainWindow):
         self.navigation.setFrameShape(QListWidget.Shape.NoFrame)
         self.stack = QStackedWidget()
         self._icons: list[str] = []
+        self.page_actions: list[QAction] = []
         for number, (name, words, page) in enumerate(pages):
             entry = QListWidgetItem(words)
             entry.setSizeHint(QSize(*NAVIGATION_WH))
@@ -111,8 +113,9 @@ class MainWindow(QMainWindow):
             self.navigation.addItem(entry)
             self._icons.append(name)
             self.stack.addWidget(page)
-            shortcut = QShortcut(QKeySequence(f"Ctrl+{number + 1}"), self)
-            shortcut.activated.connect(lambda number=number: self.navigation.setCurrentRow(number))
+            go = self._action(words, f"Ctrl+{number + 1}")
+            go.triggered.connect(lambda _checked, number=number: self.navigation.setCurrentRow(number))
+            self.page_actions.append(go)
         self.navigation.currentRowChanged.connect(self.stack.setCurrentIndex)
         self.navigation.setCurrentRow(0)
         box = QWidget()
@@ -126,11 +129,18 @@ class MainWindow(QMainWindow):
             line_edit.setAcceptDrops(False)
         self._hint = DropHint(self)
         self._state_before = Qt.WindowState.WindowNoState
-        QShortcut(QKeySequence("F11"), self).activated.connect(self.full_screen_asked)
+        self.full_screen_action = self._action(self.tr("Picture on the whole screen"), "F11")
+        self.full_screen_action.triggered.connect(self.full_screen_asked)
         self._leave = QShortcut(QKeySequence("Esc"), self)
         self._leave.activated.connect(self.full_screen_left)
         self._leave.setEnabled(False)
         self.show_icons()
+
+    def _action(self, words: str, shortcut: str) -> QAction:
+        action = QAction(words, self)
+        action.setShortcut(QKeySequence(shortcut))
+        self.addAction(action)
+        return action
 
     def show_icons(self) -> None:
         """Draw the icons in the palette's colors."""

@@ -21,9 +21,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cgconv.runtime.choices import FilmFormat, VideoCodec
+from cgconv.runtime.misfits import LARGEST_CRF, has_crf
 from cgconv.runtime.requests import ConvertOptions
 
 from .buttons import tool_button
+from .elided import ElidedLabel
+from .possible import Here, offer, problem_of, why_not_in, why_not_on
 
 
 class OptionsPanel(QWidget):
@@ -32,14 +36,22 @@ class OptionsPanel(QWidget):
     Signals:
         options_changed(): by the user.
         strength_changed(float): while the slider moves.
+        problem_changed(str): why nothing can be started with these options; empty: it can.
+        devices_wanted(): what this computer has is to be said by `show_here`.
     """
 
     options_changed = Signal()
     strength_changed = Signal(float)
+    problem_changed = Signal(str)
+    devices_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._is_showing = False
+        self.problem = ""
+        self.here = Here()
+        self.note = ElidedLabel()  # the problem; its place is outside, where it is always seen
+        self.note.is_bad = True
         self._make_widgets()
         sight = self._form(
             (self.tr("Strength"), _row(self.strength, self.strength_text)),
@@ -56,7 +68,8 @@ class OptionsPanel(QWidget):
             (self.tr("Picture format"), self.picture_format),
             (self.tr("Picture quality"), self.quality),
             (self.tr("Film format"), self.film_format),
-            (self.tr("Film"), _row(self.codec, self.crf)),
+            (self.tr("Film codec"), self.codec),
+            (self.tr("Film quality"), self.crf),
             ("", self.keep_audio),
             ("", self.allow_hdr),
             (self.tr("From second"), self.start_s),
@@ -123,8 +136,7 @@ class OptionsPanel(QWidget):
             ("prores", "ProRes"), ("ffv1", "FFV1"),
         )  # fmt: skip
         self.crf = _number(-1, 63, self.tr("Automatic"), prefix="CRF ")
-        self.crf.setToolTip(self.tr("Film quality: lower is better and larger"))
-        self.crf.setAccessibleName(self.tr("Film quality"))
+        self.crf.setToolTip(self.tr("Lower is better and larger"))
         self.quality = _number(0, 100, self.tr("Automatic"), suffix=" %")
         self.device = _choice(
             ("auto", self.tr("Automatic")), ("cpu", self.tr("Processor")), ("cuda", self.tr("NVIDIA GPU")),
@@ -203,7 +215,7 @@ class OptionsPanel(QWidget):
             max_pixels=self.max_pixels.value() * 1_000_000,
             film_format=self.film_format.currentData(),
             codec=self.codec.currentData(),
-            crf=self.crf.value(),
+            crf=self.crf.value() if self.crf.isEnabled() else -1,
             keep_audio=self.keep_audio.isChecked(),
             allow_hdr=self.allow_hdr.isChecked(),
             start_s=self.start_s.value(),
@@ -229,11 +241,12 @@ class OptionsPanel(QWidget):
         self.short_side.setValue(options.short_side)
         self.quality.setValue(options.quality)
         self.max_pixels.setValue(options.max_pixels // 1_000_000)
-        self.crf.setValue(options.crf)
         self.keep_audio.setChecked(options.keep_audio)
         self.allow_hdr.setChecked(options.allow_hdr)
         self.start_s.setValue(options.start_s)
         self.end_s.setValue(options.end_s)
+        if self.device.findData(options.device) < 0:  # the second GPU of some computer
+            self.device.addItem(options.device, options.device)
         self.batch.setValue(options.batch)
         self.threads.setValue(options.threads)
         for combo, value in (
@@ -242,10 +255,49 @@ class OptionsPanel(QWidget):
             (self.backend, options.backend), (self.precision, options.precision),
         ):  # fmt: skip
             combo.setCurrentIndex(max(0, combo.findData(value)))
+        self._offer()
+        self.crf.setValue(options.crf)
         if replace(options, **{name: getattr(ConvertOptions(), name) for name in _IN_SIGHT}) != ConvertOptions():
             self.more.setChecked(True)  # what is not at its default is not to be hidden
         self._is_showing = False
         self._tell()
+
+    def show_here(self, here: Here) -> None:
+        """Offer what this computer has."""
+        self.here = here
+        for device in here.devices or ():
+            if self.device.findData(device) < 0:
+                self.device.addItem(f"{self._words('cuda')} {int(device.partition(':')[2]) + 1}", device)
+        self._check()
+
+    def _words(self, value: str) -> str:
+        """Return how a list calls what has this value."""
+        for combo in (self.film_format, self.codec, self.backend, self.device):
+            if (row := combo.findData(value)) >= 0 and value not in ("auto", "same"):
+                return combo.itemText(row)
+        return value
+
+    def _offer(self) -> None:
+        """Let only be chosen what goes together."""
+        codec, container = self.codec.currentData(), self.film_format.currentData()
+        backend, device, precision = (combo.currentData() for combo in (self.backend, self.device, self.precision))
+        words, here = self._words, self.here
+        offer(self.film_format, lambda value: why_not_in(value, codec, words))
+        offer(self.codec, lambda value: why_not_in(container, value, words))
+        offer(self.device, lambda value: here.why_no_device(value) or why_not_on(backend, value, precision, words))
+        offer(self.backend, lambda value: here.why_no_backend(value) or why_not_on(value, device, precision, words))
+        offer(self.precision, lambda value: why_not_on(backend, device, value, words))
+        self.crf.setEnabled(has_crf(FilmFormat(container), VideoCodec(codec)))
+        largest = LARGEST_CRF.get(VideoCodec(codec), 63 if container == FilmFormat.WEBM else 51)
+        self.crf.setMaximum(largest)
+
+    def _check(self) -> None:
+        self._offer()
+        problem = problem_of(self.options(), self.here, self._words)
+        if problem != self.problem:
+            self.problem = problem
+            self.note.setText(problem)
+            self.problem_changed.emit(problem)
 
     def _show_strength(self) -> None:
         self.strength_text.setText(f"{self.strength.value()} %")
@@ -255,6 +307,8 @@ class OptionsPanel(QWidget):
     def _show_advanced(self, shown: bool) -> None:
         self.advanced.setVisible(shown)
         self.more.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
+        if shown and self.here.devices is None:
+            self.devices_wanted.emit()
 
     def _browse(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, self.tr("Folder for results"), self.out.text())
@@ -263,6 +317,7 @@ class OptionsPanel(QWidget):
 
     def _tell(self) -> None:
         if not self._is_showing:
+            self._check()
             self.options_changed.emit()
 
 

@@ -121,6 +121,8 @@ _SHAPES = {
     "beside": '<rect x="3" y="6" width="8" height="12" rx="1"/><rect x="13" y="6" width="8" height="12" rx="1"/>',
     "original": '<path d="M2 12c3-5 6-7 10-7s7 2 10 7c-3 5-6 7-10 7s-7-2-10-7z"/><circle cx="12" cy="12" r="3"/>',
     "full screen": '<path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"/>',
+    "undo": '<path d="M8 5L4 9l4 4M4 9h10a5 5 0 0 1 0 10h-4"/>',
+    "failed": '<path d="M12 4l9 16H3zM12 10v5M12 17v1"/>',
     "table": '<rect x="3" y="4" width="18" height="16" rx="1"/><path d="M3 9h18M3 14h18M10 9v11"/>',
     "begin": '<path d="M9 4H5v16h4M11 12h8M15 8l-4 4 4 4"/>',
     "end": '<path d="M15 4h4v16h-4M5 12h8M9 8l4 4-4 4"/>',

@@ -57,7 +57,7 @@ class PreviewActions(QObject):
 
     def show_change(self, item: QueueItem) -> None:
         """Show the result of the entry that is looked at, as soon as there is one."""
-        if item is self._item and item.state is State.DONE:
+        if item is self._item and (item.state is State.DONE or item.is_partial):
             self._made_with = None
             self._page.preview.refresh()
 

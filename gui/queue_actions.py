@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, QUrl, Signal
+from PySide6.QtCore import QLocale, QObject, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from cgconv.runtime import events, requests
 
@@ -20,6 +20,9 @@ from .places import keep_last_folder, last_folder, open_folder
 from .queue_item import ENDED, FILM, QueueItem, State
 from .queue_model import QueueModel
 from .worker_process import WorkerProcess
+
+MANY = 1500  # files: so many are not added without a question
+REMOVALS_KEPT = 20  # that can be undone
 
 
 class QueueActions(QObject):
@@ -42,6 +45,8 @@ class QueueActions(QObject):
         self._window, self._page, self._queue, self._looks, self._memory = window, page, queue, looks, memory
         self.models = models
         self._already_there = 0
+        self._found: list[QueueItem] = []  # by the look at files and folders that is under way
+        self._removed: list[list[tuple[int, QueueItem]]] = []  # what can be brought back, the last removal last
 
     def add_paths(self, paths: list[Path]) -> None:
         """Find the pictures and films that these paths name, and put them into the queue."""
@@ -49,15 +54,45 @@ class QueueActions(QObject):
         self._page.summary.setText(self.tr("Looking for pictures and films …"))
 
     def show_found(self, event: events.FilesFound) -> None:
-        """Put what was found into the queue."""
+        """Take note of what was found: it comes in several pieces."""
+        self._found += [QueueItem(file.path, file.kind, file.key, file.folder) for file in event.files]
+
+    def show_scan(self, event: events.ScanFinished) -> None:
+        """Put what was found into the queue; ask first where it is very much."""
+        items, self._found = self._found, []
+        if len(items) >= MANY:
+            self._ask_for_many(items, event)
+        else:
+            self._add(items, event)
+
+    def _ask_for_many(self, items: list[QueueItem], event: events.ScanFinished) -> None:
+        folders = {item.folder for item in items}
+        folder = folders.pop() if len(folders) == 1 else None
+        count = QLocale().toString(len(items))
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("cgconv")
+        box.setText(
+            self.tr("{count} pictures and films in {folder}: add them all?").format(count=count, folder=folder.name)
+            if folder is not None
+            else self.tr("{count} pictures and films: add them all?").format(count=count)
+        )
+        add = box.addButton(self.tr("Add all"), QMessageBox.ButtonRole.AcceptRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(add)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        add.clicked.connect(lambda: self._add(items, event))
+        box.rejected.connect(lambda: self.scanned.emit(self.tr("Nothing was added.")))
+        box.open()
+
+    def _add(self, items: list[QueueItem], event: events.ScanFinished) -> None:
         was_empty = not self._queue.items
-        items = [QueueItem(file.path, file.kind, file.key, file.folder) for file in event.files]
         self._already_there += len(items) - self._queue.add(items)
         if was_empty and self._queue.items:
             self._page.queue_view.selectRow(0)
+        self._say_found(event)
 
-    def show_scan(self, event: events.ScanFinished) -> None:
-        """Say what a look at files and folders came to."""
+    def _say_found(self, event: events.ScanFinished) -> None:
         parts = [self.tr("%n file(s) found", "", event.found)]
         if self._already_there:
             parts.append(self.tr("%n of them in the queue before", "", self._already_there))
@@ -87,19 +122,48 @@ class QueueActions(QObject):
             self.add_paths([Path(chosen)])
 
     def remove(self, items: list[QueueItem]) -> None:
-        """Take entries out, and have the work thrown away that was done of their films."""
+        """Take entries out. They can be brought back: what was done of their films is kept until that is over."""
+        if removed := self._queue.remove(items):
+            self._removed.append(removed)
+            self._forget(keep=REMOVALS_KEPT)
+            self._show_removed()
+            self.said.emit(self.tr("%n file(s) removed from the queue; Ctrl+Z brings back", "", len(removed)))
+
+    def undo_removal(self) -> None:
+        """Bring back what was removed last, where it was."""
+        if self._removed:
+            removed = self._removed.pop()
+            back = self._queue.put_back(removed)
+            self._show_removed()
+            self.said.emit(self.tr("%n file(s) in the queue again", "", len(back)))
+            if back:
+                view = self._page.queue_view
+                view.clearSelection()
+                view.setCurrentIndex(self._queue.index(self._queue.row_of(back[0]), 0))
+
+    def forget_removed(self) -> None:
+        """Have the work thrown away that was done of films which are not in the queue any more."""
+        self._forget(keep=0)
+
+    def _forget(self, keep: int) -> None:
+        over = self._removed[: max(0, len(self._removed) - keep)]
+        del self._removed[: len(over)]
         begun = tuple(
             item.output
-            for item in items
-            if item.kind == FILM and item.output is not None and item.state not in (State.RUNNING, State.DONE)
+            for removed in over
+            for _, item in removed
+            if item.kind == FILM and item.output is not None and item.state is not State.DONE
+            if not self._queue.has_file(item.file_key)
         )
         if begun:
             self._looks.ask(requests.ForgetFilms(begun))
-        self._queue.remove(items)
+
+    def _show_removed(self) -> None:
+        self._page.show_removed(len(self._removed[-1]) if self._removed else 0)
 
     def clear_ended(self) -> None:
         """Take out what is done or was skipped."""
-        self._queue.remove([item for item in self._queue.items if item.state in (State.DONE, State.SKIPPED)])
+        self.remove([item for item in self._queue.items if item.state in (State.DONE, State.SKIPPED)])
 
     def move(self, items: list[QueueItem], by: int) -> None:
         """Move entries up or down."""
@@ -128,7 +192,7 @@ class QueueActions(QObject):
         first = items[0]
         dialog = ItemDialog(
             self.models(), first.model or self._page.gallery.chosen,
-            first.options_with(self._page.options.options()), len(items), self._window,
+            first.options_with(self._page.options.options()), self._page.options.here, len(items), self._window,
         )  # fmt: skip
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
@@ -187,10 +251,6 @@ class QueueActions(QObject):
         self._page.show_reason(self._page.queue_view.selected())
         self._page.queue_view.refresh_actions()
 
-    def show_count(self) -> None:
-        """Say how many entries there are."""
-        self._page.show_count(len(self._queue.items))
-
     def open_result(self, item: QueueItem) -> None:
         """Open a result with the program that the desktop has for it."""
         if item.output is not None and item.has_result:
@@ -198,5 +258,5 @@ class QueueActions(QObject):
 
     def show_in_folder(self, item: QueueItem) -> None:
         """Open the folder of a result, or of the file where there is none yet."""
-        shown = item.output if item.state is State.DONE and item.output is not None else item.path
+        shown = item.output if item.output is not None and item.has_result else item.path
         open_folder(shown.parent)

@@ -22,7 +22,7 @@ MARK_PX = 16  # of what says that an entry has options of its own
 
 def state_color(item: QueueItem, palette: QPalette) -> QColor | None:
     """Return the color of an entry's state, None for the text's own."""
-    if item.state is State.FAILED or (item.state is State.WAITING and item.reason):
+    if item.is_bad:
         return bad(palette)
     return good(palette) if item.state is State.DONE else None
 
@@ -78,7 +78,7 @@ class ListCell(QStyledItemDelegate):
             color = text if is_chosen else state_color(item, palette) or secondary(palette)
             words = index.sibling(index.row(), Column.STATE).data()
             size = index.sibling(index.row(), Column.SIZE).data()
-            self._paint_line(painter, below, " · ".join(part for part in (words, size) if part), color)
+            self._paint_line(painter, below, " · ".join(part for part in (words, size, item.place) if part), color)
         painter.restore()
 
     def _paint_thumbnail(self, painter: QPainter, pixmap: object, box: QRect) -> None:

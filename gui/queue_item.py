@@ -61,6 +61,7 @@ class QueueItem:
     frames_per_second: float | None = None
     seconds_left: float | None = None
     slow_stage: str = ""
+    is_partial: bool = False  # it failed, but what is before the damage was translated
     is_suspect: bool = False  # it was being worked on, among others, when a worker died
     is_examined: bool = False
     work: float = 0.0  # megapixels to translate
@@ -81,6 +82,20 @@ class QueueItem:
         options = self.settled_options
         kept_s = min(options.end_s or self.seconds, self.seconds) - options.start_s
         return max(1.0, frames * kept_s / self.seconds)
+
+    @property
+    def place(self) -> str:
+        """The folder that it was found in, as far as the user named it: holiday/beach; "" where the file was named."""
+        if self.folder is None:
+            return ""
+        parent = self.path.parent
+        inside = parent.relative_to(self.folder) if parent.is_relative_to(self.folder) else Path()
+        return str(Path(self.folder.name) / inside)
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether it failed, or will."""
+        return self.state is State.FAILED or (self.state is State.WAITING and bool(self.reason))
 
     @property
     def has_result(self) -> bool:
@@ -109,11 +124,11 @@ class QueueItem:
         """Make it wait for Start again."""
         self.state, self.reason, self.output = State.WAITING, "", None
         self.progress, self.frames_per_second, self.seconds_left, self.slow_stage = 0.0, None, None, ""
-        self.warnings = []
+        self.warnings, self.is_partial = [], False
 
 
 _KEPT = ("path", "kind", "file_key", "folder", "model", "state", "output", "reason", "size_wh", "seconds",
-         "settled_model", "part_s")  # fmt: skip
+         "settled_model", "part_s", "is_partial")  # fmt: skip
 
 
 def line_of(item: QueueItem) -> str:
@@ -139,6 +154,7 @@ def item_of(line: str) -> QueueItem:
     item.output = Path(output) if (output := _text(values, "output")) else None
     item.reason = _text(values, "reason")
     item.settled_model = _text(values, "settled_model")
+    item.is_partial = values.get("is_partial") is True
     item.size_wh = _size_of(values.get("size_wh"))
     item.seconds = _seconds_of(values.get("seconds"))
     part = values.get("part_s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
@@ -38,12 +39,24 @@ class Column(IntEnum):
     """The table's columns."""
 
     NAME = 0
-    KIND = 1
-    SIZE = 2
-    MODEL = 3
-    STATE = 4
-    SPEED = 5
-    LEFT = 6
+    FOLDER = 1
+    KIND = 2
+    SIZE = 3
+    MODEL = 4
+    STATE = 5
+    SPEED = 6
+    LEFT = 7
+
+
+_URGENT_FIRST = (
+    State.FAILED,
+    State.STOPPED,
+    State.RUNNING,
+    State.PLANNED,
+    State.WAITING,
+    State.SKIPPED,
+    State.DONE,
+)
 
 
 class QueueModel(QAbstractTableModel):
@@ -52,10 +65,12 @@ class QueueModel(QAbstractTableModel):
     Signals:
         looks_wanted(list): entries that are seen and of which size and thumbnail are not known yet.
         changed(): something that the queue's file holds has changed.
+        bad_changed(int): so many entries failed, or will.
     """
 
     looks_wanted = Signal(list)
     changed = Signal()
+    bad_changed = Signal(int)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -70,6 +85,8 @@ class QueueModel(QAbstractTableModel):
         self._ask = QTimer(self, singleShot=True, interval=30)
         self._ask.timeout.connect(self._ask_for_looks)
         self.default_model = ""  # shown for entries without their own
+        self.is_sorted = False  # by a column, and not changed since
+        self._bad: set[int] = set()  # keys
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802  # Qt's signature
         return 0 if parent.isValid() else len(self.items)
@@ -82,6 +99,7 @@ class QueueModel(QAbstractTableModel):
             return None
         return [
             self.tr("File"),
+            self.tr("Folder"),
             self.tr("Kind"),
             self.tr("Size"),
             self.tr("Model"),
@@ -188,20 +206,23 @@ class QueueModel(QAbstractTableModel):
     def _append(self, items: Sequence[QueueItem]) -> None:
         if items:
             first = len(self.items)
+            self.is_sorted = False
             self.beginInsertRows(QModelIndex(), first, first + len(items) - 1)
             self.items.extend(items)
             self._rows = None
             self.endInsertRows()
+            self._count_bad(items)
             self.changed.emit()
 
-    def remove(self, items: Iterable[QueueItem]) -> None:
-        """Take entries out; those being worked on stay."""
+    def remove(self, items: Iterable[QueueItem]) -> list[tuple[int, QueueItem]]:
+        """Take entries out, and return them with the rows they had; those being worked on stay."""
         keys = {item.key for item in items if item.state is not State.RUNNING}
         rows = [row for row, item in enumerate(self.items) if item.key in keys]
+        removed = [(row, self.items[row]) for row in rows]
         stretches = _stretches(rows)
         if len(stretches) > STRETCHES_AT_ONCE:
             gone = [self.items[row] for row in rows]
-            self._reorder([item for item in self.items if item.key not in keys] + gone)
+            self._reorder([item for item in self.items if item.key not in keys] + gone, is_sorted=self.is_sorted)
             stretches = [(len(self.items) - len(gone), len(self.items) - 1)]
         for first, last in reversed(stretches):
             self.beginRemoveRows(QModelIndex(), first, last)
@@ -209,11 +230,61 @@ class QueueModel(QAbstractTableModel):
                 del self._by_key[item.key]
                 self._by_file[item.file_key].remove(item)
                 self._pixmaps.pop(item.key, None)
+                self._bad.discard(item.key)
             del self.items[first : last + 1]
             self._rows = None
             self.endRemoveRows()
         if rows:
             self.changed.emit()
+            self.bad_changed.emit(len(self._bad))
+        return removed
+
+    def put_back(self, removed: Sequence[tuple[int, QueueItem]]) -> list[QueueItem]:
+        """Put entries that were removed into their rows again, and return them; what came anew meanwhile stays out."""
+        back = [(row, item) for row, item in removed if not self._came_anew(item)]
+        others, place = list(self.items), 0
+        for _, item in back:
+            if item.state in (State.PLANNED, State.RUNNING):
+                item.reset()
+            self._enter(item)
+        self._append([item for _, item in back])
+        order: list[QueueItem] = []
+        for row, item in back:
+            wanted = max(0, row - len(order))
+            order += [*others[place : place + wanted], item]
+            place += wanted
+        self._reorder(order + others[place:])
+        return [item for _, item in back]
+
+    def _came_anew(self, item: QueueItem) -> bool:
+        wanted = (item.model, item.options, item.part_s)
+        same = [one for one in self._by_file.get(item.file_key, []) if (one.model, one.options, one.part_s) == wanted]
+        return bool(same) and item.state not in (State.DONE, State.SKIPPED)
+
+    def has_file(self, file_key: str) -> bool:
+        """Say whether a file is in the queue."""
+        return bool(self._by_file.get(file_key))
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Put all entries in the order of a column; they are translated in it, too."""
+        if 0 <= column < len(Column):
+            by = Column(column)
+            is_down = order is Qt.SortOrder.DescendingOrder
+            self._reorder(sorted(self.items, key=lambda item: self._rank(item, by), reverse=is_down), is_sorted=True)
+
+    def _rank(self, item: QueueItem, column: Column) -> tuple[object, ...]:
+        match column:
+            case Column.SIZE:
+                width, height = item.size_wh or (0, 0)
+                return (width * height, item.seconds or 0.0)
+            case Column.STATE:
+                return (0 if item.is_bad else 1 + _URGENT_FIRST.index(item.state), -item.progress)
+            case Column.SPEED:
+                return (item.frames_per_second or 0.0,)
+            case Column.LEFT:
+                return (item.seconds_left or 0.0,)
+        parts = re.split(r"(\d+)", self._text(item, column).casefold())  # words and numbers in turns: 2 before 10
+        return tuple(int(part) if number % 2 else part for number, part in enumerate(parts))
 
     def move(self, items: Sequence[QueueItem], by: int) -> None:
         """Move entries one row up (-1) or down (1); at the end they stay."""
@@ -233,8 +304,9 @@ class QueueModel(QAbstractTableModel):
         below = [item for item in self.items[row:] if item.key not in keys]
         self._reorder(above + placed + below)
 
-    def _reorder(self, items: Sequence[QueueItem]) -> None:
+    def _reorder(self, items: Sequence[QueueItem], *, is_sorted: bool = False) -> None:
         """Take the same entries in another order, in one step; selection and cursor go with theirs."""
+        self.is_sorted = is_sorted
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
         theirs = [self.items[index.row()] for index in before]
@@ -259,6 +331,7 @@ class QueueModel(QAbstractTableModel):
         """Let views show an entry anew; with `keep` it goes into the queue's file, too."""
         row = self.row_of(item)
         if row >= 0:
+            self._count_bad([item])
             self.dataChanged.emit(self.index(row, 0), self.index(row, len(Column) - 1))
         if keep:
             self.changed.emit()
@@ -266,8 +339,16 @@ class QueueModel(QAbstractTableModel):
     def show_changes(self, items: Sequence[QueueItem]) -> None:
         """Let views show many entries anew at once."""
         if rows := [row for item in items if (row := self.row_of(item)) >= 0]:
+            self._count_bad(items)
             self.dataChanged.emit(self.index(min(rows), 0), self.index(max(rows), len(Column) - 1))
             self.changed.emit()
+
+    def _count_bad(self, items: Sequence[QueueItem]) -> None:
+        before = len(self._bad)
+        self._bad -= {item.key for item in items}
+        self._bad |= {item.key for item in items if item.is_bad and item.key in self._by_key}
+        if len(self._bad) != before:
+            self.bad_changed.emit(len(self._bad))
 
     def show_default_model(self, name: str) -> None:
         """Say which model entries without their own will be translated with."""
@@ -291,6 +372,8 @@ class QueueModel(QAbstractTableModel):
         match column:
             case Column.NAME:
                 return item.path.name
+            case Column.FOLDER:
+                return item.place or item.path.parent.name
             case Column.KIND:
                 return self.tr("Film") if item.kind == FILM else self.tr("Picture")
             case Column.SIZE:
@@ -315,6 +398,8 @@ class QueueModel(QAbstractTableModel):
             return f"{item.progress:.0%}"
         if item.state is State.WAITING and item.reason:
             return self.tr("Cannot be read")
+        if item.state is State.FAILED and item.is_partial:
+            return self.tr("Partly done")
         return {
             State.WAITING: self.tr("Waiting"),
             State.PLANNED: self.tr("Next"),
@@ -330,7 +415,7 @@ class QueueModel(QAbstractTableModel):
             return self.tr("{model}, options of its own").format(model=self._text(item, column))
         if column is Column.STATE and (item.reason or item.warnings):
             return "\n".join(map(in_words, [*([item.reason] if item.reason else []), *item.warnings]))
-        if item.output is not None and item.state not in (State.WAITING, State.FAILED):
+        if item.output is not None and (item.is_partial or item.state not in (State.WAITING, State.FAILED)):
             return f"{item.path}\n→ {item.output}"
         return str(item.path)
 

@@ -27,6 +27,7 @@ from .queue_model import ITEM_ROLE, ROWS_MIME, THUMBNAIL_WH, Column, QueueModel
 
 ROW_PX = 52
 NAME_PX = 180  # the least for thumbnail and name in a table; in a narrow one the other columns are scrolled to
+SORT_MARK_PX = 24  # margins, and the arrow in a column's head
 BAR_PX = 104  # what a film's progress needs
 
 
@@ -59,7 +60,7 @@ class QueueView(QTableView):
 
     def __init__(self, queue: QueueModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.is_table = False
+        self.is_table = self.shows_failed_only = False
         self.queue = queue
         self.models: list[tuple[str, str]] = []  # name and title of those that can be used
         self.setModel(queue)
@@ -87,6 +88,8 @@ class QueueView(QTableView):
         columns.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Fixed)
         columns.sectionResized.connect(self._fit_name)
         columns.setMinimumSectionSize(50)
+        columns.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # none, or the next line sorts the queue
+        self.setSortingEnabled(True)
         self.fit_columns()
         self._list_cell, self._name_cell, self._state_cell = ListCell(self), NameCell(self), StateCell(self)
         self._model_cell = ModelCell(self)
@@ -96,11 +99,16 @@ class QueueView(QTableView):
         self._make_actions()
         self.selectionModel().selectionChanged.connect(self._tell_selection)
         self.selectionModel().currentChanged.connect(self._tell_current)
+        queue.rowsInserted.connect(lambda _parent, first, last: self._follow(first, last))
+        queue.rowsRemoved.connect(lambda: self._follow(0, len(queue.items) - 1))
+        queue.layoutChanged.connect(lambda: self._follow(0, len(queue.items) - 1))
+        queue.dataChanged.connect(lambda first, last: self._hide_rows(first.row(), last.row()))
 
     def fit_columns(self) -> None:
         """Give every column the width of what it usually holds, in today's font and language."""
         metrics = self.fontMetrics()
         widest = {
+            Column.FOLDER: ["holiday/beach", self.queue.tr("Folder")],
             Column.KIND: [self.queue.tr("Picture"), self.queue.tr("Film"), self.queue.tr("Kind")],
             Column.SIZE: ["1920×1080, 0:00"],
             Column.MODEL: ["monet2photo", self.queue.tr("Model")],
@@ -109,7 +117,7 @@ class QueueView(QTableView):
             Column.LEFT: ["0:00:00", self.queue.tr("Time left")],
         }
         for column, words in widest.items():
-            width = max(metrics.horizontalAdvance(word) for word in words) + 14
+            width = max(metrics.horizontalAdvance(word) for word in words) + SORT_MARK_PX
             self.setColumnWidth(column, max(width, BAR_PX) if column is Column.STATE else width)
 
     def show_as_table(self, on: bool) -> None:
@@ -120,6 +128,27 @@ class QueueView(QTableView):
         for column in Column:
             self.setColumnHidden(column, not on and column is not Column.NAME)
         self._fit_name()
+
+    def show_failed_only(self, on: bool) -> None:
+        """Hide what has not failed, or show all again."""
+        self.shows_failed_only = on
+        self._hide_rows(0, len(self.queue.items) - 1)
+        if self.currentIndex().isValid() and self.isRowHidden(self.currentIndex().row()):
+            shown = next((row for row in range(len(self.queue.items)) if not self.isRowHidden(row)), -1)
+            self.selectRow(shown)
+        self._tell_selection()
+
+    def _follow(self, first: int, last: int) -> None:
+        """Show the order that the queue has now: no column's any more where something was moved or added."""
+        if not self.queue.is_sorted:
+            self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        self._hide_rows(first, last)
+
+    def _hide_rows(self, first: int, last: int) -> None:
+        for row in range(first, last + 1):
+            is_hidden = self.shows_failed_only and not self.queue.items[row].is_bad
+            if self.isRowHidden(row) is not is_hidden:
+                self.setRowHidden(row, is_hidden)
 
     def table_width(self) -> int:
         """Return how wide the table wants to be."""
@@ -163,7 +192,8 @@ class QueueView(QTableView):
         selection = self.selectionModel().selection()
         for stretch in map(selection.at, range(selection.count())):  # whole rows; one by one would be felt
             rows.update(range(stretch.top(), stretch.bottom() + 1))
-        return [self.queue.items[row] for row in sorted(rows) if row < len(self.queue.items)]
+        count = len(self.queue.items)
+        return [self.queue.items[row] for row in sorted(rows) if row < count and not self.isRowHidden(row)]
 
     def is_selected(self, item: QueueItem) -> bool:
         """Say whether an entry is selected."""
@@ -188,6 +218,8 @@ class QueueView(QTableView):
         self.options_action.setEnabled(any(item.state is not State.RUNNING for item in items))
         self.shared_action.setEnabled(any(item.has_own_options for item in items))
         self.result_action.setEnabled(one is not None and one.has_result)
+        is_partial = one is not None and one.is_partial
+        self.result_action.setText(self.tr("Open the part that is done") if is_partial else self.tr("Open result"))
         self.folder_action.setEnabled(one is not None)
         self.reason_action.setEnabled(one is not None and bool(one.reason))
 

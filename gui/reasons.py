@@ -25,6 +25,7 @@ REASONS = (
     QT_TRANSLATE_NOOP("reasons", "{path}: there is no film in this file"),
     QT_TRANSLATE_NOOP("reasons", "{path}: this holds only sound, no film"),
     QT_TRANSLATE_NOOP("reasons", "{path}: no frame of this film can be decoded"),
+    QT_TRANSLATE_NOOP("reasons", "{path}: damaged at {seconds} s; what could be decoded is kept ({frames})"),
     QT_TRANSLATE_NOOP("reasons", "{path}: there is no frame between the given start and end"),
     QT_TRANSLATE_NOOP("reasons", "{path}: the disk is full, or the file may not grow further"),
     QT_TRANSLATE_NOOP("reasons", "{path}: no permission to write here"),

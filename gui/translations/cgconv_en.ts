@@ -38,6 +38,20 @@
                 <numerusform>%n files added, for {model}</numerusform>
             </translation>
         </message>
+        <message numerus="yes">
+            <source>%n file(s) removed from the queue; Ctrl+Z brings back</source>
+            <translation>
+                <numerusform>%n file removed from the queue; Ctrl+Z brings it back</numerusform>
+                <numerusform>%n files removed from the queue; Ctrl+Z brings them back</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n file(s) in the queue again</source>
+            <translation>
+                <numerusform>%n file is in the queue again</numerusform>
+                <numerusform>%n files are in the queue again</numerusform>
+            </translation>
+        </message>
     </context>
     <context>
         <name>ConvertPage</name>
@@ -74,6 +88,13 @@
             <translation>
                 <numerusform>%n file</numerusform>
                 <numerusform>%n files</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n removed, Ctrl+Z undoes it</source>
+            <translation>
+                <numerusform>%n removed, Ctrl+Z undoes it</numerusform>
+                <numerusform>%n removed, Ctrl+Z undoes it</numerusform>
             </translation>
         </message>
     </context>

@@ -35,6 +35,14 @@
             <source>{name} is picked: add pictures and press Start.</source>
             <translation>已选择 {name}：添加图片，然后按“开始”。</translation>
         </message>
+        <message>
+            <source>Models</source>
+            <translation>模型</translation>
+        </message>
+        <message>
+            <source>Caches</source>
+            <translation>缓存</translation>
+        </message>
     </context>
     <context>
         <name>SheetActions</name>
@@ -200,6 +208,34 @@
                 <numerusform>已添加 %n 个文件，使用 {model}</numerusform>
             </translation>
         </message>
+        <message>
+            <source>{count} pictures and films in {folder}: add them all?</source>
+            <translation>{folder} 中有 {count} 个图片和影片：全部添加吗？</translation>
+        </message>
+        <message>
+            <source>{count} pictures and films: add them all?</source>
+            <translation>共有 {count} 个图片和影片：全部添加吗？</translation>
+        </message>
+        <message>
+            <source>Add all</source>
+            <translation>全部添加</translation>
+        </message>
+        <message>
+            <source>Nothing was added.</source>
+            <translation>没有添加任何文件。</translation>
+        </message>
+        <message numerus="yes">
+            <source>%n file(s) removed from the queue; Ctrl+Z brings back</source>
+            <translation>
+                <numerusform>已从队列移除 %n 个文件；按 Ctrl+Z 可恢复</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n file(s) in the queue again</source>
+            <translation>
+                <numerusform>%n 个文件已回到队列</numerusform>
+            </translation>
+        </message>
     </context>
     <context>
         <name>TrainingActions</name>
@@ -299,10 +335,6 @@
         <message>
             <source>&amp;Add files …</source>
             <translation>添加文件(&amp;A)…</translation>
-        </message>
-        <message>
-            <source>Add &amp;folder …</source>
-            <translation>添加文件夹(&amp;F)…</translation>
         </message>
         <message>
             <source>Remove from the queue (Del)</source>
@@ -490,6 +522,36 @@
             <source>Delete this model</source>
             <translation>删除此模型</translation>
         </message>
+        <message>
+            <source>Undo removal</source>
+            <translation>撤销移除</translation>
+        </message>
+        <message>
+            <source>Bring back what was removed (Ctrl+Z)</source>
+            <translation>恢复已移除的文件 (Ctrl+Z)</translation>
+        </message>
+        <message>
+            <source>Show only what failed</source>
+            <translation>只显示失败的</translation>
+        </message>
+        <message>
+            <source>{some} of {words}</source>
+            <translation>{words}中的 {some} 个</translation>
+        </message>
+        <message numerus="yes">
+            <source>%n removed, Ctrl+Z undoes it</source>
+            <translation>
+                <numerusform>已移除 %n 个，Ctrl+Z 撤销</numerusform>
+            </translation>
+        </message>
+        <message>
+            <source>What is done of it: {path}</source>
+            <translation>已完成的部分：{path}</translation>
+        </message>
+        <message>
+            <source>Add f&amp;older …</source>
+            <translation>添加文件夹(&amp;O)…</translation>
+        </message>
     </context>
     <context>
         <name>DropHint</name>
@@ -577,6 +639,10 @@
             <source>Pages</source>
             <translation>页面</translation>
         </message>
+        <message>
+            <source>Picture on the whole screen</source>
+            <translation>全屏显示图片</translation>
+        </message>
     </context>
     <context>
         <name>ModelDialog</name>
@@ -629,10 +695,6 @@
         <message>
             <source>Short side</source>
             <translation>短边</translation>
-        </message>
-        <message>
-            <source>Film</source>
-            <translation>影片</translation>
         </message>
         <message>
             <source>Picture quality</source>
@@ -723,10 +785,6 @@
             <translation>自动</translation>
         </message>
         <message>
-            <source>Film quality: lower is better and larger</source>
-            <translation>影片质量：数值越小质量越好、文件越大</translation>
-        </message>
-        <message>
             <source>Film quality</source>
             <translation>影片质量</translation>
         </message>
@@ -805,6 +863,14 @@
         <message>
             <source>Take HDR pictures and films; their colors come out dull</source>
             <translation>接受 HDR 图片和影片；颜色会变暗淡</translation>
+        </message>
+        <message>
+            <source>Film codec</source>
+            <translation>影片编码</translation>
+        </message>
+        <message>
+            <source>Lower is better and larger</source>
+            <translation>数值越小，质量越好，文件越大</translation>
         </message>
     </context>
     <context>
@@ -976,6 +1042,14 @@
             <source>{model}, options of its own</source>
             <translation>{model}，使用单独的选项</translation>
         </message>
+        <message>
+            <source>Folder</source>
+            <translation>文件夹</translation>
+        </message>
+        <message>
+            <source>Partly done</source>
+            <translation>部分完成</translation>
+        </message>
     </context>
     <context>
         <name>QueueView</name>
@@ -1028,6 +1102,10 @@ or press Add files.</source>
         <message>
             <source>Again with</source>
             <translation>再用其他模型转换</translation>
+        </message>
+        <message>
+            <source>Open the part that is done</source>
+            <translation>打开已完成的部分</translation>
         </message>
     </context>
     <context>
@@ -1308,6 +1386,10 @@ or press Add files.</source>
             <source>Time left</source>
             <translation>剩余时间</translation>
         </message>
+        <message>
+            <source>Folder</source>
+            <translation>文件夹</translation>
+        </message>
     </context>
     <context>
         <name>texts</name>
@@ -1442,6 +1524,10 @@ or press Add files.</source>
         <message>
             <source>{path}: cannot be written ({detail})</source>
             <translation>{path}：无法写入（{detail}）</translation>
+        </message>
+        <message>
+            <source>{path}: damaged at {seconds} s; what could be decoded is kept ({frames})</source>
+            <translation>{path}：在 {seconds} 秒处损坏；能解码的部分已保留（{frames}）</translation>
         </message>
     </context>
     <context>
@@ -1771,6 +1857,385 @@ or press Add files.</source>
         <message>
             <source>and {count} more</source>
             <translation>以及另外 {count} 个</translation>
+        </message>
+    </context>
+    <context>
+        <name>possible</name>
+        <message>
+            <source>There is none in this computer.</source>
+            <translation>这台电脑上没有。</translation>
+        </message>
+        <message>
+            <source>It is not installed here.</source>
+            <translation>这里没有安装。</translation>
+        </message>
+        <message>
+            <source>{container} films cannot hold {codec}.</source>
+            <translation>{container} 影片不能使用 {codec} 编码。</translation>
+        </message>
+        <message>
+            <source>{backend} does not compute on this: {device}.</source>
+            <translation>{backend} 不能在此设备上计算：{device}。</translation>
+        </message>
+        <message>
+            <source>{backend} does not compute in {precision}.</source>
+            <translation>{backend} 不能用 {precision} 计算。</translation>
+        </message>
+        <message>
+            <source>This does not compute in {precision}: {device}.</source>
+            <translation>此设备不能用 {precision} 计算：{device}。</translation>
+        </message>
+        <message>
+            <source>{backend} does not compute in {precision} on this: {device}.</source>
+            <translation>{backend} 在此设备上不能用 {precision} 计算：{device}。</translation>
+        </message>
+        <message>
+            <source>Name: {place} must stand in it.</source>
+            <translation>名称：其中必须有 {place}。</translation>
+        </message>
+        <message>
+            <source>Name: it cannot hold any of {signs}</source>
+            <translation>名称：不能含有 {signs}</translation>
+        </message>
+        <message>
+            <source>The part of films ends before it begins.</source>
+            <translation>影片片段的结尾早于开头。</translation>
+        </message>
+    </context>
+    <context>
+        <name>AboutDialog</name>
+        <message>
+            <source>About cgconv</source>
+            <translation>关于 cgconv</translation>
+        </message>
+        <message>
+            <source>Learns to turn pictures of one kind into another, and translates pictures and films.</source>
+            <translation>学习把一类图片变成另一类，并转换图片和影片。</translation>
+        </message>
+        <message>
+            <source>Open folder</source>
+            <translation>打开文件夹</translation>
+        </message>
+        <message>
+            <source>Licenses</source>
+            <translation>许可证</translation>
+        </message>
+    </context>
+    <context>
+        <name>HelpWindow</name>
+        <message>
+            <source>Help for cgconv</source>
+            <translation>cgconv 帮助</translation>
+        </message>
+        <message>
+            <source>Topics</source>
+            <translation>主题</translation>
+        </message>
+        <message>
+            <source>Keys</source>
+            <translation>快捷键</translation>
+        </message>
+        <message>
+            <source>Help</source>
+            <translation>帮助</translation>
+        </message>
+        <message>
+            <source>Move the line between before and after</source>
+            <translation>移动前后对比的分界线</translation>
+        </message>
+        <message>
+            <source>Zoom in the picture, and out</source>
+            <translation>放大、缩小图片</translation>
+        </message>
+        <message>
+            <source>The whole picture</source>
+            <translation>显示整张图片</translation>
+        </message>
+        <message>
+            <source>Every pixel of the picture</source>
+            <translation>显示每个像素</translation>
+        </message>
+        <message>
+            <source>Space</source>
+            <translation>空格</translation>
+        </message>
+        <message>
+            <source>Hold for the original</source>
+            <translation>按住以查看原图</translation>
+        </message>
+    </context>
+    <context>
+        <name>Menus</name>
+        <message>
+            <source>&amp;File</source>
+            <translation>文件(&amp;F)</translation>
+        </message>
+        <message>
+            <source>&amp;Queue</source>
+            <translation>队列(&amp;Q)</translation>
+        </message>
+        <message>
+            <source>&amp;View</source>
+            <translation>查看(&amp;V)</translation>
+        </message>
+        <message>
+            <source>&amp;Help</source>
+            <translation>帮助(&amp;H)</translation>
+        </message>
+        <message>
+            <source>Add files …</source>
+            <translation>添加文件…</translation>
+        </message>
+        <message>
+            <source>Add folder …</source>
+            <translation>添加文件夹…</translation>
+        </message>
+        <message>
+            <source>Import a model …</source>
+            <translation>导入模型…</translation>
+        </message>
+        <message>
+            <source>Quit</source>
+            <translation>退出</translation>
+        </message>
+        <message>
+            <source>Start, or go on</source>
+            <translation>开始或继续</translation>
+        </message>
+        <message>
+            <source>Pause</source>
+            <translation>暂停</translation>
+        </message>
+        <message>
+            <source>Cancel</source>
+            <translation>取消</translation>
+        </message>
+        <message>
+            <source>Clear finished</source>
+            <translation>清除已完成</translation>
+        </message>
+        <message>
+            <source>Show only what failed</source>
+            <translation>只显示失败的</translation>
+        </message>
+        <message>
+            <source>Queue as a table</source>
+            <translation>以表格显示队列</translation>
+        </message>
+        <message>
+            <source>Before and after side by side</source>
+            <translation>前后并排</translation>
+        </message>
+        <message>
+            <source>Help</source>
+            <translation>帮助</translation>
+        </message>
+        <message>
+            <source>Keys</source>
+            <translation>快捷键</translation>
+        </message>
+        <message>
+            <source>About cgconv</source>
+            <translation>关于 cgconv</translation>
+        </message>
+    </context>
+    <context>
+        <name>help</name>
+        <message>
+            <source>A folder of photographs as Monet</source>
+            <translation>把一个文件夹的照片变成莫奈风格</translation>
+        </message>
+        <message>
+            <source>Drag the folder from your file manager onto the window, or press {add_folder}.</source>
+            <translation>从文件管理器把文件夹拖到窗口上，或按{add_folder}。</translation>
+        </message>
+        <message>
+            <source>In the strip below the picture, click the sample that is called Monet.</source>
+            <translation>在图片下方的一排样图中，点击名为 Monet 的那一个。</translation>
+        </message>
+        <message>
+            <source>Move {strength} and {brush}; the picture in the middle shows what they do.</source>
+            <translation>调整{strength}和{brush}，中间的图片会显示效果。</translation>
+        </message>
+        <message>
+            <source>Press {start}.</source>
+            <translation>按{start}。</translation>
+        </message>
+        <message>
+            <source>The results lie in a new folder beside yours: holiday becomes holiday-monet. Your own pictures are never changed.</source>
+            <translation>结果在原文件夹旁边的新文件夹里：holiday 变成 holiday-monet。原来的图片不会被改动。</translation>
+        </message>
+        <message>
+            <source>Drag the line in the picture to see before and after. The wheel zooms, Space shows the original.</source>
+            <translation>拖动图片中的分界线可对比前后。滚轮缩放，空格显示原图。</translation>
+        </message>
+        <message>
+            <source>Only the second half of a film</source>
+            <translation>只转换影片的后半段</translation>
+        </message>
+        <message>
+            <source>Add the film and click it in the list at the left.</source>
+            <translation>添加影片，然后在左侧列表中点击它。</translation>
+        </message>
+        <message>
+            <source>Below the picture, drag the slider to the middle of the film.</source>
+            <translation>在图片下方，把滑块拖到影片中间。</translation>
+        </message>
+        <message>
+            <source>Press the left bracket beside it: {begin_here}.</source>
+            <translation>按旁边的左括号：{begin_here}。</translation>
+        </message>
+        <message>
+            <source>Press {start}. The result holds that half, with its sound.</source>
+            <translation>按{start}。结果就是这一半，并带有声音。</translation>
+        </message>
+        <message>
+            <source>The right bracket ({end_here}) sets where to stop; the arrow takes all again.</source>
+            <translation>右括号（{end_here}）设定结束位置；箭头恢复为整部影片。</translation>
+        </message>
+        <message>
+            <source>The part counts for this film alone: a mark stands at it in the list.</source>
+            <translation>这个片段只对该影片有效：列表中会有标记。</translation>
+        </message>
+        <message>
+            <source>Two models on one picture</source>
+            <translation>一张图片用两个模型</translation>
+        </message>
+        <message>
+            <source>Add the picture, click the first model and press {start}.</source>
+            <translation>添加图片，点击第一个模型，然后按{start}。</translation>
+        </message>
+        <message>
+            <source>Click the picture in the list with the right mouse button, choose {again_with}, and the other model.</source>
+            <translation>在列表中用鼠标右键点击图片，选择{again_with}，再选另一个模型。</translation>
+        </message>
+        <message>
+            <source>Press {start} again.</source>
+            <translation>再按一次{start}。</translation>
+        </message>
+        <message>
+            <source>Both results lie beside the picture, with the model in their names.</source>
+            <translation>两个结果都在图片旁边，文件名中含有模型名。</translation>
+        </message>
+        <message>
+            <source>You can do both before the first {start}, too: then both are made in one go.</source>
+            <translation>也可以在第一次按{start}之前就都设好，这样会一次完成。</translation>
+        </message>
+        <message>
+            <source>A model from a file</source>
+            <translation>从文件导入模型</translation>
+        </message>
+        <message>
+            <source>Drag the file (its name ends in .onnx or .pth) onto the window, or press {import_model}.</source>
+            <translation>把文件（名称以 .onnx 或 .pth 结尾）拖到窗口上，或按{import_model}。</translation>
+        </message>
+        <message>
+            <source>If something cannot be found out of it, you are asked; Enter takes what stands there.</source>
+            <translation>如果有无法自动得知的内容，会向您询问；按回车接受已填好的值。</translation>
+        </message>
+        <message>
+            <source>It stands in the strip of models now. Click it and press {start}.</source>
+            <translation>它现在出现在模型样图中。点击它，然后按{start}。</translation>
+        </message>
+        <message>
+            <source>If it is refused, the sentence at the bottom of the window says why. Take model files only from people you trust.</source>
+            <translation>如果被拒绝，窗口底部会说明原因。请只使用您信任的人提供的模型文件。</translation>
+        </message>
+        <message>
+            <source>{about_model} says what is known of a model, its license too.</source>
+            <translation>{about_model}显示模型的已知信息，包括许可证。</translation>
+        </message>
+        <message>
+            <source>Teach a model overnight</source>
+            <translation>让模型学习一整夜</translation>
+        </message>
+        <message>
+            <source>Go to {train} (Ctrl+2).</source>
+            <translation>转到{train} (Ctrl+2)。</translation>
+        </message>
+        <message>
+            <source>Drag a folder of photographs onto {from_box}, one of paintings onto {to_box}.</source>
+            <translation>把照片文件夹拖到{from_box}，把绘画文件夹拖到{to_box}。</translation>
+        </message>
+        <message>
+            <source>Read how long it will take. If that is more than a night, pick a shorter {preset}: quick is made for computers without a graphics card.</source>
+            <translation>看看需要多久。如果超过一夜，请选择更短的{preset}：quick 适合没有显卡的电脑。</translation>
+        </message>
+        <message>
+            <source>Press {start_training} and let the computer stay on.</source>
+            <translation>按{start_training}，让电脑保持开机。</translation>
+        </message>
+        <message>
+            <source>In the morning press {use_now}: the model stands among the others.</source>
+            <translation>早上按{use_now}：模型就会出现在其他模型之中。</translation>
+        </message>
+        <message>
+            <source>A hundred pictures in each folder are few, a thousand are good.</source>
+            <translation>每个文件夹一百张图片偏少，一千张较好。</translation>
+        </message>
+        <message>
+            <source>{pause_training} saves everything, and so does closing the window. {continue_run} goes on another night.</source>
+            <translation>{pause_training}会保存一切，关闭窗口也会。{continue_run}可以在另一晚接着学习。</translation>
+        </message>
+        <message>
+            <source>A file that failed</source>
+            <translation>失败的文件</translation>
+        </message>
+        <message>
+            <source>Click the file that says {failed} or {no_read}. The reason stands below the list; {copy} takes it along. The triangle below the list shows only such files.</source>
+            <translation>点击显示{failed}或{no_read}的文件。原因在列表下方；{copy}可以复制它。列表下方的三角形只显示这类文件。</translation>
+        </message>
+        <message>
+            <source>Put right what it says: take another copy of the file, make room on the disk.</source>
+            <translation>按提示解决：换一份文件，或腾出磁盘空间。</translation>
+        </message>
+        <message>
+            <source>Press {try_again}, then {start}. {start} alone takes up all that failed.</source>
+            <translation>按{try_again}，再按{start}。只按{start}会重试所有失败的文件。</translation>
+        </message>
+        <message>
+            <source>{partly}: the film is damaged. What is before the damage was translated; press Enter to open it.</source>
+            <translation>{partly}：影片已损坏。损坏之前的部分已转换；按回车打开。</translation>
+        </message>
+        <message>
+            <source>The page {log} has everything that was said, with the time.</source>
+            <translation>{log}页面有全部消息和时间。</translation>
+        </message>
+        <message>
+            <source>Results as JPEG of quality 90, in another folder</source>
+            <translation>以质量 90 的 JPEG 保存到另一个文件夹</translation>
+        </message>
+        <message>
+            <source>At the right, press … beside {results_go_to} and choose the folder.</source>
+            <translation>在右侧，按{results_go_to}旁边的 …，选择文件夹。</translation>
+        </message>
+        <message>
+            <source>Press {advanced} below it.</source>
+            <translation>按下方的{advanced}。</translation>
+        </message>
+        <message>
+            <source>Set {picture_format} to JPEG and {quality} to 90 %.</source>
+            <translation>把{picture_format}设为 JPEG，{quality}设为 90 %。</translation>
+        </message>
+        <message>
+            <source>This stays so until you change it; save it as a preset to come back to it with two clicks.</source>
+            <translation>设置会一直保留到您更改为止；存为预设，点两下就能恢复。</translation>
+        </message>
+        <message>
+            <source>中文 · Chinese, English</source>
+            <translation>中文 · Chinese, English</translation>
+        </message>
+        <message>
+            <source>Go to {settings} (Ctrl+3).</source>
+            <translation>转到{settings} (Ctrl+3)。</translation>
+        </message>
+        <message>
+            <source>Under {language} choose 简体中文 or English.</source>
+            <translation>在{language}下选择 简体中文 或 English。</translation>
+        </message>
+        <message>
+            <source>要使用中文：按 Ctrl+3，在第一个列表中选择“简体中文”。</source>
+            <translation>要使用中文：按 Ctrl+3，在第一个列表中选择“简体中文”。</translation>
         </message>
     </context>
 </TS>

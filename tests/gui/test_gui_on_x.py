@@ -91,7 +91,7 @@ def test_files_dragged_from_another_program_are_put_in_order_and_come_out_transl
             return [Path(json.loads(line)["path"]).name for line in queue.read_text().splitlines()]
 
         _wait(lambda: queue.exists() and queued() == ["photo0.png", "photo1.png"], "the files in the queue")
-        drag((208, 119), *((208, y) for y in (116, 110, 100, 80, 60, 50, 45)))  # the second row above the first
+        drag((208, 142), *((208, y) for y in (139, 133, 123, 103, 83, 73, 68)))  # the second row above the first
         _wait(lambda: queued() == ["photo1.png", "photo0.png"], "the rows in the other order")
         results = [path.with_name(f"{path.stem}.alpha.png") for path in pictures]
         start = (WINDOW_WH[0] - 264, WINDOW_WH[1] - 32)  # the first of three buttons in the lower right corner

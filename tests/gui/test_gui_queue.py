@@ -69,8 +69,8 @@ def test_the_table_shows_what_files_are_and_how_far_they_are(window: Window, tmp
     window.wait_for_models()
     window.wait(lambda: window.cell(0, Column.SIZE) and window.cell(1, Column.SIZE), "for sizes")
     shown = [[window.cell(row, column) for column in Column] for row in (0, 1)]
-    assert shown[0] == ["photo0.png", "Picture", "64×48", "alpha", "Waiting", "", ""]
-    assert shown[1] == ["clip.mp4", "Film", "320×240, 0:30", "alpha", "Waiting", "", ""]
+    assert shown[0] == ["photo0.png", tmp_path.name, "Picture", "64×48", "alpha", "Waiting", "", ""]
+    assert shown[1] == ["clip.mp4", tmp_path.name, "Film", "320×240, 0:30", "alpha", "Waiting", "", ""]
     for row in (0, 1):
         thumbnail = window.app.queue.index(row, Column.NAME).data(Qt.ItemDataRole.DecorationRole)
         assert thumbnail is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from gui_window import CTRL, Window, make_pictures, models, window  # noqa: F401  # fixtures
+from gui_window import CTRL, Window, make_pictures, models, press, window  # noqa: F401  # fixtures
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -33,6 +33,7 @@ def test_ten_thousand_files_are_listed_at_once_and_scrolled_without_growing(wind
     insertions: list[int] = []
     view.model().rowsInserted.connect(lambda _parent, first, last: insertions.append(last - first + 1))
     window.drop([tmp_path / "many"])
+    press(window, "Add all")
     window.wait_for_files(10_000)
     for _ in range(40):
         window.key(view, Qt.Key.Key_PageDown)
