@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import threading
@@ -78,11 +79,16 @@ def run_film(
 def picture(number: int, size_wh: tuple[int, int] = (96, 64)) -> np.ndarray:
     """Return a soft, colorful uint8 image in which a light square wanders; `number` can be read off its place."""
     width, height = size_wh
-    x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
-    image = np.stack([60 + 120 * x, 50 + 110 * y, 170 - 90 * x], -1)
+    image = _slopes(size_wh).copy()
     left = 4 + 3 * number % max(8, width - 24)
     image[height // 2 - 8 : height // 2 + 8, left : left + 16] += 50
     return cv2.GaussianBlur(np.clip(image, 0, 255).astype(np.uint8), (0, 0), 1.5)
+
+
+@functools.lru_cache
+def _slopes(size_wh: tuple[int, int]) -> np.ndarray:
+    x, y = np.meshgrid(*(np.linspace(0, 1, edge) for edge in size_wh))
+    return np.stack([60 + 120 * x, 50 + 110 * y, 170 - 90 * x], -1)
 
 
 def make_film(
@@ -123,7 +129,8 @@ def make_film(
         if chapters:
             output.set_chapters(chapters)
         tracks = [_add_sound(output, language, sound_codec) for language in sounds] if sound_first else []
-        stream = output.add_stream(codec, rate=30, options=options or {})
+        quick = {"preset": "superfast"} if codec == "libx264" and frames >= 300 else {}  # long ones only have to last
+        stream = output.add_stream(codec, rate=30, options=options or quick)
         stream.width, stream.height = size_wh
         stream.pix_fmt = pix_fmt
         stream.codec_context.time_base = time_base
