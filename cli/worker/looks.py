@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cgconv.runtime import preview as looks
+from cgconv.runtime.blend import keep_colors
 from cgconv.runtime.errors import Cancelled, CgconvError, PictureError
 from cgconv.runtime.events import (
     FileExamined,
@@ -22,7 +23,6 @@ from cgconv.runtime.events import (
 )
 from cgconv.runtime.find import Kind, find_files, real_key
 from cgconv.runtime.images import Picture
-from cgconv.runtime.look import keep_colors
 from cgconv.runtime.models.store import resolve_model
 from cgconv.runtime.requests import Examine, Preview, PreviewLoop, Scan
 from cgconv.runtime.translator import Translator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cgconv.runtime.blend import keep_colors, mix, resized_like
 from cgconv.runtime.brush import bring_back
-from cgconv.runtime.look import keep_colors, mix, resized_like
 from cgconv.runtime.mask import Mask, seen_through
 from cgconv.runtime.models.familiar import trust
 

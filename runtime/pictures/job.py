@@ -13,10 +13,10 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from cgconv.runtime.blend import keep_colors, mix, resized_like
 from cgconv.runtime.brush import bring_back, check_brush, shrink, working_hw
 from cgconv.runtime.errors import Cancelled, PictureError, UsageError
 from cgconv.runtime.files import write_atomically
-from cgconv.runtime.look import keep_colors, mix, resized_like
 from cgconv.runtime.mask import ALPHA, MaskOptions, seen_through
 from cgconv.runtime.models.card import ModelCard
 from cgconv.runtime.models.familiar import unfamiliar

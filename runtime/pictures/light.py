@@ -16,8 +16,8 @@ import numpy as np
 from av.error import FFmpegError, PatchWelcomeError
 from numpy.typing import NDArray
 
+from cgconv.runtime.blend import resized_like
 from cgconv.runtime.errors import PictureError
-from cgconv.runtime.look import resized_like
 
 from .formats import FileFormat
 from .picture import Light, Picture, Pixels

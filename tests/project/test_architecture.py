@@ -39,7 +39,7 @@ MAY_IMPORT = {
 
 # Files of a folder itself that every room in it may import.
 GROUND = {
-    "runtime": "choices misfits errors events requests protocol files folders lock look brush mask steady opencv",
+    "runtime": "choices misfits errors events requests protocol files folders lock blend brush mask steady opencv",
     "trainer": "choices config arithmetic schedule",
 }
 # Each room: the other rooms of its folder, and the files of the folder itself, that it imports besides.

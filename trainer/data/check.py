@@ -22,7 +22,7 @@ from cgconv.runtime.events import DataSetChecked, FilesProgressed, counted
 from cgconv.runtime.images import read_thumbnail
 
 from .folders import files_in, find_domains, is_picture
-from .readers import open_readers
+from .reading_threads import open_readers
 
 REPORT_EVERY_S = 0.2
 EDGE_PX = 32  # of what is kept of each picture

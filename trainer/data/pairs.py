@@ -22,7 +22,7 @@ from cgconv.trainer.networks.build import size_multiple
 
 from .folders import pairs_by_name, pictures_in
 from .held_out import hold_out
-from .readers import open_readers
+from .reading_threads import open_readers
 
 log = logging.getLogger(__name__)
 

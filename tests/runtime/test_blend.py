@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cgconv.runtime.look import keep_colors, mix
+from cgconv.runtime.blend import keep_colors, mix
 
 
 def images(seed: int, kind: type = np.uint8, shape: tuple[int, ...] = (2, 33, 47, 3)) -> np.ndarray:
