@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -304,10 +307,24 @@ def test_every_answer_keeps_a_browser_careful(server: Served) -> None:
         assert "server" not in headers
 
 
-def test_a_second_server_leaves_the_folder_alone(server: Served) -> None:
-    import subprocess
-    import sys
+def test_the_page_loads_nothing_from_elsewhere_and_speaks_two_languages(server: Served) -> None:
+    for asked, heading in (("zh-CN", "队列"), ("en", "Queue")):
+        answer = server.client.get("/", headers={"Accept-Language": asked})
+        assert (answer.headers["content-language"], heading in answer.text) == (asked, True)
+        addresses = re.findall(r'(?:src|href)="([^"]*)"', answer.text)
+        for address in addresses:
+            assert address.startswith("/") and not address.startswith("//")  # noqa: PT018
+            assert address.startswith("/?language=") or server.client.get(address).status_code == 200
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=|{{", answer.text)
+    for name in ("page.js", "page.css"):
+        assert "://" not in server.client.get(f"/page/{name}").text
+    assert server.client.get("/page/..%2fapi.py").status_code == 404
+    chosen = server.client.get("/?language=zh")
+    assert (chosen.status_code, chosen.headers["location"]) == (303, "/")
+    server.client.cookies.clear()
 
+
+def test_a_second_server_leaves_the_folder_alone(server: Served) -> None:
     command = [sys.executable, "-m", "cgconv.cli", "serve", "--port", "0", "--folder", str(server.folder)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout) == (2, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from cgconv.serve import guard, start
 from cgconv.serve.feed import Feed
 from cgconv.serve.job_queue import JobQueue
 from cgconv.serve.limits import Limits
-from cgconv.serve.page import LANGUAGES, language_for, words
+from cgconv.serve.page import FOLDER, LANGUAGES, language_for, words
 from cgconv.serve.problems import Problem
 from cgconv.serve.records import Job, State, Upload
 from cgconv.serve.store import Store
@@ -25,6 +26,7 @@ from cgconv.serve.uploads import Uploads
 from cgconv.serve.worker_process import Worker, WorkerDied
 
 HOUR_S = 3600.0
+FACTS = {"picture_facts", "film_facts"}
 
 
 class Clock:
@@ -220,6 +222,14 @@ def test_a_token_of_the_environment_is_long_enough(monkeypatch: pytest.MonkeyPat
 def test_the_page_speaks_the_language_that_was_asked_for(asked: str, chosen: str, language: str) -> None:
     headers = [(b"accept-language", asked.encode()), (b"cookie", f"cgconv_language={chosen}".encode())]
     assert language_for(Request({"type": "http", "headers": headers})) == language
+
+
+def test_what_the_page_says_is_what_there_are_words_for() -> None:
+    said = (FOLDER / "index.html").read_text(encoding="utf-8") + (FOLDER / "page.js").read_text(encoding="utf-8")
+    used = {one or other for one, other in re.findall(r'\{\{(\w+)\}\}|\bsay\("(\w+)"', said)} - {"lang", "language"}
+    states = {str(state) for state in State}
+    assert used <= set(words("en"))
+    assert {word for word in words("en") if not word.startswith("error_")} <= used | states | FACTS
 
 
 def test_all_languages_say_the_same_things() -> None:
