@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from cgconv.runtime.jobs import BatchOptions, Job
     from cgconv.runtime.shard import Shard
 
-# A terminal that is closed and a connection that breaks end what runs there by SIGHUP, which Windows does not have.
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+# A terminal that is closed and a connection that breaks end what runs there by SIGHUP; Windows has Ctrl-Break.
+OTHER_SIGNALS = [getattr(signal, name) for name in ("SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, *OTHER_SIGNALS)
 PAGE_BEGINS = b"<"  # what a file that a page replaces begins with
 STOP_S = 2.0  # after a second one, for what can still be tidied up
 
@@ -83,9 +84,9 @@ def run_command(kind: Kind, inputs: Sequence[str], given: Mapping[str, Any]) -> 
         threads=given["threads"] or 0,
     )
     machine = {name: given[name] for name in ("backend", "device", "precision", "threads")}
-    files = {name: given[name] if shard is None else shard.named(given[name]) for name in ("report", "page")}
     others = {name: given[name] for name in ("as_json", "dry_run", "watch", "cores_per_worker")}
-    reporting = Reporting(**files, **others, on_ray=given["on"] == "ray")
+    files = {name: given[name] if shard is None else shard.named(given[name]) for name in ("report", "page")}
+    reporting = Reporting(report=files["report"], page=files["page"], on_ray=given["on"] == "ray", **others)
     if reporting.on_ray and reporting.watch:
         raise UsageError("--watch works on one machine; divide the folder with --shard, or give a batch to --on ray")
     if reporting.cores_per_worker and not reporting.on_ray:

@@ -8,9 +8,12 @@ import platform
 import secrets
 import shutil
 import sys
+import time
 from pathlib import Path
 
 from .errors import OutputError
+
+PATIENCE_S = 2.0  # with programs that look at a new file
 
 
 class ResultFolders:
@@ -78,6 +81,22 @@ def make_folder_for(path: Path) -> None:
         raise OutputError(f"{path} cannot be written: {why}") from error
 
 
+def put_in_place(partial: Path, path: Path) -> None:
+    """Give a whole file its name in one step, in place of an older one. Raises OSError.
+
+    Windows refuses that while a virus scanner or an indexer has either open, which is a matter of moments.
+    """
+    until_s = time.monotonic() + (PATIENCE_S if sys.platform == "win32" else 0)
+    while True:
+        try:
+            partial.replace(path)
+            return
+        except PermissionError:
+            if time.monotonic() >= until_s:
+                raise
+            time.sleep(0.05)
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Put a file in its place whole or not at all; folders are made, an older file is replaced. Raises OutputError."""
     partial = partial_path(path.parent)
@@ -88,7 +107,7 @@ def write_atomically(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            partial.replace(path)
+            put_in_place(partial, path)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise

@@ -279,8 +279,8 @@ def _take(file: FoundFile, seen: set[str], found: Findings) -> None:
 def real_key(path: Path) -> str:
     """Return one string per file on disk, whatever links and spellings lead to it."""
     if path.is_symlink():
-        return os.path.realpath(path)
-    return os.path.join(real_folder(path.parent), path.name)  # noqa: PTH118  # 10,000 names a second
+        return os.path.normcase(os.path.realpath(path))
+    return os.path.normcase(os.path.join(real_folder(path.parent), path.name))  # noqa: PTH118  # 10,000 names a second
 
 
 @lru_cache(maxsize=4096)  # resolving the folder of each of 10,000 files takes seconds: a plan starts by clearing it

@@ -204,7 +204,7 @@ class _Crew:
     ) -> None:
         import ray
 
-        self._ray = ray
+        self._ray: Any = ray  # Any: its types say less than this file knows
         self._waiting = deque(jobs)
         self._suspects: deque[Job] = deque()  # lost with a worker: each alone now
         self._lost: Counter[int] = Counter()

@@ -21,7 +21,7 @@ from cgconv.runtime.brush import check_brush, shrink, working_hw
 from cgconv.runtime.choices import Deinterlace, FieldRate, VideoCodec
 from cgconv.runtime.errors import Cancelled, FilmError, OutputError, PartialFilmError, UsageError
 from cgconv.runtime.events import JobProgressed, JobWarned, counted
-from cgconv.runtime.files import make_folder_for
+from cgconv.runtime.files import make_folder_for, put_in_place
 from cgconv.runtime.lock import Lock
 from cgconv.runtime.mask import MaskOptions
 from cgconv.runtime.models.familiar import unfamiliar
@@ -339,7 +339,7 @@ class _FilmJob:
             with writing(self.target):
                 self.parts.settle(whole)
                 self.parts.mark_delivered(whole)
-                whole.replace(self.target)
+                put_in_place(whole, self.target)
                 settle_folder(self.target.parent)
         except DamagedSegment as error:
             self.parts.discard(error.number)

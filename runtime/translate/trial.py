@@ -75,6 +75,7 @@ def _try(path: Path, cancel: threading.Event | None, is_translator: bool) -> str
         stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,  # Ctrl-C is this process's, which ends the child
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # on Windows the same, and no console beside a window
         env=os.environ | {VARIABLE: "no"},
     )
     try:
