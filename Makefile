@@ -17,7 +17,7 @@ EDITABLE = $(INSTALL) setuptools && $(INSTALL) --no-build-isolation -e
 help:
 	@echo 'make demo    translate sample photographs and a film with the bundled model, into demo/index.html (no torch)'
 	@echo 'make test    run all tests                          make lint    ruff: rules and format'
-	@echo 'make test-more   a Ray cluster of which nodes are killed (2 minutes)'
+	@echo 'make test-more   a Ray cluster of which nodes are killed, the page of the server in Chromium (3 minutes)'
 	@echo 'make types   mypy --strict on an installed copy     make bench   time and measure on this machine'
 	@echo 'make faults  damaged and hostile files, kills: what is lost or goes wrong (under 20 minutes on 2 cores; SEED=…)'
 	@echo 'make screenshots   pictures of the window into build/screenshots, and those that the documents show'
@@ -53,7 +53,8 @@ test: .venv/dev
 
 # What takes longer, or needs an extra of its own.
 test-more: .venv/dev
-	@$(INSTALL) 'ray>=2.50'
+	@$(PYTHON) scripts/desktop_packages.py --browser
+	@$(INSTALL) 'ray>=2.50' 'playwright>=1.60'
 	$(BIN)/python -m pytest -m more
 
 screenshots: .venv/dev

@@ -1,4 +1,4 @@
-"""Install the Debian packages that the window and its tests need, where that is allowed; else say what is missing.
+"""Install the Debian packages that the window and the tests need, where that is allowed; else say what is missing.
 
 Runs under any Python 3, standard library only. Never an error: tests skip what cannot be had, and say so.
 """
@@ -24,34 +24,37 @@ LIBRARIES = {  # what Qt loads → the package that holds it
     "libxcb-xkb.so.1": "libxcb-xkb1",
 }
 PROGRAMS = {"Xvfb": "xvfb", "xdotool": "xdotool"}  # for the test on a real X server
+BROWSER = {"chromium": "chromium"}  # for the test of the server's page
 CHINESE_FONT = "fonts-noto-cjk"
 
 
 def main() -> None:
-    """Install what is missing, or say it in one sentence. With --screenshots a Chinese font, too."""
-    packages = missing("--screenshots" in sys.argv)
+    """Install what is missing, or say it in one sentence. With --screenshots a Chinese font, with --browser only Chromium."""
+    packages = missing()
     if not packages or sys.platform != "linux":
         return
     if shutil.which("apt-get") and os.geteuid() == 0:
-        print(f"Installing {', '.join(packages)} for the window's tests …", file=sys.stderr)
+        print(f"Installing {', '.join(packages)} for tests …", file=sys.stderr)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *packages]
         for command in (["apt-get", "update", "-qq"], install):
             subprocess.run(command, check=False, env=environment, stdout=subprocess.DEVNULL)
-        packages = missing("--screenshots" in sys.argv)
+        packages = missing()
     if packages:
         print(
-            f"Without {', '.join(packages)} some of the window's tests are skipped; as root: "
+            f"Without {', '.join(packages)} some tests are skipped; as root: "
             f"apt-get install {' '.join(packages)} (Debian, Ubuntu)",
             file=sys.stderr,
         )
 
 
-def missing(with_font: bool) -> list[str]:
+def missing() -> list[str]:
     """Return the packages that are not here."""
+    if "--browser" in sys.argv:
+        return [package for program, package in BROWSER.items() if shutil.which(program) is None]
     packages = [package for library, package in LIBRARIES.items() if not loads(library)]
     packages += [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
-    if with_font and not has_chinese_font():
+    if "--screenshots" in sys.argv and not has_chinese_font():
         packages.append(CHINESE_FONT)
     return packages
 
