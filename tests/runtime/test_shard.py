@@ -67,7 +67,7 @@ def test_what_is_asked_for_goes_before_what_the_variables_say() -> None:
     ("variables", "reason"),
     [
         ({"SLURM_ARRAY_TASK_ID": "3"}, "SLURM_ARRAY_TASK_MIN is not set"),
-        ({**slurm(3, 0, 7, 8), "SLURM_ARRAY_TASK_COUNT": ""}, "SLURM_ARRAY_TASK_COUNT is '', no number"),
+        ({**slurm(3, 0, 7, 8), "SLURM_ARRAY_TASK_COUNT": ""}, "SLURM_ARRAY_TASK_COUNT is '', not a number"),
         (slurm(1, 1, 7, 3), "have gaps"),  # --array=1,4,7, of which Slurm says no more than of 1,3,7
         (slurm(9, 1, 8, 8), "shard 9 of 8"),
         ({"JOB_COMPLETION_INDEX": "3"}, "JOB_COMPLETIONS is not set"),
