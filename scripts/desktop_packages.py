@@ -29,7 +29,7 @@ CHINESE_FONT = "fonts-noto-cjk"
 
 
 def main() -> None:
-    """Install what is missing, or say it in one sentence. With --screenshots a Chinese font, with --browser only Chromium."""
+    """Install what is missing, or say so. With --screenshots a Chinese font, too; with --browser Chromium alone."""
     packages = missing()
     if not packages or sys.platform != "linux":
         return

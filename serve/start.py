@@ -47,7 +47,8 @@ def run(
         place = folder or data_folder() / "serve"
         desk = Desk(place, limits, token="", device=device)
         desk.token = _token(desk.store.folder)
-        address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
+        name = socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+        address = f"http://{name}:{listening.getsockname()[1]}/"
         config = uvicorn.Config(
             Guard(application(desk), token=desk.token, needs_token=needs_token),
             http="h11",

@@ -114,7 +114,7 @@ def served(folder: Path, *options: str, deadly: Path | None = None) -> Iterator[
     try:
         address, _, token = process.stdout.readline().strip().partition("#token=")
         assert address, "the server has not started"
-        url = address.replace("0.0.0.0", "127.0.0.1")
+        url = f"http://127.0.0.1:{address.rstrip('/').rpartition(':')[2]}/"
         with httpx.Client(base_url=url, timeout=None, trust_env=False) as client:
             yield Served(process, url, client, folder, token)
     finally:
