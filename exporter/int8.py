@@ -150,6 +150,11 @@ def _pictures_of(
     return [*shown.values()], _samples(pictures, PICTURES, 1, card)
 
 
+def held_out_pictures(folder: Path, count: int, card: ModelCard) -> dict[str, Pixels]:
+    """Return pictures of a folder as a model is judged by: name → uint8 1×H×W×3, evenly spread over the names."""
+    return _samples(folder, count, 1, card)
+
+
 def _samples(folder: Path | None, count: int, least: int, card: ModelCard) -> dict[str, Pixels]:
     samples = sample_pictures(folder, count) if folder is not None else {}
     if folder is not None and len(samples) < least:

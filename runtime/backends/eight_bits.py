@@ -14,7 +14,7 @@ import hashlib
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -166,14 +166,11 @@ class Trials:
 
     def tried(self) -> list[tuple[list[float], EightBits]]:
         """Try candidates until one is near enough. Return each one's dB on the held-out pictures, the nearest first."""
-        with self._open(watch_ranges(self.graph), self.in_fp32) as backend:
-            seen = [backend.run({IMAGES: one}) for one in self._each(self.calibration, "ranges of its layers")]
-        ranges = ranges_seen(seen, len(convolutions(self.graph.graph)))
-        with self._open(self.graph, self.in_fp32) as backend:
-            self.exact = self._translated(backend, self.held_out, "pictures in fp32")
+        ranges = self.ranges_of(self._each(self.calibration, "ranges of its layers"))
+        self.compute_exact()
         tried: list[tuple[list[float], EightBits]] = []
-        for candidate in self._candidates(ranges):
-            decibels = self._decibels(candidate, len(self.held_out))
+        for candidate in self.candidates(ranges):
+            decibels = self.decibels(candidate, len(self.held_out))
             above_db = 0.0 if tried else _EASY_DB
             tried.append((decibels, candidate))
             if close_enough([one - above_db for one in decibels]):
@@ -211,33 +208,49 @@ class Trials:
             datetime.date.today().isoformat(),
         )
 
-    def _candidates(self, ranges: tuple[Range | None, ...]) -> Iterator[EightBits]:
+    def ranges_of(self, pictures: Iterable[Array]) -> tuple[Range | None, ...]:
+        """Return the range of what goes into each convolution for these pictures."""
+        with self._open(watch_ranges(self.graph), self.in_fp32) as backend:
+            seen = [backend.run({IMAGES: picture}) for picture in pictures]
+        return ranges_seen(seen, len(convolutions(self.graph.graph)))
+
+    def compute_exact(self) -> None:
+        """Compute the held-out pictures in float32, which `decibels` compares with."""
+        with self._open(self.graph, self.in_fp32) as backend:
+            self.exact = self._translated(backend, self.held_out, "pictures in fp32")
+
+    def candidates(self, ranges: tuple[Range | None, ...]) -> Iterator[EightBits]:
+        """Yield ways to round: all convolutions, all but the first and the last, all but the two that cost most."""
         bits = 8 if sums_8_bits_exactly() else 7
         indices = range(len(ranges))
         yield EightBits(ranges, bits)
         yield EightBits(_without(ranges, {0, len(ranges) - 1}), bits)
         if len(ranges) > _COSTLY:
             alone = [EightBits(_without(ranges, {*indices} - {index}), bits) for index in indices]
-            decibels = [statistics.median(self._decibels(one, _PICTURES_FOR_ONE)) for one in alone]
+            decibels = [statistics.median(self.decibels(one, _PICTURES_FOR_ONE)) for one in alone]
             yield EightBits(_without(ranges, set(sorted(indices, key=decibels.__getitem__)[:_COSTLY])), bits)
 
-    def _decibels(self, eight_bits: EightBits, count: int) -> list[float]:
+    def decibels(self, eight_bits: EightBits, count: int) -> list[float]:
         """Return how close the first `count` held-out pictures come to float32."""
-        with self._open(self._rounded(eight_bits), self.in_int8) as backend:
-            images = self._translated(backend, self.held_out[:count], "pictures in int8")
+        images = self.made(eight_bits, self.held_out[:count])
         return [psnr(a, b) for a, b in zip(images, self.exact, strict=False)]
+
+    def made(self, eight_bits: EightBits, pictures: Sequence[Array]) -> list[Array]:
+        """Return the translations of pictures, rounded so."""
+        with self._open(self._rounded(eight_bits), self.in_int8) as backend:
+            return self._translated(backend, pictures, "pictures in int8")
 
     def _rounded(self, eight_bits: EightBits) -> onnx.ModelProto:
         return specialize(self.model, self.card, precision=Precision.INT8, eight_bits=eight_bits, in_phases=True)
 
-    def _translated(self, backend: Backend, pictures: list[Array], phase: str) -> list[Array]:
+    def _translated(self, backend: Backend, pictures: Sequence[Array], phase: str) -> list[Array]:
         return [backend.run({IMAGES: picture})[TRANSLATED] for picture in self._each(pictures, phase)]
 
     def _pictures(self, seeds: range) -> list[Array]:
         size_hw = self.card.fitting_hw((_CROP_PX, _CROP_PX))
         return [mirrored_picture(size_hw, seed, varied_picture)[None] for seed in seeds]
 
-    def _each(self, pictures: list[Array], phase: str) -> Iterator[Array]:
+    def _each(self, pictures: Sequence[Array], phase: str) -> Iterator[Array]:
         for step, picture in enumerate(pictures):
             self.progressed(phase, step, len(pictures))
             yield picture

@@ -126,8 +126,8 @@ def describe(image: Image) -> Vector:
     by_light = np.array_split(lab[np.argsort(light, kind="stable")], 3)
     chroma, hue = np.hypot(a, b), np.arctan2(b, a)
     larger = cv2.resize(image, (256, 256), interpolation=cv2.INTER_AREA)
-    gray = cv2.cvtColor(larger, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    steps = np.abs(np.diff(gray, axis=1))
+    gray = cv2.cvtColor(larger, cv2.COLOR_RGB2GRAY)
+    steps = cv2.absdiff(np.ascontiguousarray(gray[:, 1:]), np.ascontiguousarray(gray[:, :-1]))
     thirds = [part.mean(0) for part in by_light]
 
     numbers = [*lab.mean(0), *np.log(lab.std(0) + 1)]
@@ -138,16 +138,19 @@ def describe(image: Image) -> Vector:
     numbers.append(
         ((light - light.mean()) * (chroma - chroma.mean())).mean() / ((light.std() + 1) * (chroma.std() + 1))
     )
-    numbers += [np.log1p(steps.mean()), np.log1p(20 * (steps < 1).mean())]
+    numbers += [np.log1p(cv2.mean(steps)[0]), np.log1p(20 * (1 - cv2.countNonZero(steps) / steps.size))]
 
     for third in (*thirds, lab[:320].mean(0), lab[352:672].mean(0), lab[704:].mean(0)):
         numbers += [*third]
     for eighth in np.linspace(-np.pi, np.pi, 9)[:-1]:
         weight = chroma * ((hue >= eighth) & (hue < eighth + np.pi / 4))
         numbers += [np.log1p(weight.mean()), (weight * (light - 50)).mean() / 50]
-    rough = np.sqrt(np.maximum(cv2.blur(gray * gray, (9, 9)) - cv2.blur(gray, (9, 9)) ** 2, 0))
-    dark, bright = np.quantile(gray, (1 / 3, 2 / 3))
-    numbers.append(np.log1p(rough[gray <= dark].mean()) - np.log1p(rough[gray >= bright].mean()))
+    mean = cv2.boxFilter(gray, cv2.CV_32F, (9, 9))
+    rough = cv2.sqrt(cv2.max(cv2.sqrBoxFilter(gray, cv2.CV_32F, (9, 9)) - mean * mean, 0.0))
+    below = np.cumsum(cv2.calcHist([gray], [0], None, [256], [0, 256]))  # how many pixels are at most so bright
+    dark, bright = (int(np.searchsorted(below, gray.size * share, "right")) for share in (1 / 3, 2 / 3))
+    parts = cv2.compare(gray, dark, cv2.CMP_LE), cv2.compare(gray, bright, cv2.CMP_GE)
+    numbers.append(np.log1p(cv2.mean(rough, parts[0])[0]) - np.log1p(cv2.mean(rough, parts[1])[0]))
     return np.array(numbers, np.float64)
 
 

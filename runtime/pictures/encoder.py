@@ -198,10 +198,11 @@ def _opencv_encoded(suffix: str, samples: Pixels, *options: int) -> bytes:
 
 
 # Filtered rows are packed by runs alone: half the time of zlib's level 4, and photographs and paintings come out 1 to
-# 2 % smaller; graphics of flat areas 13 % larger.
+# 2 % smaller; graphics of flat areas 13 % larger. Trying all five filters for each row takes a third more time, for
+# 0.4 % less of paintings and 2 % of photographs.
 _PNG_OPTIONS = (
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
-    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_ALL_FILTERS),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH),
 )
 
 

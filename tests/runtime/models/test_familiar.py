@@ -56,6 +56,21 @@ def test_negatives_drawings_and_flat_pictures_are_flagged(familiar: dict[str, An
         assert "unlike the pictures that monet learned from" in (unfamiliar(image, known) or "")
 
 
+def test_roughness_flatness_and_the_rougher_side_are_what_their_formulas_say() -> None:
+    """Bytes and histograms are quicker than floats and sorting, and must say the same of cards that exist."""
+    for seed in range(6):
+        image = landscape(seed, 256)
+        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float64)
+        steps = np.abs(np.diff(gray, axis=1))
+        rough = np.sqrt(np.maximum(cv2.blur(gray * gray, (9, 9)) - cv2.blur(gray, (9, 9)) ** 2, 0))
+        dark, bright = np.quantile(gray, (1 / 3, 2 / 3))
+        sides = np.log1p(rough[gray <= dark].mean()) - np.log1p(rough[gray >= bright].mean())
+        numbers = describe(image)
+        assert numbers[[14, 15, -1]] == pytest.approx(
+            [np.log1p(steps.mean()), np.log1p(20 * (steps < 1).mean()), sides], abs=1e-3
+        )
+
+
 def test_negatives_that_differ_in_one_respect_are_flagged_too() -> None:
     """Pictures of all colors, told from their negatives by their bright upper halves alone."""
 
