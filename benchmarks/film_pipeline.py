@@ -24,12 +24,12 @@ import cv2
 import numpy as np
 
 from cgconv.runtime.backends.processor import usable_cores
+from cgconv.runtime.doctor import unchanging_model
 from cgconv.runtime.events import BackendOpened
 from cgconv.runtime.films.encoding import choose_encoding
 from cgconv.runtime.films.job import FilmOptions, translate_film
 from cgconv.runtime.films.reader import FilmReader
 from cgconv.runtime.films.writer import SegmentWriter
-from cgconv.runtime.models.card import ModelCard
 from cgconv.runtime.translate.shared_translator import Translates
 from cgconv.runtime.translator import open_translator
 
@@ -37,15 +37,7 @@ from cgconv.runtime.translator import open_translator
 class Unchanged:
     """Translates nothing: what remains is the cost of the film itself."""
 
-    card = ModelCard(
-        name="unchanged",
-        input_name="input",
-        output_name="output",
-        value_range_in=(-1, 1),
-        value_range_out=(-1, 1),
-        size_multiple=1,
-        smallest_size=1,
-    )
+    card = unchanging_model()[1]
     sha256 = "unchanged"
 
     def translate(self, batch: np.ndarray) -> np.ndarray:

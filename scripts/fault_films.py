@@ -48,17 +48,9 @@ class Unchanged:
     sha256 = "unchanged"
 
     def __init__(self) -> None:
-        from cgconv.runtime.models.card import ModelCard
+        from cgconv.runtime.doctor import unchanging_model
 
-        self.card = ModelCard(
-            name="unchanged",
-            input_name="input",
-            output_name="output",
-            value_range_in=(-1, 1),
-            value_range_out=(-1, 1),
-            size_multiple=1,
-            smallest_size=1,
-        )
+        self.card = unchanging_model()[1]
 
     def translate(self, batch: Any) -> Any:
         """Return the frames as they are."""

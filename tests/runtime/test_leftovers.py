@@ -82,11 +82,12 @@ def test_a_film_taken_from_the_queue_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
 def test_a_closed_terminal_stops_in_good_order_and_nohup_does_not_stop() -> None:
-    with cancel_on_interrupt() as cancel:
-        os.kill(os.getpid(), signal.SIGHUP)
-        assert cancel.wait(200)
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup themselves
     try:
+        with cancel_on_interrupt() as cancel:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert cancel.wait(200)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         with cancel_on_interrupt() as cancel:
             os.kill(os.getpid(), signal.SIGHUP)
             assert not cancel.is_set()

@@ -19,7 +19,7 @@ from cgconv.runtime.errors import InputError, ModelError, ResourceError, UsageEr
 from cgconv.runtime.events import BackendOpened
 from cgconv.runtime.folders import cache_folder
 from cgconv.runtime.graphs.graph import IMAGES, TRANSLATED, specialize
-from cgconv.runtime.graphs.stages import plan_stages, receptive_field_px
+from cgconv.runtime.graphs.stages import Plan, plan_stages, receptive_field_px
 from cgconv.runtime.models.model_file import write_model
 from cgconv.runtime.translate import memory, tiles, translator
 from cgconv.runtime.translate.tiles import Moments, cut_into_parts
@@ -197,23 +197,18 @@ def test_a_batch_too_large_for_the_memory_is_done_in_smaller_ones(
     assert sizes == [2, 1]
 
 
+def computed_in_parts(image: Array, plan: Plan, *, part_pixels: int, memory_bytes: int) -> Array:
+    machine = Machine(backend=BackendName.ONNXRUNTIME)
+    opened = lambda stage: translator.open_graph(stage, machine)  # noqa: E731
+    return tiles.translate_in_parts(image, plan, opened, scale=1, part_pixels=part_pixels, memory_bytes=memory_bytes)
+
+
 def test_layers_may_lie_on_the_disk_and_leave_nothing_behind(resnet_path: Path, tmp_path: Path) -> None:
     image = photo((96, 120))
     model = onnx.load(str(resnet_path))
     graph = specialize(model, card_for(model, size_multiple=4, smallest_size=8))
     plan = plan_stages(graph, 4)
-    machine = Machine(backend=BackendName.ONNXRUNTIME)
-    results = [
-        tiles.translate_in_parts(
-            image,
-            plan,
-            lambda stage: translator.open_graph(stage, machine),
-            scale=1,
-            part_pixels=3000,
-            memory_bytes=limit,
-        )
-        for limit in (0, 1 << 30)
-    ]
+    results = [computed_in_parts(image, plan, part_pixels=3000, memory_bytes=limit) for limit in (0, 1 << 30)]
     np.testing.assert_array_equal(*results)
     cache = cache_folder()
     assert list(cache.glob("layer-*")) == []
@@ -230,18 +225,7 @@ def test_wide_layers_are_computed_again_instead_of_stored(monkeypatch: pytest.Mo
     assert again.stages[1].reads == [IMAGES]
     assert again.stages[1].halo_px > stored.stages[1].halo_px
     image = photo((128, 128))
-    machine = Machine(backend=BackendName.ONNXRUNTIME)
-    results = [
-        tiles.translate_in_parts(
-            image,
-            plan,
-            lambda stage: translator.open_graph(stage, machine),
-            scale=1,
-            part_pixels=9000,
-            memory_bytes=1 << 30,
-        )
-        for plan in (stored, again)
-    ]
+    results = [computed_in_parts(image, plan, part_pixels=9000, memory_bytes=1 << 30) for plan in (stored, again)]
     assert decibels(*results) > 60
 
 
