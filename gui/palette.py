@@ -57,6 +57,11 @@ def bad(palette: QPalette) -> QColor:
     return QColor("#ff9a8f") if is_dark(palette) else QColor("#a8201a")
 
 
+def accent(palette: QPalette) -> QColor:
+    """Return a blue for what is switched on."""
+    return QColor("#8ab8ff") if is_dark(palette) else QColor("#1a5fb4")
+
+
 def contrast(one: QColor, other: QColor) -> float:
     """Return how well one color can be read on another, 1 to 21 (WCAG 2.2, relative luminance)."""
 
@@ -132,14 +137,16 @@ _SHAPES = {
 
 
 def icon(name: str, palette: QPalette) -> QIcon:
-    """Return a line drawing in the text's color."""
+    """Return a line drawing in the text's color, and in blue while its button is switched on."""
     made = QIcon()
-    colors = {
-        QIcon.Mode.Normal: palette.color(QPalette.ColorGroup.Active, QPalette.ColorRole.ButtonText),
-        QIcon.Mode.Disabled: palette.color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.ButtonText),
-        QIcon.Mode.Selected: palette.color(QPalette.ColorGroup.Active, QPalette.ColorRole.HighlightedText),
-    }
-    for mode, color in colors.items():
+    active, roles = QPalette.ColorGroup.Active, QPalette.ColorRole
+    drawings = (
+        (QIcon.Mode.Normal, QIcon.State.Off, palette.color(active, roles.ButtonText)),
+        (QIcon.Mode.Normal, QIcon.State.On, accent(palette)),
+        (QIcon.Mode.Disabled, QIcon.State.Off, palette.color(QPalette.ColorGroup.Disabled, roles.ButtonText)),
+        (QIcon.Mode.Selected, QIcon.State.Off, palette.color(active, roles.HighlightedText)),
+    )
+    for mode, state, color in drawings:
         svg = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="{color.name()}" '
             f'stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round">{_SHAPES[name]}</svg>'
@@ -150,5 +157,5 @@ def icon(name: str, palette: QPalette) -> QIcon:
             painter = QPainter(pixmap)
             QSvgRenderer(svg.encode()).render(painter)
             painter.end()
-            made.addPixmap(pixmap, mode)
+            made.addPixmap(pixmap, mode, state)
     return made

@@ -281,6 +281,12 @@ def test_icons_and_boxes_follow_the_appearance_at_once(window: Window) -> None:
         seen = [pixmap.pixelColor(x, y) for x in range(24) for y in range(24)]
         return sorted(color.lightness() for color in seen if color.alpha() > 200)[0]
 
+    def hues(button: QWidget) -> set[int]:
+        drawn = picture_of(button)
+        places = [(x, y) for x in range(drawn.width()) for y in range(drawn.height())]
+        seen = [drawn.pixelColor(*place) for place in places]
+        return {color.hsvHue() for color in seen if color.hsvSaturation() > 60}
+
     try:
         for key, is_dark in ((Qt.Key.Key_End, True), (Qt.Key.Key_Up, False)):
             window.go_to(3)
@@ -292,6 +298,10 @@ def test_icons_and_boxes_follow_the_appearance_at_once(window: Window) -> None:
             ground = shown.pixelColor(at - QPoint(2, 0))
             outline = [shown.pixelColor(at + QPoint(x, 0)) for x in range(4)]
             assert max(contrast(color, ground) for color in outline) >= 3
+            assert not hues(page.as_table)
+            window.click(page.as_table)
+            assert hues(page.as_table), "what is switched on is blue"
+            window.click(page.as_table)
     finally:
         window.go_to(3)
         window.key(look, Qt.Key.Key_Home)
