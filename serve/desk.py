@@ -42,11 +42,12 @@ class Desk:
             yield
         finally:
             self.queue.put_back()
+            workers = (self.examiner, self.looker, self.maker)
             for task in tasks:
                 task.cancel()
-            stops = [worker.stop() for worker in (self.examiner, self.looker, self.maker)]
-            await asyncio.gather(*stops, return_exceptions=True)
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for worker in workers:
+                worker.close()
+            await asyncio.gather(*tasks, *(worker.ended() for worker in workers), return_exceptions=True)
             self.store.close()
 
     def _shown(self, job: str) -> dict[str, Any] | None:  # Any: JSON values

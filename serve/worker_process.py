@@ -65,7 +65,7 @@ class Worker:
                         raise WorkerRefused(event.reason)
                     yield event
             finally:
-                if number and process is self._process:  # nobody wants the rest
+                if number and process is self._process and not self._is_closed:  # nobody wants the rest
                     await asyncio.shield(self._break_off(process, number))
 
     async def cancel(self) -> None:
@@ -74,14 +74,17 @@ class Worker:
             with contextlib.suppress(WorkerDied):
                 await self._write(self._process, self._number + 1_000_000_000, requests.Cancel(self._number))
 
-    async def stop(self) -> None:
-        """End the child: it may finish what cannot be left half done."""
+    def close(self) -> None:
+        """Tell the child to finish what cannot be left half done, and to end; nothing more can be asked."""
         self._is_closed = True
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
+    async def ended(self) -> None:
+        """Wait until a child that was closed has ended, but not for ever."""
         process = self._process
         if process is None:
             return
-        assert process.stdin is not None
-        process.stdin.close()
         try:
             await asyncio.wait_for(process.wait(), LAST_WORDS_S)
         except TimeoutError:
