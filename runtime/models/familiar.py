@@ -146,10 +146,10 @@ def describe(image: Image) -> Vector:
         weight = chroma * ((hue >= eighth) & (hue < eighth + np.pi / 4))
         numbers += [np.log1p(weight.mean()), (weight * (light - 50)).mean() / 50]
     mean = cv2.boxFilter(gray, cv2.CV_32F, (9, 9))
-    rough = cv2.sqrt(cv2.max(cv2.sqrBoxFilter(gray, cv2.CV_32F, (9, 9)) - mean * mean, 0.0))
+    rough = cv2.sqrt(np.maximum(cv2.sqrBoxFilter(gray, cv2.CV_32F, (9, 9)) - mean * mean, np.float32(0)))
     below = np.cumsum(cv2.calcHist([gray], [0], None, [256], [0, 256]))  # how many pixels are at most so bright
     dark, bright = (int(np.searchsorted(below, gray.size * share, "right")) for share in (1 / 3, 2 / 3))
-    parts = cv2.compare(gray, dark, cv2.CMP_LE), cv2.compare(gray, bright, cv2.CMP_GE)
+    parts = [part.astype(np.uint8) for part in (gray <= dark, gray >= bright)]
     numbers.append(np.log1p(cv2.mean(rough, parts[0])[0]) - np.log1p(cv2.mean(rough, parts[1])[0]))
     return np.array(numbers, np.float64)
 
