@@ -82,7 +82,7 @@ def test_the_table_shows_what_files_are_and_how_far_they_are(window: Window, tmp
     window.wait(lambda: "% · cgconv" in window.app.window.windowTitle(), "for the title")
     window.wait(lambda: " left" in window.page.summary.text(), "for the time left")
     assert "slowest: " in window.page.summary.text()
-    assert 0 < window.page.progress.value() < 1000
+    window.wait(lambda: 0 < window.page.progress.value() < 1000, "for the bar to move")
     window.click(window.page.cancel)
     window.wait_until_idle()
     assert window.cell(1, Column.STATE) == "Stopped"
