@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 USUAL_CORES = 4  # of a worker; more of them bring less each
 MOST_TRIES = 3  # of a file whose workers end while they have it
+WAITING_THERE = 4  # pictures that wait at a worker for each that it works on, so that it never waits for the next
 LOOK_AT_NODES_EVERY_S = 2.0
 PATIENCE_S = 60.0  # for a lock that a lost worker may still hold
 
@@ -98,6 +99,10 @@ class Worker:
         if is_again and job.options.kind is Kind.FILM:
             _wait_for_lock(job.output)
         yield from run_one(job, self._translator, self._shared, self._cancel, self._folders)
+
+    def do_whole(self, job: Job, is_again: bool) -> list[Event]:
+        """Do one picture and say it all at once: each message between machines takes longer than a small picture."""
+        return list(self.do(job, is_again))
 
     def stop(self) -> None:
         """Finish what is being translated and begin nothing more."""
@@ -208,6 +213,7 @@ class _Crew:
         self._waiting = deque(jobs)
         self._suspects: deque[Job] = deque()  # lost with a worker: each alone now
         self._lost: Counter[int] = Counter()
+        self._ended: set[int] = set()  # films of which the last word was heard
         self._opening = ray.put(opening)
         self._device = str(opening.machine.get("device", "auto"))
         self._cancel, self._cores = cancel, cores_per_worker
@@ -289,7 +295,8 @@ class _Crew:
             )
             .remote()
         )
-        return _Seat(actor, node, actor.open.remote(self._opening, cores), capacity)
+        in_hand = capacity if self._is_film else capacity * WAITING_THERE
+        return _Seat(actor, node, actor.open.remote(self._opening, cores), in_hand)
 
     def _hand_out(self) -> None:
         """Give every worker what it has room for."""
@@ -305,7 +312,11 @@ class _Crew:
                 self._give(seat, self._suspects.popleft())
 
     def _give(self, seat: _Seat, job: Job) -> None:
-        events = seat.actor.do.options(num_returns="streaming").remote(job, bool(self._lost[job.index]))
+        is_again = bool(self._lost[job.index])
+        if self._is_film:
+            events = seat.actor.do.options(num_returns="streaming").remote(job, is_again)
+        else:
+            events = seat.actor.do_whole.remote(job, is_again)
         seat.jobs[events] = job
 
     def _arrived(self) -> list[Any]:  # Any: references of Ray's
@@ -327,12 +338,19 @@ class _Crew:
             if thing is seat.opening:
                 yield from self._opened(seat, self._ray.get(thing))
                 return
+            if not self._is_film:
+                told = self._ray.get(thing)
+                del seat.jobs[thing]
+                seat.alone = False
+                yield from told
+                return
             event = self._ray.get(next(thing))
         except StopIteration:
             del seat.jobs[thing]
             seat.alone = False
             return
         except self._ray.exceptions.RayTaskError as error:
+            seat.alone = False
             job = seat.jobs.pop(thing, None)
             if job is not None:
                 yield JobFailed(job.index, job.input, reason_of(error.cause))
@@ -340,6 +358,8 @@ class _Crew:
         except self._ray.exceptions.RayError as error:
             yield from self._lose(seat, error)
             return
+        if isinstance(event, JobFinished | JobFailed):
+            self._ended.add(event.index)
         yield event
 
     def _opened(self, seat: _Seat, opened: Opened) -> Iterator[Event]:
@@ -371,6 +391,8 @@ class _Crew:
             return
         again = 0
         for job in seat.jobs.values():
+            if job.index in self._ended:
+                continue
             self._lost[job.index] += 1
             if self._lost[job.index] >= MOST_TRIES:
                 tries = counted(MOST_TRIES, "worker")
