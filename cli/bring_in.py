@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from cgconv.runtime.errors import UsageError
-from cgconv.runtime.models.store import CHECKPOINT_SUFFIXES
+from cgconv.runtime.models.store import is_checkpoint
 
 from .extras import needs_extra
-
-CHECKPOINT_STARTS = (b"PK\x03\x04", b"\x80\x02")  # torch's zip files, and the pickles before them
 
 
 def bring_in(
@@ -20,8 +18,9 @@ def bring_in(
     *,
     part: str | None = None,
     norm_mode: str | None = None,
+    replaces: bool = False,
 ) -> Path:
-    """Import an ONNX file or a checkpoint and return where it is now."""
+    """Import an ONNX file or a checkpoint and return where it is now; `replaces`: in place of one of that name."""
     if not file.exists():
         raise UsageError(f"{file}: no such file")
     if is_checkpoint(file):
@@ -32,24 +31,12 @@ def bring_in(
             from cgconv.exporter.weights import NormMode
 
         mode = NormMode(norm_mode) if norm_mode else None
-        return import_checkpoint(file, name=name, part=part, norm_mode=mode).path
+        return import_checkpoint(file, name=name, part=part, norm_mode=mode, replaces=replaces).path
     if part or norm_mode:
         raise UsageError("--part and --norm-mode are for checkpoints only, not for ONNX files")
     from cgconv.runtime.models.card import ChannelOrder
     from cgconv.runtime.translate.foreign import Said, import_onnx, parse_range
 
     known = parse_range(value_range) if value_range else None
-    return import_onnx(file, name, Said(known, known, ChannelOrder.BGR if bgr else ChannelOrder.RGB))
-
-
-def is_checkpoint(file: Path) -> bool:
-    """Say whether a file is a checkpoint, by its name or its first bytes."""
-    if file.suffix.lower() in CHECKPOINT_SUFFIXES:
-        return True
-    try:
-        if not file.is_file():  # opening a pipe would wait for somebody to write to it
-            return False
-        with file.open("rb") as opened:
-            return opened.read(4).startswith(CHECKPOINT_STARTS)
-    except OSError:
-        return False  # the importer says what is wrong with it
+    said = Said(known, known, ChannelOrder.BGR if bgr else ChannelOrder.RGB)
+    return import_onnx(file, name, said, replaces=replaces)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .bring_in import bring_in, is_checkpoint
+from cgconv.runtime.models.store import is_checkpoint
+
+from .bring_in import bring_in
 from .download import download
 from .options import PathType, complete_model, debug_option, json_option
 from .progress import printable

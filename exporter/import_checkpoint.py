@@ -15,7 +15,7 @@ from cgconv.runtime.graphs.graph import specialize
 from cgconv.runtime.graphs.stages import receptive_field_px
 from cgconv.runtime.models.card import ModelCard, write_card
 from cgconv.runtime.models.model_file import write_model
-from cgconv.runtime.models.store import free_path
+from cgconv.runtime.models.store import free_path, name_for
 
 from .checkpoint_file import read_checkpoint
 from .export import CardText, Exported
@@ -34,15 +34,16 @@ def import_checkpoint(
     text: CardText | None = None,
     part: str | None = None,
     norm_mode: NormMode | None = None,
+    replaces: bool = False,
 ) -> Exported:
     """Bring another project's generator into the user's model folder, checked against torch on several sizes.
 
     `part` names one of several networks in the file; `norm_mode` says where batch norms have their statistics from
-    (default: running). Raises ModelError where the file is damaged or of no known family; UsageError where the name is
-    taken, or `part` or `norm_mode` do not fit the file; OutputError.
+    (default: running); `replaces`: a model that has the name makes way. Raises ModelError where the file is damaged or
+    of no known family; UsageError where the name is taken, or `part` or `norm_mode` do not fit the file; OutputError.
     """
-    model_name = path.stem.removesuffix(".pth") if name is None else name
-    target = free_path(model_name)
+    model_name = name_for(path) if name is None else name
+    target = free_path(model_name, replaces=replaces)
     recognized = recognize(read_checkpoint(path), path, part=part, norm_mode=norm_mode or NormMode.RUNNING)
     generator = recognized.generator
     if norm_mode is not None and not generator.has_batch_norm:

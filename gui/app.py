@@ -13,12 +13,13 @@ from PySide6.QtCore import (
     QProcess,
     Qt,
     QTimer,
+    Signal,
 )
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QSystemTrayIcon
+from PySide6.QtWidgets import QApplication, QDialog, QSystemTrayIcon
 
 from cgconv.runtime import events, requests
-from cgconv.runtime.models.store import MODEL_SUFFIXES, models_folder
+from cgconv.runtime.models.store import is_model_file, models_folder
 
 from .about import AboutDialog
 from .appearance import show_appearance
@@ -27,6 +28,7 @@ from .conversion import Conversion, Phase, Totals
 from .convert_page import ConvertPage
 from .help_window import HelpWindow
 from .lasting_singletons import keep_singletons_alive
+from .log_file import LogFile
 from .log_page import LogPage
 from .main_window import MainWindow
 from .memory import Memory, QueueWriter
@@ -42,6 +44,7 @@ from .queue_actions import QueueActions
 from .queue_model import QueueModel
 from .reasons import in_words
 from .sampler import Sampler
+from .settings_actions import SettingsActions, usual_out, when_done
 from .settings_page import SettingsPage
 from .sheet_actions import SheetActions
 from .speeds import read_speeds
@@ -57,7 +60,13 @@ SAVE_AFTER_MS = 700
 
 
 class App(QObject):
-    """The program: its parts and what joins them. `home` is the folder of its settings and of the queue."""
+    """The program: its parts and what joins them. `home` is the folder of its settings and of the queue.
+
+    Signals:
+        reopening_wanted(): a new one is to take its place, in another language.
+    """
+
+    reopening_wanted = Signal()
 
     def __init__(self, home: Path) -> None:
         super().__init__()
@@ -71,9 +80,14 @@ class App(QObject):
         self.train = TrainPage(Path.home() / "cgconv-runs")
         settings = self.memory.settings
         self.settings = SettingsPage(
-            models_folder(), str(settings.value("window/language", "")), str(settings.value("window/appearance", ""))
+            models_folder(),
+            str(settings.value("window/language", "")),
+            str(settings.value("window/appearance", "")),
+            usual_out(self.memory),
+            when_done(self.memory),
         )
-        self.log = LogPage()
+        self.log_file = LogFile(home / "log")
+        self.log = LogPage(self.log_file)
         self.window = MainWindow(
             [
                 ("convert", self.tr("Convert"), self.convert),
@@ -88,6 +102,9 @@ class App(QObject):
         )
         self.sampler = Sampler(self.ask_looks, self.looks.cancel, lambda: self.conversion.phase is Phase.IDLE, self)
         self.sheet_actions = SheetActions(self.window, self.convert, self.queue, self.looks, self.memory, self)
+        self.settings_actions = SettingsActions(
+            self.window, self.settings, self.convert, self.looks, self.memory, self._is_busy, self
+        )
         self.model_steps = ModelSteps(self.settings, self.looks, self)
         self.queue_actions = QueueActions(
             self.window, self.convert, self.queue, self.looks, self.memory, lambda: self.model_actions.models, self
@@ -130,6 +147,9 @@ class App(QObject):
         """Say what would be lost with the window, beside translations and a training."""
         return [*self.model_actions.at_work(), *self.model_steps.at_work(), *self.training_actions.at_work()]
 
+    def _is_busy(self) -> bool:
+        return self.conversion.phase is not Phase.IDLE or self.train.is_running or bool(self._at_work())
+
     def _close_window(self) -> None:
         self.window.is_free = True
         self.window.close()
@@ -140,6 +160,8 @@ class App(QObject):
         self.queue_actions.forget_removed()
         self.writer.finish(self.queue.items)
         self._keep_window()
+        for dialog in self.window.findChildren(QDialog):  # they would stay, and the program with them
+            dialog.close()
         self.window.hide()  # the workers may need a moment
         workers = (self.looks, self.jobs, self.training)
         for worker in workers:
@@ -147,6 +169,7 @@ class App(QObject):
         until = time.monotonic() + LAST_WORDS_S
         for worker in workers:
             worker.wait(until)
+        self.log_file.close()
 
     # Connections
 
@@ -194,7 +217,9 @@ class App(QObject):
     def _connect_models(self) -> None:
         gallery, page, actions = self.convert.gallery, self.convert, self.model_actions
         gallery.model_picked.connect(actions.pick_model)
-        gallery.models_dropped.connect(actions.import_models)
+        gallery.information_wanted.connect(actions.show_model)
+        gallery.description_wanted.connect(actions.describe_model)
+        gallery.removal_wanted.connect(actions.remove_model)
         page.import_model.clicked.connect(actions.choose_models)
         page.model_information.clicked.connect(actions.show_model)
         page.remove_model.clicked.connect(actions.remove_model)
@@ -216,6 +241,7 @@ class App(QObject):
         page.preset_removal_wanted.connect(actions.forget_preset)
         page.preset_export_wanted.connect(actions.export_preset)
         page.preset_import_wanted.connect(actions.import_preset)
+        page.reset_wanted.connect(actions.reset)
         actions.said.connect(self._say)
 
     def _connect_conversion(self) -> None:
@@ -258,7 +284,16 @@ class App(QObject):
         self.looks.died.connect(self._looks_died)
         for worker in (self.looks, self.jobs, self.training):
             worker.printed.connect(self.log.add)
-        self.settings.language_picked.connect(lambda name: self.memory.settings.setValue("window/language", name))
+        actions = self.settings_actions
+        self.settings.language_picked.connect(actions.pick_language)
+        self.settings.models_folder_picked.connect(actions.pick_models_folder)
+        self.settings.out_picked.connect(actions.pick_out)
+        self.settings.when_done_picked.connect(actions.pick_when_done)
+        actions.said.connect(self._say)
+        actions.reopening_wanted.connect(self.reopening_wanted)
+        for ended in (self.looks.answered, self.conversion.finished, self.train.ended):
+            ended.connect(actions.go_on)
+        self.log.folder_wanted.connect(open_folder)
         self.settings.appearance_picked.connect(self._pick_appearance)
         self.settings.folder_wanted.connect(open_folder)
         self.settings.clearing_wanted.connect(lambda: self.ask_looks(requests.ClearCaches()))
@@ -275,9 +310,9 @@ class App(QObject):
 
     def take_dropped(self, paths: list[Path]) -> None:
         """Put what was dropped on the window, or handed to it, into the queue, or its models into the gallery."""
-        models = [path for path in paths if path.suffix.lower() in MODEL_SUFFIXES]
+        models = [path for path in paths if is_model_file(path)]
         if models:
-            self.model_actions.import_models(models)
+            self.model_actions.imports.import_models(models)
         if others := [path for path in paths if path not in models]:
             self.window.show_page(self.convert)
             self.add_paths(others)
@@ -310,6 +345,9 @@ class App(QObject):
         self.window.setWindowTitle("cgconv")
         if totals.count:
             self._notify(self.convert.summary.text())
+        if totals.done and not totals.stopped:
+            results = [item.output.parent for item in self.queue.items if item.output is not None]
+            self.settings_actions.end(results[-1] if results else None)
 
     def _notify(self, sentence: str) -> None:
         """Say it on the desktop, unless the window is being looked at."""

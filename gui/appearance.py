@@ -29,6 +29,9 @@ def show_appearance(name: str) -> None:
 
 def install_language(application: QApplication, name: str) -> None:
     """Translate all texts, Qt's own too; empty: the desktop's language, English where there is no translation."""
+    for installed in application.findChildren(QTranslator):  # of another language, before
+        application.removeTranslator(installed)
+        installed.deleteLater()
     locale = QLocale(name) if name else QLocale.system()
     QLocale.setDefault(locale)
     qt_folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from cgconv.runtime.events import BackendOpened, EngineBuilding, ModelInfo
 
+from .built_in_presets import built_in_presets
 from .buttons import name_button, tool_button
 from .conversion import Phase, Totals
 from .elided import ElidedLabel, WrappedText
@@ -44,7 +45,7 @@ class ConvertPage(QWidget):
     Signals:
         start_wanted(), pause_wanted(), cancel_wanted(): the buttons.
         preset_picked(str), preset_saving_wanted(), preset_removal_wanted(str), preset_export_wanted(),
-        preset_import_wanted(): what the preset's box and menu ask for.
+        preset_import_wanted(), reset_wanted(): what the preset's box and menu ask for.
     """
 
     start_wanted = Signal()
@@ -55,6 +56,7 @@ class ConvertPage(QWidget):
     preset_removal_wanted = Signal(str)
     preset_export_wanted = Signal()
     preset_import_wanted = Signal()
+    reset_wanted = Signal()
 
     def __init__(self, queue: QueueModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -214,6 +216,8 @@ class ConvertPage(QWidget):
         menu.addSeparator()
         menu.addAction(self.tr("Export to a file …"), self.preset_export_wanted.emit)
         menu.addAction(self.tr("Import from a file …"), self.preset_import_wanted.emit)
+        menu.addSeparator()
+        menu.addAction(self.tr("Reset all options"), self.reset_wanted.emit)
         self.preset_menu.setMenu(menu)
 
     def _make_bar(self) -> None:
@@ -388,10 +392,31 @@ class ConvertPage(QWidget):
             self._share_out()
 
     def show_presets(self, names: list[str], chosen: str) -> None:
-        """Offer these presets."""
+        """Offer the built-in presets and these."""
         self.presets.clear()
-        self.presets.addItem(self.tr("Last used"), "")
+        self.presets.addItem(self.tr("Options as below"), "")
+        for key, name, purpose in built_in_presets():
+            self.presets.addItem(name, key)
+            self.presets.setItemData(self.presets.count() - 1, purpose, Qt.ItemDataRole.ToolTipRole)
+        if names:
+            self.presets.insertSeparator(self.presets.count())
         for name in names:
             self.presets.addItem(name, name)
         self.presets.setCurrentIndex(max(0, self.presets.findData(chosen)))
-        self.forget_preset.setEnabled(bool(names))
+        self._tell_preset()
+
+    def show_fit(self, fits: bool) -> None:
+        """Say that the options are not those of the chosen preset any more."""
+        if not fits:
+            self.presets.setCurrentIndex(0)
+        self._tell_preset()
+
+    def chosen_preset(self) -> str:
+        """Return the name of the chosen preset, in the window's language; empty where there is none."""
+        return self.presets.currentText() if self.presets.currentData() else ""
+
+    def _tell_preset(self) -> None:
+        data = self.presets.currentData() or ""
+        self.forget_preset.setEnabled(bool(data) and not data.startswith(":"))
+        purpose = self.presets.currentData(Qt.ItemDataRole.ToolTipRole)
+        self.presets.setToolTip(purpose or self.tr("Sets of options"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +23,8 @@ from PySide6.QtWidgets import (
 )
 
 from cgconv.runtime.events import ModelInfo
-from cgconv.runtime.requests import ConvertOptions, ImportModel
+from cgconv.runtime.models.store import free_name, name_for
+from cgconv.runtime.requests import ConvertOptions, DescribeModel, ImportModel
 
 from .options_panel import OptionsPanel
 from .possible import Here
@@ -111,13 +111,13 @@ class ModelDialog(QDialog):
 class ImportDialog(QDialog):
     """Says why a model could not be brought in, and asks for what the command line has options for."""
 
-    def __init__(self, path: Path, reason: str, taken: Sequence[str], parent: QWidget) -> None:
+    def __init__(self, path: Path, reason: str, parent: QWidget) -> None:
         super().__init__(parent)
         self._path = path
         self.setWindowTitle(self.tr("Import {name}").format(name=path.name))
         self.reason = QLabel(reason, wordWrap=True)
         self.reason.setTextFormat(Qt.TextFormat.PlainText)
-        self.name = QLineEdit(_free_name(path.stem, taken))
+        self.name = QLineEdit(free_name(name_for(path)))
         self.name.setAccessibleName(self.tr("Name"))
         self.value_range = QComboBox()
         self.value_range.setAccessibleName(self.tr("Values of its pictures"))
@@ -153,11 +153,42 @@ class ImportDialog(QDialog):
         )  # fmt: skip
 
 
-def _free_name(name: str, taken: Sequence[str]) -> str:
-    """Return a name that a model may have (letters, digits, - . _ +) and none has."""
-    free = wanted = re.sub(r"[^\w.+-]+", "-", name).strip("-._+") or "model"
-    number = 1
-    while free in taken:
-        number += 1
-        free = f"{wanted}-{number}"
-    return free
+class DescribeDialog(QDialog):
+    """Asks for a model's name and for what its card says of it."""
+
+    def __init__(self, model: ModelInfo, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._model = model.name
+        self.setWindowTitle(self.tr("Rename and describe {name}").format(name=model.name))
+        self.name, self.title, self.direction = (
+            QLineEdit(model.name),
+            QLineEdit(model.title),
+            QLineEdit(model.direction),
+        )
+        self.direction.setPlaceholderText(self.tr("photo → painting"))
+        self.buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel, Qt.Orientation.Horizontal
+        )
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        form = QFormLayout()
+        for words, line in (
+            (self.tr("Name"), self.name),
+            (self.tr("Title"), self.title),
+            (self.tr("What it does"), self.direction),
+        ):
+            line.setAccessibleName(words)
+            form.addRow(words, line)
+        note = QLabel(self.tr("The name is the file's, and what --model calls it; title and direction are kept in it."))
+        note.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(note)
+        layout.addStretch(1)
+        layout.addWidget(self.buttons)
+        self.resize(460, 200)
+
+    def request(self) -> DescribeModel:
+        """Return what to ask the worker for."""
+        texts = (line.text().strip() for line in (self.name, self.title, self.direction))
+        return DescribeModel(self._model, *texts)

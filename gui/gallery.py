@@ -8,17 +8,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QAbstractListModel, QEvent, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QDragEnterEvent,
-    QDragMoveEvent,
-    QDropEvent,
+    QContextMenuEvent,
     QPainter,
     QPalette,
     QPixmap,
 )
-from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QListView, QMenu, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from cgconv.runtime.events import ModelInfo
-from cgconv.runtime.models.store import MODEL_SUFFIXES
 
 from .texts import bytes_in_words, speed_in_words
 
@@ -145,15 +142,17 @@ class _Card(QStyledItemDelegate):
 
 
 class GalleryView(QListView):
-    """The gallery. A model file dropped on it is brought in.
+    """The gallery.
 
     Signals:
         model_picked(str): the name of the model to translate with; empty where there is none.
-        models_dropped(list): model files (Path).
+        information_wanted(), description_wanted(), removal_wanted(): of the model that the cursor is on, by its menu.
     """
 
     model_picked = Signal(str)
-    models_dropped = Signal(list)
+    information_wanted = Signal()
+    description_wanted = Signal()
+    removal_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -168,7 +167,6 @@ class GalleryView(QListView):
         self.setUniformItemSizes(True)
         self.setHorizontalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setAcceptDrops(True)
         self.setMouseTracking(True)
         self.setAccessibleName(self.tr("Models"))
         self._chosen = ""
@@ -216,27 +214,20 @@ class GalleryView(QListView):
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self._fit_height()
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
-        if model_files(event):
-            event.acceptProposedAction()
-        else:
-            event.ignore()
-
-    def dragMoveEvent(self, event: QDragMoveEvent) -> None:  # noqa: N802
-        if model_files(event):
-            event.acceptProposedAction()
-        else:
-            event.ignore()
-
-    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        if files := model_files(event):
-            event.acceptProposedAction()
-            self.models_dropped.emit(files)
-        else:
-            event.ignore()
-
-
-def model_files(event: QDropEvent) -> list[Path]:
-    """Return the model files among what is being dragged."""
-    paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-    return [path for path in paths if path.suffix.lower() in MODEL_SUFFIXES]
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802
+        model = self.current()
+        if model is None:
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.setToolTipsVisible(True)
+        menu.addAction(self.tr("About it …"), self.information_wanted.emit)
+        for words, wanted in (
+            (self.tr("Rename and describe …"), self.description_wanted),
+            (self.tr("Delete …"), self.removal_wanted),
+        ):
+            action = menu.addAction(words, wanted.emit)
+            action.setEnabled(not model.is_bundled)
+            if model.is_bundled:
+                action.setToolTip(self.tr("This model comes with cgconv."))
+        menu.popup(event.globalPos())

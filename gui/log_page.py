@@ -6,6 +6,10 @@ from PySide6.QtCore import QTime, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
+from .elided import ElidedLabel
+from .log_file import LogFile
+from .texts import folder_in_words
+
 LINES_KEPT = 5000
 
 
@@ -14,12 +18,18 @@ class LogPage(QWidget):
 
     Signals:
         diagnosis_wanted(): say what this computer can use.
+        folder_wanted(Path): show the folder of the log's files.
     """
 
     diagnosis_wanted = Signal()
+    folder_wanted = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, file: LogFile, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._file = file
+        where = ElidedLabel(self.tr("Kept in {path}, with the files before it").format(path=folder_in_words(file.path)))
+        self.open_folder = QPushButton(self.tr("Show the log's folder"))
+        self.open_folder.clicked.connect(lambda: self.folder_wanted.emit(file.folder))
         self.text = QPlainTextEdit(readOnly=True)
         self.text.setMaximumBlockCount(LINES_KEPT)
         self.text.setAccessibleName(self.tr("Log"))
@@ -32,7 +42,8 @@ class LogPage(QWidget):
         self.diagnose.clicked.connect(self.diagnosis_wanted)
         buttons = QHBoxLayout()
         buttons.addWidget(self.diagnose)
-        buttons.addStretch(1)
+        buttons.addWidget(self.open_folder)
+        buttons.addWidget(where, 1)
         buttons.addWidget(self.copy)
         buttons.addWidget(self.clear)
         layout = QVBoxLayout(self)
@@ -41,5 +52,6 @@ class LogPage(QWidget):
         layout.addLayout(buttons)
 
     def add(self, line: str) -> None:
-        """Add a line with the time."""
+        """Add a line with the time, here and on disk."""
+        self._file.add(line)
         self.text.appendPlainText(f"{QTime.currentTime().toString('HH:mm:ss')}  {line}")

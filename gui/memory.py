@@ -84,6 +84,11 @@ class Memory:
         names = [name, *(other for other in self.recent_models() if other != name)]
         self.settings.setValue("convert/recent-models", names[:MODELS_REMEMBERED])
 
+    def rename_model(self, old: str, new: str) -> None:
+        """Remember a model under its new name."""
+        names = [new if name == old else name for name in self.recent_models() if name != new]
+        self.settings.setValue("convert/recent-models", names)
+
     def presets(self) -> dict[str, ConvertOptions]:
         """Return the saved presets by name."""
         found = {}

@@ -1,4 +1,4 @@
-"""What is done with models: they are shown, picked, imported and removed."""
+"""What is done with models: they are shown, picked, renamed and removed."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from cgconv.runtime import events, requests
 from cgconv.runtime.models.store import MODEL_SUFFIXES
 
 from .convert_page import ConvertPage
-from .dialogs import ImportDialog, ModelDialog
+from .dialogs import DescribeDialog, ModelDialog
+from .import_actions import ImportActions
 from .main_window import MainWindow
 from .memory import Memory
 from .pace import Kind
-from .places import last_folder
-from .queue_item import FILM, PICTURE
+from .places import keep_last_folder, last_folder
+from .queue_item import FILM, PICTURE, State
 from .queue_model import QueueModel
 from .reasons import in_words
 from .settings_page import SettingsPage
 from .speeds import keep_speeds, read_speeds
 from .worker_process import WorkerProcess
 
-MISUSE = 2  # the exit code where something has to be said that cannot be found out
 SAMPLE = Path(__file__).parent / "images" / "sample.jpg"
 
 
@@ -48,36 +48,39 @@ class ModelActions(QObject):
         self.models: list[events.ModelInfo] = []
         self.wanted = ""  # the model to pick as soon as it is there
         self._sampled: set[str] = set()
-        self._imports: dict[int, Path | None] = {}  # number of a request → the file; None: a model is removed
+        self.imports = ImportActions(window, looks, self)
+        self.imports.said.connect(self.said)
+        self._changes: dict[int, str] = {}  # number of a request → what to say where it is done
+        self._renamed: dict[str, str] = {}  # until the model of the new name is listed
 
     def show_answer(self, number: int, event: object) -> bool:
-        """Take note of how an import or a removal ended; say whether it was one."""
-        if number not in self._imports or not isinstance(event, events.RequestFinished | events.CommandFailed):
-            return False
-        path = self._imports.pop(number)
-        if isinstance(event, events.RequestFinished):
-            self.said.emit(self.tr("The gallery is up to date."))
+        """Take note of how an import or a change of a model ended; say whether it was one."""
+        if isinstance(event, events.ModelExported):
+            self._sampled.discard(event.name)  # it may have taken the place of another
+        if self.imports.show_answer(number, event):
             return True
-        self.said.emit(in_words(event.reason))
-        if path is not None and event.exit_code == MISUSE:
-            self._ask_import(path, in_words(event.reason))
+        if number not in self._changes or not isinstance(event, events.RequestFinished | events.CommandFailed):
+            return False
+        done = self._changes.pop(number)
+        self.said.emit(done if isinstance(event, events.RequestFinished) else in_words(event.reason))
         return True
 
     def at_work(self) -> list[str]:
         """Say which models are just being brought in."""
-        return [self.tr("{name} is still being imported, and will not be there.").format(name=path.name)
-                for path in self._imports.values() if path is not None]  # fmt: skip
+        return self.imports.at_work()
 
     def recover(self, numbers: list[int]) -> None:
         """Go on after the worker has died."""
         if not self.models and numbers:
             self._looks.ask(requests.ListModels())
-        if self._imports.keys() & set(numbers):
-            self._imports.clear()
+        self.imports.recover(numbers)
+        if self._changes.keys() & set(numbers):
+            self._changes.clear()
             self.said.emit(self.tr("The worker stopped unexpectedly; the log says more."))
 
     def show_models(self, models: Sequence[events.ModelInfo]) -> None:
         """Show the models there are, and have samples made of new ones."""
+        self._follow_names({model.name for model in models})
         recent = self._memory.recent_models()
         rank = {name: place for place, name in enumerate(recent)}
         models = sorted(models, key=lambda model: rank.get(model.name, len(recent)))
@@ -123,19 +126,15 @@ class ModelActions(QObject):
         self._page.show_model(current)
         self._page.preview.refresh()
 
-    def import_models(self, paths: list[Path]) -> None:
-        """Bring model files in."""
-        for path in paths:
-            self.said.emit(self.tr("Looking at {name} …").format(name=path.name))
-            self._import(requests.ImportModel(path))
-
     def choose_models(self) -> None:
         """Ask for model files."""
         chosen, _ = QFileDialog.getOpenFileNames(
             self._window, self.tr("Model files"), last_folder(self._memory),
             self.tr("Models ({suffixes});;All files (*)").format(suffixes="*" + " *".join(MODEL_SUFFIXES)),
         )  # fmt: skip
-        self.import_models([Path(path) for path in chosen])
+        if chosen:
+            keep_last_folder(self._memory, Path(chosen[0]).parent)
+            self.imports.import_models([Path(path) for path in chosen])
 
     def show_model(self) -> None:
         """Show what is known of the chosen model."""
@@ -147,21 +146,60 @@ class ModelActions(QObject):
 
     def remove_model(self) -> None:
         """Delete the chosen model, if that is meant."""
-        model = self._page.gallery.current()
-        if model is None or model.is_bundled:
+        model = self._own_model()
+        if model is None:
             return
+        buttons = QMessageBox.StandardButton
         box = QMessageBox(QMessageBox.Icon.Question, "cgconv", self.tr("Delete the model {name}?").format(
-            name=model.name), QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No, self._window)  # fmt: skip
+            name=model.name), buttons.Yes | buttons.No, self._window)  # fmt: skip
+        box.setInformativeText(self.tr("Its file is deleted: {path}").format(path=model.path))
+        box.setDefaultButton(buttons.No)
+        box.setEscapeButton(buttons.No)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.accepted.connect(lambda: self._imports.update({self._looks.ask(requests.RemoveModel(model.name)): None}))
+        done = self.tr("{name} is deleted.").format(name=model.name)
+        box.accepted.connect(lambda: self._change(requests.RemoveModel(model.name), done))
         box.open()
 
-    def _import(self, request: requests.ImportModel) -> None:
-        self._imports[self._looks.ask(request)] = request.path
-
-    def _ask_import(self, path: Path, reason: str) -> None:
-        """Ask for what cannot be found out of a model, or for another name, and try again."""
-        dialog = ImportDialog(path, reason, [model.name for model in self.models], self._window)
+    def describe_model(self) -> None:
+        """Ask for another name and texts of the chosen model."""
+        model = self._own_model()
+        if model is None:
+            return
+        dialog = DescribeDialog(model, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.accepted.connect(lambda: self._import(dialog.request()))
+        dialog.accepted.connect(lambda: self._describe(dialog.request()))
         dialog.open()
+
+    def _describe(self, request: requests.DescribeModel) -> None:
+        self._renamed[request.model] = request.name
+        self._change(request, self.tr("{name} is described anew.").format(name=request.name))
+
+    def _own_model(self) -> events.ModelInfo | None:
+        """Return the chosen model where it may be changed: it is the user's, and nothing waits to be done with it."""
+        model = self._page.gallery.current()
+        if model is None or model.is_bundled:
+            return None
+        busy = (State.RUNNING, State.PLANNED)
+        if any(item.settled_model == model.name and item.state in busy for item in self._queue.items):
+            self.said.emit(self.tr("{name} is being used; wait until that is done.").format(name=model.name))
+            return None
+        return model
+
+    def _change(self, request: requests.Request, done: str) -> None:
+        self._changes[self._looks.ask(request)] = done
+
+    def _follow_names(self, names: set[str]) -> None:
+        """Go on with a model under its new name, wherever the old one was kept."""
+        settings = self._memory.settings
+        for old, new in list(self._renamed.items()):
+            if old in names or new not in names:
+                continue
+            del self._renamed[old]
+            self._memory.rename_model(old, new)
+            chosen = self._page.gallery.chosen or str(settings.value("convert/model", ""))
+            self.wanted = self.wanted or (new if chosen == old else "")
+            items = [item for item in self._queue.items if old in (item.model, item.settled_model)]
+            for item in items:
+                item.model = new if item.model == old else item.model
+                item.settled_model = new if item.settled_model == old else item.settled_model
+            self._queue.show_changes(items)

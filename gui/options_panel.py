@@ -28,6 +28,7 @@ from cgconv.runtime.requests import ConvertOptions
 from .buttons import tool_button
 from .elided import ElidedLabel
 from .possible import Here, offer, problem_of, why_not_in, why_not_on
+from .texts import folder_in_words
 
 
 class OptionsPanel(QWidget):
@@ -52,6 +53,7 @@ class OptionsPanel(QWidget):
         self.here = Here()
         self.note = ElidedLabel()  # the problem; its place is outside, where it is always seen
         self.note.is_bad = True
+        self._usual_out: Path | None = None
         self._make_widgets()
         sight = self._form(
             (self.tr("Strength"), _row(self.strength, self.strength_text)),
@@ -201,7 +203,7 @@ class OptionsPanel(QWidget):
         """Return what is shown."""
         out = self.out.text().strip()
         return ConvertOptions(
-            out=Path(out).expanduser() if out else None,
+            out=Path(out).expanduser() if out else self._usual_out,
             name=self.name.text().strip(),
             exists=self.exists.currentData(),
             strength=self.strength.value() / 100,
@@ -230,7 +232,7 @@ class OptionsPanel(QWidget):
     def show_options(self, options: ConvertOptions) -> None:
         """Show these; says that they have changed once."""
         self._is_showing = True
-        self.out.setText(str(options.out) if options.out is not None else "")
+        self.out.setText(str(options.out) if options.out not in (None, self._usual_out) else "")
         self.name.setText(options.name)
         self.strength.setValue(round(options.strength * 100))
         self._show_strength()
@@ -298,6 +300,19 @@ class OptionsPanel(QWidget):
             self.problem = problem
             self.note.setText(problem)
             self.problem_changed.emit(problem)
+
+    def show_usual_out(self, folder: Path | None) -> None:
+        """Have results go to this folder where none is said; None: beside the originals."""
+        self._usual_out = folder
+        self.out.setPlaceholderText(folder_in_words(folder) if folder else self.tr("Beside the originals"))
+        self._tell()
+
+    def label_of(self, field: str) -> str:
+        """Return what an option is called on the page."""
+        widget = getattr(self, field, None)
+        if isinstance(widget, QCheckBox):
+            return widget.text()
+        return (widget.accessibleName() if isinstance(widget, QWidget) else "") or field
 
     def _show_strength(self) -> None:
         self.strength_text.setText(f"{self.strength.value()} %")

@@ -1,4 +1,4 @@
-"""Let users see where models and caches lie, and choose language and appearance."""
+"""Let users choose language and appearance, where models and results lie, and what happens when all is done."""
 
 from __future__ import annotations
 
@@ -8,19 +8,25 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QComboBox,
+    QFileDialog,
     QFormLayout,
+    QFrame,
     QGroupBox,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from cgconv.runtime.events import CachesMeasured
 
+from .elided import ElidedLabel
 from .texts import bytes_in_words, folder_in_words
+from .when_done import WhenDone, suspend_command
 
 
 class SettingsPage(QWidget):
@@ -30,6 +36,9 @@ class SettingsPage(QWidget):
         language_picked(str): en, zh_CN, or empty for the desktop's own.
         appearance_picked(str): light, dark, or empty for the desktop's own.
         folder_wanted(Path): show this folder.
+        models_folder_picked(object): look for models in this folder (Path), or in the usual one (None).
+        out_picked(object): the folder that results go to (Path) where none is said; None: beside the originals.
+        when_done_picked(str): one of WhenDone.
         clearing_wanted(): delete the caches.
         half_wanted(str), engines_wanted(str): of the model of this name.
         stop_wanted(): stop what is being done to a model.
@@ -38,12 +47,23 @@ class SettingsPage(QWidget):
     language_picked = Signal(str)
     appearance_picked = Signal(str)
     folder_wanted = Signal(object)
+    models_folder_picked = Signal(object)
+    out_picked = Signal(object)
+    when_done_picked = Signal(str)
     clearing_wanted = Signal()
     half_wanted = Signal(str)
     engines_wanted = Signal(str)
     stop_wanted = Signal()
 
-    def __init__(self, models_folder: Path, language: str, appearance: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        models_folder: Path,
+        language: str,
+        appearance: str,
+        out: Path | None,
+        when_done: str,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.language = QComboBox()
         for words, value in ((self.tr("As the desktop"), ""), ("English", "en"), ("简体中文", "zh_CN")):
@@ -67,10 +87,15 @@ class SettingsPage(QWidget):
             form.addRow(label, widget)
         form.addRow("", self.language_note)
         self.language_note.hide()
+        results = QGroupBox(self.tr("Results"))
+        self._make_results(results, out, when_done)
         models = QGroupBox(self.tr("Models"))
-        self.models_folder = QLabel(folder_in_words(models_folder))
-        self.models_folder.setTextInteractionFlags(self.language_note.textInteractionFlags())
+        self.models_folder, self.models_note = ElidedLabel(), QLabel(wordWrap=True)
         self.open_models = QPushButton(self.tr("Show the model folder"))
+        self.change_models = QPushButton(self.tr("Change …"))
+        self.change_models.setAccessibleName(self.tr("Change the model folder"))
+        self.usual_models = QPushButton(self.tr("As usual"))
+        self.usual_models.setToolTip(self.tr("Look for models in the usual folder again"))
         self.model = QComboBox()
         self.model.setAccessibleName(self.tr("Model"))
         self.halve = QPushButton(self.tr("Write in half precision"))
@@ -84,7 +109,8 @@ class SettingsPage(QWidget):
         self.stop = QPushButton(self.tr("Stop"))
         line = QHBoxLayout()
         line.addWidget(self.models_folder, 1)
-        line.addWidget(self.open_models)
+        for button in (self.open_models, self.change_models, self.usual_models):
+            line.addWidget(button)
         work = QHBoxLayout()
         work.addWidget(self.model, 1)
         work.addWidget(self.halve)
@@ -94,6 +120,7 @@ class SettingsPage(QWidget):
         progress.addWidget(self.stop)
         column = QVBoxLayout(models)
         column.addLayout(line)
+        column.addWidget(self.models_note)
         column.addLayout(work)
         column.addWidget(self.step)
         column.addLayout(progress)
@@ -112,22 +139,87 @@ class SettingsPage(QWidget):
         buttons.addWidget(self.open_caches)
         buttons.addWidget(self.clear)
         column.addLayout(buttons)
-        layout = QVBoxLayout(self)
+        inner = QWidget()
+        layout = QVBoxLayout(inner)
         layout.setContentsMargins(12, 12, 12, 12)
         layout.setSpacing(12)
-        for box in (window, models, caches):
+        for box in (window, results, models, caches):
             box.setMaximumWidth(760)
             layout.addWidget(box)
         layout.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(inner)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.addWidget(scroll)
         self._caches_folder: Path | None = None
-        self.language.activated.connect(self._pick_language)
+        self.show_models_folder(models_folder, "", can_change=True)
+        self.language.activated.connect(lambda: self.language_picked.emit(self.language.currentData()))
         self.appearance.activated.connect(lambda: self.appearance_picked.emit(self.appearance.currentData()))
-        self.open_models.clicked.connect(lambda: self.folder_wanted.emit(models_folder))
+        self.open_models.clicked.connect(lambda: self.folder_wanted.emit(self._models_folder))
+        self.change_models.clicked.connect(self._choose_models_folder)
+        self.usual_models.clicked.connect(lambda: self.models_folder_picked.emit(None))
         self.open_caches.clicked.connect(lambda: self.folder_wanted.emit(self._caches_folder))
         self.clear.clicked.connect(self.clearing_wanted)
         self.halve.clicked.connect(lambda: self.half_wanted.emit(self.model.currentData() or ""))
         self.build.clicked.connect(lambda: self.engines_wanted.emit(self.model.currentData() or ""))
         self.stop.clicked.connect(self.stop_wanted)
+
+    def _make_results(self, box: QGroupBox, out: Path | None, when_done: str) -> None:
+        self.out = QLineEdit(str(out) if out is not None else "", clearButtonEnabled=True)
+        self.out.setPlaceholderText(self.tr("Beside the originals"))
+        self.browse_out = QPushButton(self.tr("Choose …"))
+        self.when_done = QComboBox()
+        for words, value in (
+            (self.tr("Nothing"), WhenDone.NOTHING),
+            (self.tr("Play a sound"), WhenDone.SOUND),
+            (self.tr("Open the folder of results"), WhenDone.FOLDER),
+            (self.tr("Suspend this computer"), WhenDone.SUSPEND),
+        ):
+            if value is not WhenDone.SUSPEND or suspend_command():
+                self.when_done.addItem(words, str(value))
+        self.when_done.setCurrentIndex(max(0, self.when_done.findData(when_done)))
+        line = QHBoxLayout()
+        line.addWidget(self.out, 1)
+        line.addWidget(self.browse_out)
+        form = QFormLayout(box)
+        for words, widget in ((self.tr("They go to"), self.out), (self.tr("When all is done"), self.when_done)):
+            label = QLabel(words)
+            label.setBuddy(widget)
+            widget.setAccessibleName(words)
+            form.addRow(label, line if widget is self.out else widget)
+        self.out.setToolTip(self.tr("Where nothing else is said on the page Convert"))
+        self.out.textChanged.connect(self._tell_out)
+        self.browse_out.clicked.connect(self._choose_out)
+        self.when_done.activated.connect(lambda: self.when_done_picked.emit(self.when_done.currentData()))
+
+    def show_models_folder(self, folder: Path, note: str, *, can_change: bool) -> None:
+        """Say where models lie; `note` is what else there is to know of that."""
+        self._models_folder = folder
+        self.models_folder.setText(folder_in_words(folder))
+        self.models_note.setText(note)
+        self.models_note.setVisible(bool(note))
+        self.change_models.setEnabled(can_change)
+        self.usual_models.setEnabled(can_change)
+
+    def show_language_note(self) -> None:
+        """Say that the language has to wait."""
+        self.language_note.setText(self.tr("The language changes as soon as the work that is going on is done."))
+        self.language_note.show()
+
+    def _tell_out(self, text: str) -> None:
+        self.out_picked.emit(Path(text.strip()).expanduser() if text.strip() else None)
+
+    def _choose_out(self) -> None:
+        if chosen := QFileDialog.getExistingDirectory(self, self.tr("Folder for results"), self.out.text()):
+            self.out.setText(chosen)
+
+    def _choose_models_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, self.tr("Folder for models"), str(self._models_folder))
+        if chosen:
+            self.models_folder_picked.emit(Path(chosen))
 
     def show_models(self, names: Sequence[str]) -> None:
         """Offer these models."""
@@ -160,8 +252,3 @@ class SettingsPage(QWidget):
         self.caches.setText("\n".join([where, *filter(None, [", ".join(parts)])]))
         self._caches_folder = measured.folder
         self.open_caches.setEnabled(True)
-
-    def _pick_language(self) -> None:
-        self.language_picked.emit(self.language.currentData())
-        self.language_note.setText(self.tr("The language changes when the window is opened next time."))
-        self.language_note.show()

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QtMsgType, qInstallMessageHandler, qWarning
+from PySide6.QtCore import QObject, Qt, QtMsgType, Signal, qInstallMessageHandler, qWarning
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from cgconv.runtime.errors import MissingError, OutputError
+from cgconv.runtime.folders import config_folder
 
 from .app import App
 from .appearance import install_language, show_appearance
@@ -57,9 +58,7 @@ def run(paths: Sequence[str]) -> int:
 
     Where it is open already these files are handed to it.
     """
-    import platformdirs
-
-    home = Path(platformdirs.user_config_dir("cgconv", appauthor=False))
+    home = config_folder()
     files = [Path(path).absolute() for path in paths]
     one_window = OneWindow(home)
     try:
@@ -79,10 +78,51 @@ def run(paths: Sequence[str]) -> int:
     if is_ours is None:
         QMessageBox.information(None, "cgconv", application.tr("cgconv is open already, but does not answer."))
         return 0
-    app = App(home)
-    app.memory.notes += memory.notes
-    one_window.paths_handed.connect(app.show_handed)
-    app.window.closing.connect(one_window.close)
-    app.open(files)
+    program = Program(application, home)
+    program.app.memory.notes += memory.notes
+    one_window.paths_handed.connect(program.show_handed)
+    program.closed.connect(one_window.close)
+    program.app.open(files)
     one_window.listen()
     return int(application.exec())
+
+
+class Program(QObject):
+    """The window that is open, and the one that takes its place when the language changes.
+
+    Signals:
+        closed(): by the user.
+    """
+
+    closed = Signal()
+
+    def __init__(self, application: QApplication, home: Path) -> None:
+        super().__init__()
+        self._application, self._home = application, home
+        self.app = self._opened()
+
+    def show_handed(self, paths: list[Path]) -> None:
+        """Give the window what a later start brings."""
+        self.app.show_handed(paths)
+
+    def _opened(self) -> App:
+        app = App(self._home)
+        app.reopening_wanted.connect(self._reopen, Qt.ConnectionType.QueuedConnection)
+        app.window.closing.connect(self.closed)
+        return app
+
+    def _reopen(self) -> None:
+        """Put a window in the new language in the place of the one there is, on the same page."""
+        before = self.app
+        page = before.window.navigation.currentRow()
+        before.window.closing.disconnect(self.closed)
+        quits = self._application.quitOnLastWindowClosed()
+        self._application.setQuitOnLastWindowClosed(False)
+        before.close()
+        install_language(self._application, str(before.memory.settings.value("window/language", "")))
+        self.app = self._opened()
+        self.app.open([])
+        self.app.window.navigation.setCurrentRow(page)
+        before.window.deleteLater()
+        before.deleteLater()
+        self._application.setQuitOnLastWindowClosed(quits)

@@ -481,10 +481,18 @@ class SheetMade:
 
 @dataclass(frozen=True)
 class ModelExported:
-    """A run's generator is a model now."""
+    """A run's generator, or a file that was brought in, is a model now."""
 
     name: str
     path: Path
+
+
+@dataclass(frozen=True)
+class NameTaken:
+    """A model was not brought in: another has its name. `free_name` is one that none has."""
+
+    name: str
+    free_name: str
 
 
 @dataclass(frozen=True)
@@ -540,6 +548,7 @@ WorkerEvent = (
     | StepProgressed
     | SheetMade
     | ModelExported
+    | NameTaken
     | PresetsListed
     | TrainingEstimated
     | Diagnosed

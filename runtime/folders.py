@@ -12,6 +12,11 @@ def data_folder() -> Path:
     return Path(platformdirs.user_data_dir("cgconv", appauthor=False))
 
 
+def config_folder() -> Path:
+    """Return the folder of what the user has chosen. It need not exist."""
+    return Path(platformdirs.user_config_dir("cgconv", appauthor=False))
+
+
 def cache_folder() -> Path:
     """Return the folder of everything that can be made again. It need not exist."""
     return Path(platformdirs.user_cache_dir("cgconv", appauthor=False))

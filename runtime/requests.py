@@ -173,13 +173,18 @@ class MakeSheet:
 
 @dataclass(frozen=True)
 class ImportModel:
-    """Bring a model file or a checkpoint into the model folder."""
+    """Bring a model file or a checkpoint into the model folder.
+
+    Where a model has the name already, `if_taken` says what to do: replace, rename, or empty: ask (NameTaken).
+    Answers: StepProgressed when its turn comes, then NameTaken, or ModelExported and ModelsListed.
+    """
 
     path: Path
     name: str = ""
     value_range: str = ""
     bgr: bool = False
     part: str = ""  # which generator of a checkpoint
+    if_taken: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,6 +192,16 @@ class RemoveModel:
     """Delete a model of the user's."""
 
     model: str
+
+
+@dataclass(frozen=True)
+class DescribeModel:
+    """Give a model of the user's another name and other texts in its card. Answer: ModelsListed."""
+
+    model: str
+    name: str
+    title: str
+    direction: str
 
 
 @dataclass(frozen=True)
@@ -313,6 +328,7 @@ Request = (
     | MakeSheet
     | ImportModel
     | RemoveModel
+    | DescribeModel
     | CheckData
     | ListPresets
     | EstimateTraining

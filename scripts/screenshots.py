@@ -90,7 +90,7 @@ def make_media(folder: Path) -> Path:
 def take(folder: Path, language: str, appearance: str, scale: int, size_wh: tuple[int, int], media: Path) -> None:
     """Take the pictures of one variant."""
     from PySide6.QtTest import QTest
-    from PySide6.QtWidgets import QApplication
+    from PySide6.QtWidgets import QApplication, QWidget
 
     from cgconv.gui.app import App
     from cgconv.gui.appearance import install_language, show_appearance
@@ -105,10 +105,10 @@ def take(folder: Path, language: str, appearance: str, scale: int, size_wh: tupl
         while not condition() and time.monotonic() < until:
             QTest.qWait(50)
 
-    def shoot(page: str) -> None:
+    def shoot(page: str, shown: QWidget | None = None) -> None:
         QTest.qWait(300)
         suffix = "" if (scale, size_wh) == (1, (1280, 800)) else f"-{size_wh[0]}x{size_wh[1]}-{scale}00"
-        app.window.grab().save(str(folder / f"gui-{page}-{appearance}-{language.split('_')[0]}{suffix}.png"))
+        (shown or app.window).grab().save(str(folder / f"gui-{page}-{appearance}-{language.split('_')[0]}{suffix}.png"))
 
     with tempfile.TemporaryDirectory() as home:
         app = App(Path(home))
@@ -151,6 +151,32 @@ def take(folder: Path, language: str, appearance: str, scale: int, size_wh: tupl
         app.window.show_page(app.settings)
         wait(lambda: app.settings.open_caches.isEnabled())
         shoot("settings")
+        from cgconv.gui.dialogs import DescribeDialog
+        from cgconv.gui.when_done import SuspendDialog
+        from cgconv.runtime.requests import ImportModel
+
+        imports = app.model_actions.imports.dialog
+        for name, event in (
+            ("monet-night.onnx", events.ModelExported("monet-night", Path(home))),
+            ("ukiyoe.pth", events.CommandFailed("ukiyoe.pth is damaged or cut off: 12 of 48 tensors are there", 1)),
+            ("vangogh.onnx", events.NameTaken("vangogh", "vangogh-2")),
+            ("winter.onnx", events.StepProgressed("import")),
+            ("zebra.onnx", None),
+        ):
+            number = 10_000 + len(imports.rows)
+            app.model_actions.imports._rows[number] = imports.add(ImportModel(Path("~/Downloads") / name))
+            if event is not None:
+                app.model_actions.show_answer(number, event)
+        imports.show_counts()
+        for name, dialog in (
+            ("imports", imports),
+            ("describe", DescribeDialog(app.model_actions.models[0], app.window)),
+            ("suspend", SuspendDialog(app.window)),
+        ):
+            dialog.show()
+            shoot(name, dialog)
+            dialog.close()
+        app.model_actions.imports._rows.clear()
         app.window.show_page(app.log)
         shoot("log")
         app.close()

@@ -243,6 +243,7 @@ def answer_of(request: requests.Request) -> Answer:
                 requests.MakeSheet: models.make_sheet,
                 requests.ImportModel: models.import_model,
                 requests.RemoveModel: models.remove,
+                requests.DescribeModel: models.describe,
                 requests.HalveModel: models.halve,
                 requests.BuildEngines: models.build_engines,
                 requests.Diagnose: models.diagnose,

@@ -25,15 +25,26 @@ from cgconv.runtime.events import (
     ModelInfo,
     ModelSampled,
     ModelsListed,
+    NameTaken,
     SheetMade,
     StepProgressed,
 )
 from cgconv.runtime.find import Kind
 from cgconv.runtime.folders import cache_folder
-from cgconv.runtime.models.store import list_models, models_folder, remove_model, resolve_model
+from cgconv.runtime.models.store import (
+    describe_model,
+    free_name,
+    is_taken,
+    list_models,
+    models_folder,
+    name_for,
+    remove_model,
+    resolve_model,
+)
 from cgconv.runtime.protocol import read_json
 from cgconv.runtime.requests import (
     BuildEngines,
+    DescribeModel,
     HalveModel,
     ImportModel,
     MakeSheet,
@@ -135,10 +146,29 @@ def make_sheet(task: Task, say: Say) -> None:
 
 
 def import_model(task: Task, say: Say) -> None:
-    """Bring a model in."""
+    """Bring a model in; where its name is taken and nothing is said of that, say so instead."""
     request = task.request
     assert isinstance(request, ImportModel)
-    bring_in(request.path, request.name or None, request.value_range or None, request.bgr, part=request.part or None)
+    say(StepProgressed("import"))
+    name = request.name or name_for(request.path)
+    if is_taken(name) and request.if_taken != "replace":
+        if request.if_taken != "rename":
+            say(NameTaken(name, free_name(name)))
+            return
+        name = free_name(name)
+    path = bring_in(
+        request.path, name, request.value_range or None, request.bgr, part=request.part or None,
+        replaces=request.if_taken == "replace",
+    )  # fmt: skip
+    say(ModelExported(path.stem, path))
+    list_all(task, say)
+
+
+def describe(task: Task, say: Say) -> None:
+    """Give a model of the user's another name and texts."""
+    request = task.request
+    assert isinstance(request, DescribeModel)
+    describe_model(request.model, new_name=request.name, title=request.title, direction=request.direction)
     list_all(task, say)
 
 

@@ -152,4 +152,14 @@
             </translation>
         </message>
     </context>
+    <context>
+        <name>SuspendDialog</name>
+        <message numerus="yes">
+            <source>This computer is suspended in %n second(s).</source>
+            <translation>
+                <numerusform>This computer is suspended in %n second.</numerusform>
+                <numerusform>This computer is suspended in %n seconds.</numerusform>
+            </translation>
+        </message>
+    </context>
 </TS>

@@ -74,10 +74,6 @@
     <context>
         <name>ModelActions</name>
         <message>
-            <source>Looking at {name} …</source>
-            <translation>正在检查 {name}…</translation>
-        </message>
-        <message>
             <source>Model files</source>
             <translation>模型文件</translation>
         </message>
@@ -90,16 +86,24 @@
             <translation>删除模型 {name}？</translation>
         </message>
         <message>
-            <source>The gallery is up to date.</source>
-            <translation>模型库已更新。</translation>
-        </message>
-        <message>
             <source>The worker stopped unexpectedly; the log says more.</source>
             <translation>工作进程意外停止，详情见日志。</translation>
         </message>
         <message>
-            <source>{name} is still being imported, and will not be there.</source>
-            <translation>{name} 仍在导入，关闭后将不会出现。</translation>
+            <source>Its file is deleted: {path}</source>
+            <translation>将删除其文件：{path}</translation>
+        </message>
+        <message>
+            <source>{name} is deleted.</source>
+            <translation>{name} 已删除。</translation>
+        </message>
+        <message>
+            <source>{name} is described anew.</source>
+            <translation>已更新 {name} 的描述。</translation>
+        </message>
+        <message>
+            <source>{name} is being used; wait until that is done.</source>
+            <translation>{name} 正在使用；请等待完成。</translation>
         </message>
     </context>
     <context>
@@ -162,6 +166,30 @@
         <message>
             <source>{path} holds no preset of cgconv.</source>
             <translation>{path} 不是 cgconv 的预设。</translation>
+        </message>
+        <message>
+            <source>{path} exists already: choose it, or another name.</source>
+            <translation>{path} 已存在：请选择该文件，或换一个名称。</translation>
+        </message>
+        <message>
+            <source>The options are in {path} now.</source>
+            <translation>选项已保存到 {path}。</translation>
+        </message>
+        <message>
+            <source>{name} is imported</source>
+            <translation>已导入 {name}</translation>
+        </message>
+        <message>
+            <source>nothing differs from the defaults</source>
+            <translation>与默认值没有不同</translation>
+        </message>
+        <message>
+            <source>taken: {options}</source>
+            <translation>已采用：{options}</translation>
+        </message>
+        <message>
+            <source>not taken, because unknown here: {options}</source>
+            <translation>未采用（此处未知）：{options}</translation>
         </message>
     </context>
     <context>
@@ -475,10 +503,6 @@
             </translation>
         </message>
         <message>
-            <source>Last used</source>
-            <translation>上次使用</translation>
-        </message>
-        <message>
             <source>Preparing the model for {size}: {phase}, {seconds} s</source>
             <translation>正在为 {size} 准备模型：{phase}，{seconds} 秒</translation>
         </message>
@@ -552,6 +576,18 @@
             <source>Add f&amp;older …</source>
             <translation>添加文件夹(&amp;O)…</translation>
         </message>
+        <message>
+            <source>Reset all options</source>
+            <translation>重置所有选项</translation>
+        </message>
+        <message>
+            <source>Options as below</source>
+            <translation>如下方选项</translation>
+        </message>
+        <message>
+            <source>Sets of options</source>
+            <translation>成套的选项</translation>
+        </message>
     </context>
     <context>
         <name>DropHint</name>
@@ -596,6 +632,22 @@
             <source>Models</source>
             <translation>模型</translation>
         </message>
+        <message>
+            <source>About it …</source>
+            <translation>关于该模型…</translation>
+        </message>
+        <message>
+            <source>Rename and describe …</source>
+            <translation>重命名并描述…</translation>
+        </message>
+        <message>
+            <source>Delete …</source>
+            <translation>删除…</translation>
+        </message>
+        <message>
+            <source>This model comes with cgconv.</source>
+            <translation>该模型随 cgconv 提供。</translation>
+        </message>
     </context>
     <context>
         <name>ItemDialog</name>
@@ -631,6 +683,14 @@
         <message>
             <source>Examine this computer</source>
             <translation>检查此电脑</translation>
+        </message>
+        <message>
+            <source>Kept in {path}, with the files before it</source>
+            <translation>与更早的日志一起保存在 {path}</translation>
+        </message>
+        <message>
+            <source>Show the log's folder</source>
+            <translation>显示日志文件夹</translation>
         </message>
     </context>
     <context>
@@ -1234,8 +1294,72 @@ or press Add files.</source>
             <translation>{folder} 中共 {size}</translation>
         </message>
         <message>
-            <source>The language changes when the window is opened next time.</source>
-            <translation>语言将在下次打开窗口时更改。</translation>
+            <source>Results</source>
+            <translation>结果</translation>
+        </message>
+        <message>
+            <source>Change …</source>
+            <translation>更改…</translation>
+        </message>
+        <message>
+            <source>Change the model folder</source>
+            <translation>更改模型文件夹</translation>
+        </message>
+        <message>
+            <source>As usual</source>
+            <translation>恢复默认</translation>
+        </message>
+        <message>
+            <source>Look for models in the usual folder again</source>
+            <translation>重新使用默认的模型文件夹</translation>
+        </message>
+        <message>
+            <source>Beside the originals</source>
+            <translation>原文件旁边</translation>
+        </message>
+        <message>
+            <source>Choose …</source>
+            <translation>选择…</translation>
+        </message>
+        <message>
+            <source>Nothing</source>
+            <translation>不做任何事</translation>
+        </message>
+        <message>
+            <source>Play a sound</source>
+            <translation>播放提示音</translation>
+        </message>
+        <message>
+            <source>Open the folder of results</source>
+            <translation>打开结果文件夹</translation>
+        </message>
+        <message>
+            <source>Suspend this computer</source>
+            <translation>让电脑睡眠</translation>
+        </message>
+        <message>
+            <source>They go to</source>
+            <translation>保存到</translation>
+        </message>
+        <message>
+            <source>When all is done</source>
+            <translation>全部完成后</translation>
+        </message>
+        <message>
+            <source>Where nothing else is said on the page Convert</source>
+            <translation>当“转换”页没有另外指定时</translation>
+        </message>
+        <message>
+            <source>The language changes as soon as the work that is going on is done.</source>
+            <translation>正在进行的工作完成后，语言就会切换。</translation>
+        </message>
+        <message>
+            <source>Folder for results</source>
+            <translation>结果文件夹</translation>
+        </message>
+        <message>
+            <source>Folder for models</source>
+            <translation>模型文件夹</translation>
         </message>
     </context>
     <context>
@@ -2236,6 +2360,197 @@ or press Add files.</source>
         <message>
             <source>要使用中文：按 Ctrl+3，在第一个列表中选择“简体中文”。</source>
             <translation>要使用中文：按 Ctrl+3，在第一个列表中选择“简体中文”。</translation>
+        </message>
+    </context>
+    <context>
+        <name>DescribeDialog</name>
+        <message>
+            <source>Rename and describe {name}</source>
+            <translation>重命名并描述 {name}</translation>
+        </message>
+        <message>
+            <source>photo → painting</source>
+            <translation>照片 → 绘画</translation>
+        </message>
+        <message>
+            <source>Name</source>
+            <translation>名称</translation>
+        </message>
+        <message>
+            <source>Title</source>
+            <translation>标题</translation>
+        </message>
+        <message>
+            <source>What it does</source>
+            <translation>用途</translation>
+        </message>
+        <message>
+            <source>The name is the file's, and what --model calls it; title and direction are kept in it.</source>
+            <translation>名称是文件名，也是 --model 使用的名称；标题和用途保存在文件里。</translation>
+        </message>
+    </context>
+    <context>
+        <name>ImportActions</name>
+        <message>
+            <source>Looking at {name} …</source>
+            <translation>正在查看 {name}…</translation>
+        </message>
+        <message>
+            <source>There is already a model named {name}. Replace it, or keep both and call this one {free}?</source>
+            <translation>已有名为 {name} 的模型。替换它，还是两个都保留，把这个命名为 {free}？</translation>
+        </message>
+        <message>
+            <source>{name} is in the gallery.</source>
+            <translation>{name} 已在模型库中。</translation>
+        </message>
+        <message>
+            <source>{name} is still being imported, and will not be there.</source>
+            <translation>{name} 仍在导入，届时不会出现。</translation>
+        </message>
+        <message>
+            <source>The worker stopped unexpectedly; the log says more.</source>
+            <translation>工作进程意外停止；详情见日志。</translation>
+        </message>
+    </context>
+    <context>
+        <name>ImportRow</name>
+        <message>
+            <source>Progress of {name}</source>
+            <translation>{name} 的进度</translation>
+        </message>
+        <message>
+            <source>Replace it</source>
+            <translation>替换</translation>
+        </message>
+        <message>
+            <source>Keep both</source>
+            <translation>两个都保留</translation>
+        </message>
+        <message>
+            <source>Say more and try again …</source>
+            <translation>补充说明后重试…</translation>
+        </message>
+        <message>
+            <source>Cancel</source>
+            <translation>取消</translation>
+        </message>
+        <message>
+            <source>Waits for its turn</source>
+            <translation>等待中</translation>
+        </message>
+        <message>
+            <source>Is being read and tried out …</source>
+            <translation>正在读取并试用…</translation>
+        </message>
+        <message>
+            <source>Left out</source>
+            <translation>已跳过</translation>
+        </message>
+    </context>
+    <context>
+        <name>ImportsDialog</name>
+        <message>
+            <source>Import models</source>
+            <translation>导入模型</translation>
+        </message>
+        <message numerus="yes">
+            <source>%n imported</source>
+            <translation>
+                <numerusform>已导入 %n 个</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n failed</source>
+            <translation>
+                <numerusform>%n 个失败</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n to be answered</source>
+            <translation>
+                <numerusform>%n 个待回答</numerusform>
+            </translation>
+        </message>
+        <message numerus="yes">
+            <source>%n to go</source>
+            <translation>
+                <numerusform>还剩 %n 个</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>SettingsActions</name>
+        <message>
+            <source>The models in {folder} stay there.</source>
+            <translation>{folder} 中的模型保留在原处。</translation>
+        </message>
+        <message>
+            <source>The environment variable CGCONV_MODELS says so, and goes before what is chosen here.</source>
+            <translation>由环境变量 CGCONV_MODELS 指定，优先于此处的选择。</translation>
+        </message>
+    </context>
+    <context>
+        <name>SuspendDialog</name>
+        <message>
+            <source>Everything is done.</source>
+            <translation>全部完成。</translation>
+        </message>
+        <message>
+            <source>Suspend now</source>
+            <translation>立即睡眠</translation>
+        </message>
+        <message>
+            <source>Stay awake</source>
+            <translation>保持唤醒</translation>
+        </message>
+        <message numerus="yes">
+            <source>This computer is suspended in %n second(s).</source>
+            <translation>
+                <numerusform>电脑将在 %n 秒后睡眠。</numerusform>
+            </translation>
+        </message>
+    </context>
+    <context>
+        <name>built-in presets</name>
+        <message>
+            <source>Defaults</source>
+            <translation>默认</translation>
+        </message>
+        <message>
+            <source>Every option as it was in the beginning</source>
+            <translation>所有选项恢复初始值</translation>
+        </message>
+        <message>
+            <source>Sharing on a phone</source>
+            <translation>手机分享</translation>
+        </message>
+        <message>
+            <source>JPEG, and MP4 with H.264: small, and every phone opens them</source>
+            <translation>JPEG，以及 H.264 的 MP4：体积小，任何手机都能打开</translation>
+        </message>
+        <message>
+            <source>Archive without loss</source>
+            <translation>无损存档</translation>
+        </message>
+        <message>
+            <source>PNG, and Matroska with FFV1: every pixel as it was computed; large</source>
+            <translation>PNG，以及 FFV1 的 Matroska：像素与计算结果完全一致；体积大</translation>
+        </message>
+        <message>
+            <source>Quick look</source>
+            <translation>快速预览</translation>
+        </message>
+        <message>
+            <source>480 px on the shorter side, without sound: soon done, to judge by</source>
+            <translation>短边 480 像素，无声音：很快完成，供判断效果</translation>
+        </message>
+        <message>
+            <source>Film master</source>
+            <translation>影片母版</translation>
+        </message>
+        <message>
+            <source>QuickTime with ProRes in 10 bits, and TIFF: for cutting; large</source>
+            <translation>10 位 ProRes 的 QuickTime，以及 TIFF：用于剪辑；体积大</translation>
         </message>
     </context>
 </TS>

@@ -40,7 +40,7 @@ from cgconv.runtime.models.card import (
     write_card,
 )
 from cgconv.runtime.models.model_file import load_model, write_model
-from cgconv.runtime.models.store import free_path
+from cgconv.runtime.models.store import free_path, name_for
 from cgconv.runtime.opencv import cv2
 
 from .card_check import check_card
@@ -87,17 +87,18 @@ def inspect_foreign(path: Path, said: Said | None = None) -> ModelCard:
     return adopt(model, path, said)[1]
 
 
-def import_onnx(path: Path, name: str | None = None, said: Said | None = None) -> Path:
+def import_onnx(path: Path, name: str | None = None, said: Said | None = None, *, replaces: bool = False) -> Path:
     """Write an ONNX file from elsewhere into the user's model folder, with a card, its sizes freed; return where.
 
-    A file that has a card already keeps it, under its new name, if running it shows what the card says.
+    A file that has a card already keeps it, under its new name, if running it shows what the card says. `replaces`: a
+    model that has the name makes way once all is checked.
 
     Raises:
         ModelError, UsageError: as inspect_foreign, or the name is taken, or something is `said` of a file with a card,
             or card and graph disagree.
         OutputError: the folder cannot be written.
     """
-    target = free_path(path.stem if name is None else name)
+    target = free_path(name_for(path) if name is None else name, replaces=replaces)
     model = load_model(path)
     card = read_card(model, path)
     first_run(path)

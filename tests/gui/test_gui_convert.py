@@ -13,7 +13,7 @@ from film_clips import look_at, make_film
 from gui_window import Window, make_pictures, models, window  # noqa: F401  # fixtures
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QInputDialog, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from cgconv.gui.queue_item import State
 from cgconv.runtime.events import RequestFinished
@@ -218,38 +218,3 @@ def test_options_model_and_window_are_remembered(qapp: QApplication, models: Pat
         assert second.page.gallery.chosen == "beta"
     finally:
         second.close()
-
-
-def test_presets_are_saved_used_exported_imported_and_deleted(window: Window, tmp_path: Path) -> None:
-    page, options = window.page, window.page.options
-    window.key(options.strength, Qt.Key.Key_Home)
-    window.choose("Save as preset")
-    window.click(page.preset_menu)
-    line = window.dialog(QInputDialog).findChild(QLineEdit)
-    window.type(line, "soft & slow")
-    window.key(line, Qt.Key.Key_Return)
-    assert page.presets.currentText() == "soft & slow"
-    window.key(options.strength, Qt.Key.Key_End)
-    window.key(page.presets, Qt.Key.Key_Up)  # Last used
-    window.key(page.presets, Qt.Key.Key_Down)
-    assert options.strength_text.text() == "0 %"
-    file = tmp_path / "soft.cgconv-preset.json"
-    window.answer_file_dialog(str(file))
-    window.choose("Export")
-    window.click(page.preset_menu)
-    window.wait(file.exists, "for the file")
-    window.choose("Delete")
-    window.click(page.preset_menu)
-    window.wait(lambda: page.presets.count() == 1, "for it to go")
-    assert page.presets.currentText() == "Last used"
-    window.key(options.strength, Qt.Key.Key_End)
-    window.answer_file_dialog(str(file))
-    window.choose("Import")
-    window.click(page.preset_menu)
-    window.wait(lambda: page.presets.currentText() == "soft & slow", "for the preset")
-    assert options.strength_text.text() == "0 %"
-    file.write_text("[]")
-    window.answer_file_dialog(str(file))
-    window.choose("Import")
-    window.click(page.preset_menu)
-    window.wait(lambda: "holds no preset" in page.summary.text(), "for the refusal")

@@ -30,9 +30,8 @@ MAY_IMPORT = {
     "cli": "click rich numpy cgconv.runtime.* cgconv.trainer.* cgconv.exporter.* cgconv.gui.start cgconv.serve.start "
     "cgconv.serve.limits",
     "gui": "PySide6 pyqtgraph platformdirs cgconv.runtime.choices cgconv.runtime.misfits cgconv.runtime.events "
-    "cgconv.runtime.requests "
-    "cgconv.runtime.models.card cgconv.runtime.models.store cgconv.runtime.protocol cgconv.runtime.errors "
-    "cgconv.runtime.files",
+    "cgconv.runtime.requests cgconv.runtime.folders cgconv.runtime.models.card cgconv.runtime.models.store "
+    "cgconv.runtime.protocol cgconv.runtime.errors cgconv.runtime.files",
     "serve": "starlette uvicorn cgconv.runtime.choices cgconv.runtime.events cgconv.runtime.requests "
     "cgconv.runtime.protocol cgconv.runtime.errors cgconv.runtime.files cgconv.runtime.folders cgconv.runtime.lock",
 }
