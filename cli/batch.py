@@ -67,6 +67,7 @@ def run_command(kind: Kind, inputs: Sequence[str], given: Mapping[str, Any]) -> 
         feather_px=given["feather"],
         invert_mask=given["invert"],
         steady=given["steady"],
+        every=given.get("every", 1),
         picture_format=given["file_format"],
         quality=given.get("quality") or 0,
         max_pixels=given["max_pixels"] or 0,
@@ -147,6 +148,7 @@ def batch_options(
             batch=wanted.batch,
             threads=wanted.threads or None,
             fresh=fresh,
+            every=wanted.every,
             **look,
         )
         own = {"file_format": wanted.film_format, "film": film}

@@ -80,6 +80,16 @@ Try:
 @click.option("--fresh", is_flag=True, help="Begin anew, even if an interrupted run could be continued.")
 @look_options
 @steady_option
+@grouped_option(
+    MORE,
+    "--every",
+    type=click.IntRange(1, 8),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Translate every N-th frame of films only and fill in the others along the motion, for speed; frames that "
+    "the motion does not give are translated all the same.",
+)
 @grouped_option(MORE, "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Refuse films with larger frames.")
 @grouped_option(MORE, "--allow-hdr", is_flag=True, help="Translate HDR films (PQ, HLG) too, with dull colors.")
 @watch_option
@@ -104,6 +114,8 @@ def video(inputs: tuple[str, ...], **given: Any) -> int:  # Any: the options abo
                 raise click.UsageError(
                     "the results of a sequence are pictures, named by --out; leave out --codec, --crf and --format"
                 )
+        if given["every"] > 1:
+            raise click.UsageError("--every is for films; each frame of a sequence is translated")
         return run_command(Kind.PICTURE, inputs, given)
     if given["fps"] is not None:
         raise click.UsageError("--fps is for numbered sequences such as frames/%05d.png; a film has times of its own")

@@ -32,6 +32,7 @@ class ConvertOptions:
     feather_px: float = 0.0
     invert_mask: bool = False
     steady: float = DEFAULT_STEADY
+    every: int = 1  # n-th frame of films is translated
     picture_format: str = "same"
     quality: int = 0  # 1 to 100
     max_pixels: int = 0

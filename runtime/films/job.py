@@ -31,6 +31,7 @@ from cgconv.runtime.translate.shared_translator import StartsEarly
 
 from .colors import RGB, Image, resized_alpha
 from .encoding import check_crf, choose_encoding
+from .every import Filler, Grouper, check_every
 from .gif import join_gif
 from .join import DamagedSegment, NotJoined, StreamReport, check_film, join_film, rehearse
 from .masks import Masks
@@ -49,7 +50,6 @@ SEGMENT_FRAMES = 250
 SEGMENT_S = 60.0
 PROGRESS_EVERY_S = 0.2
 FAMILIAR_EVERY_S = 1  # of the film: how often a frame is compared with what the model learned from
-HALF_A_LEVEL = 0.5 / 255
 _POLL_S = 0.1
 LATEST_START_S = Fraction(1, 10)  # a film that begins later is moved: a part of a broadcast begins at hours
 STAGES = ("decode", "translate", "encode")
@@ -63,6 +63,7 @@ class FilmOptions:
     `brush` 1 to 8 translates at so much less than the size, None as the model's card says; `detail` 0 to 1 is how much
     of the translation's own texture is kept then (brush.py);
     `steady` 0 (off) to 1 holds strokes still from frame to frame (steady.py; `cgconv video` takes DEFAULT_STEADY).
+    `every` n-th frame is translated and the others filled in along the motion, where that holds (every.py).
     `start_s` and `end_s` cut; `crf` None is the codec's usual quality; `threads` None leaves it to the libraries.
     `mask` says where the translation is seen (mask.py), everywhere without one.
     `deinterlace` and `field_rate`: what becomes of interlaced frames (fields.py).
@@ -82,6 +83,7 @@ class FilmOptions:
     detail: float = 1.0
     mask: MaskOptions | None = None
     steady: float = 0.0
+    every: int = 1
     batch: int = 1
     threads: int | None = None
     allow_hdr: bool = False
@@ -97,6 +99,7 @@ class FilmOptions:
             raise UsageError(f"resize: found {self.short_side}, expected at least 8")
         check_brush(self.brush, self.detail)
         check_steady(self.steady)
+        check_every(self.every)
         if self.batch < 1:
             raise UsageError(f"batch: found {self.batch}, expected at least 1")
         if self.start_s is not None and self.start_s < 0:
@@ -169,9 +172,6 @@ class _Stage:
     busy_s: float = 0.0
 
 
-_Batch = list[tuple[FilmFrame, bool]]  # frames, and whether each shows anything else than the one before
-
-
 @dataclass
 class _FilmJob:
     """One film on its way. Threads: decode and encode; translation runs where the events are asked for."""
@@ -216,25 +216,26 @@ class _FilmJob:
         self.unlike_at_s: list[float] = []  # which of those are unlike it
         self.frames_faded = 0
         self.frames_repeated = 0  # not computed, because they show what the one before shows
-        self.last_seen: Image | None = None  # what the last frame gave to be translated, and what that became
-        self.last_translated: Image | None = None
-        self.motions: MotionFinder | None = None
-        self.steadier: Steadier | None = None
-        if self.options.steady:
-            self._take_up_steadiness()
+        self._take_up_motion()
 
-    def _take_up_steadiness(self) -> None:
-        """Begin to hold still, or go on from where the last segment ended."""
+    def _take_up_motion(self) -> None:
+        """Begin to look for motion and to hold still, or go on from where the last segment ended."""
         state = self.parts.state() or {}
-        self.last_seen, result = state.get("seen"), state.get("result")
-        self.last_translated = result  # what follows, if it shows the same
-        self.motions = MotionFinder(None if self.last_seen is None else small_copy(self.last_seen))
-        self.steadier = Steadier(self.options.steady, result)
+        seen, result = state.get("seen"), state.get("result")
+        self.frames_filled = int(state.get("filled", 0))
+        self.last_translated: Image | None = result  # for a frame that shows the same
+        self.blended: Image | None = state.get("blended")  # of the last motion
+        motions = None
+        if self.options.steady:
+            motions = MotionFinder(None if seen is None else small_copy(seen), self.blended)
+        begun_pts = int(self.parts.segments[-1].pts[-1]) if self.parts.segments else 0
+        self.grouper = Grouper(self.options.every, motions, seen, begun_pts)
+        self.filler = Filler(Steadier(self.options.steady, result), result)
 
     def _check_memory(self) -> None:
         """Refuse frames of which so few as the queues hold do not fit into memory. Raises FilmError."""
         before, after = (height * width for height, width in (self.reader.image_hw, self.output_hw))
-        waiting = 2 * self.options.batch + 2  # of each queue
+        waiting = 2 * self.options.batch + 1 + self.options.every  # of each queue
         needed = (before + after) * 3 * (4 if self.reader.info.is_deep else 1) * waiting
         if needed > (free := available_bytes()):
             height, width = self.output_hw
@@ -413,12 +414,13 @@ class _FilmJob:
                     self._compare(frame.image, at_s)
                 if self.working_hw != frame.image.shape[:2]:
                     frame = replace(frame, small=shrink(frame.image, self.working_hw))
-                if self.motions is not None:
-                    frame = replace(frame, motion=self.motions.find(frame.to_translate))
+                ready = self.grouper.take(frame)
                 stage.busy_s += time.perf_counter() - began
-                if not _offer(decoded, frame, stop):
+                if not all(_offer(decoded, one, stop) for one in ready):
                     return
                 began = time.perf_counter()
+            for one in self.grouper.end():
+                _offer(decoded, one, stop)
         except BaseException as error:  # a thread's error is raised where its result is waited for
             last = error
         _offer(decoded, last, stop)
@@ -437,13 +439,13 @@ class _FilmJob:
                 new = _new_images(batch)
                 images = self._for_each(batch, translator.translate(np.stack(new)) if new else [])
                 stage.busy_s += time.perf_counter() - began
-                yield [frame for frame, _ in batch], images
+                yield batch, images
             return
-        waiting: tuple[_Batch, Callable[[], Iterable[Image]]] | None = None
+        waiting: tuple[list[FilmFrame], Callable[[], Iterable[Image]]] | None = None
         while True:
             batch = self._next_batch(decoded)
             began = time.perf_counter()
-            started: tuple[_Batch, Callable[[], Iterable[Image]]] | None = None
+            started: tuple[list[FilmFrame], Callable[[], Iterable[Image]]] | None = None
             if batch:
                 new = _new_images(batch)
                 started = batch, translator.start(np.stack(new)) if new else list
@@ -451,30 +453,25 @@ class _FilmJob:
                 before, fetch = waiting
                 images = self._for_each(before, fetch())
                 stage.busy_s += time.perf_counter() - began
-                yield [frame for frame, _ in before], images
+                yield before, images
             waiting = started
             if waiting is None:
                 return
 
-    def _for_each(self, batch: _Batch, translated: Iterable[Image]) -> list[Image]:
-        """Return an image for each frame of a batch, from those of its new ones and the last one before it."""
+    def _for_each(self, batch: list[FilmFrame], translated: Iterable[Image]) -> list[Image]:
+        """Return an image for each frame of a batch, from its translated ones' and the last one before it."""
         fresh = iter(translated)
         images = []
-        for _, is_new in batch:
-            if is_new:
+        for frame in batch:
+            if frame.is_translated:
                 self.last_translated = next(fresh)
-            assert self.last_translated is not None  # the first frame of all is new
+            assert self.last_translated is not None  # the first frame of all is translated
             images.append(self.last_translated)
-            self.frames_repeated += not is_new
+            self.frames_repeated += frame.repeats
         return images
 
-    def _is_new(self, frame: FilmFrame) -> bool:
-        """Say whether a frame shows anything else than the one before."""
-        before, self.last_seen = self.last_seen, frame.to_translate
-        return before is None or not _shows_the_same(before, frame.to_translate)
-
-    def _next_batch(self, decoded: queue.Queue[FilmFrame | BaseException | None]) -> _Batch:
-        batch: _Batch = []
+    def _next_batch(self, decoded: queue.Queue[FilmFrame | BaseException | None]) -> list[FilmFrame]:
+        batch: list[FilmFrame] = []
         while len(batch) < self.options.batch:
             self._check_cancel()
             try:
@@ -486,8 +483,7 @@ class _FilmJob:
             if item is None:
                 decoded.put(None)  # for the call after the last batch
                 break
-            is_new = self._is_new(item)
-            batch.append((item if is_new else replace(item, motion=None), is_new))
+            batch.append(item)
         return batch
 
     def _put(
@@ -528,8 +524,7 @@ class _FilmJob:
                     item = None
                 is_last = item is None
                 began = time.perf_counter()
-                if item is not None:
-                    frame, image = item
+                for frame, image in [] if item is None else self.filler.take(*item):
                     if writer is None:
                         writer, pts, durations, opened = self._open_segment(self.parts.next_path()), [], [], began
                     coded = self.reader.info.orientation.coded
@@ -538,14 +533,16 @@ class _FilmJob:
                     pts.append(frame.pts)
                     durations.append(frame.duration)
                     self.frames_done += 1
-                is_full = len(pts) == SEGMENT_FRAMES or time.perf_counter() - opened >= SEGMENT_S
+                    self.frames_filled += frame.between is not None
+                    self.blended = self.blended if frame.motion is None else frame.motion.blended
+                is_full = len(pts) >= SEGMENT_FRAMES or time.perf_counter() - opened >= SEGMENT_S
                 if writer is not None and (is_last or is_full):
                     self.parts.add(
                         pts,
                         durations,
                         writer.close(),
                         broken_at_s=self.reader.broken_at_s,
-                        state=self._steady_state(frame),
+                        state=self._motion_state(frame),
                     )
                     writer = None
                 stage.busy_s += time.perf_counter() - began
@@ -555,11 +552,12 @@ class _FilmJob:
             if writer is not None:
                 writer.abandon()
 
-    def _steady_state(self, last: FilmFrame) -> dict[str, Image] | None:
-        """Return what goes on being held still after the frame `last`."""
-        if self.steadier is None or self.steadier.last is None:
+    def _motion_state(self, last: FilmFrame) -> dict[str, Image] | None:
+        """Return what the next segment starts from, after the frame `last`."""
+        if self.filler.last is None or not (self.options.steady or self.options.every > 1):
             return None
-        return {"seen": last.to_translate, "result": self.steadier.last}
+        state = {"seen": last.to_translate, "result": self.filler.last, "filled": np.array(self.frames_filled)}
+        return state if self.blended is None else state | {"blended": self.blended}
 
     def _open_segment(self, path: Path) -> SegmentWriter:
         info = self.reader.info
@@ -576,8 +574,6 @@ class _FilmJob:
     def _look(self, frame: FilmFrame, image: Image) -> Image:
         """Bring to full size, mix with the original, keep its colors; leave frames without contrast as they are."""
         options = self.options
-        if self.steadier is not None:
-            image = self.steadier.steady(image, frame.motion)
         image, share = painted(
             frame.image,
             frame.to_translate,
@@ -656,6 +652,9 @@ class _FilmJob:
         if self.frames_faded:
             faded = counted(self.frames_faded, "frame has", "frames have")
             notes.append(f"{faded} hardly any contrast and stayed closer to the original")
+        if self.options.every > 1:
+            filled = f"{self.frames_filled} of {counted(self.frames_done, 'frame')}"
+            notes.append(f"filled in along the motion, not translated: {filled} (--every {self.options.every})")
         return notes
 
     def _new_warnings(self) -> Generator[JobWarned, None, None]:
@@ -701,6 +700,8 @@ class _FilmJob:
             "streams_dropped": dropped,
             "frames_repeated": self.frames_repeated,
             "steady": self.options.steady,
+            "every": self.options.every,
+            "frames_filled": self.frames_filled,
             "stage_seconds": {name: round(stage.busy_s, 3) for name, stage in self.stages.items()},
             "broken_at_s": self.reader.broken_at_s,
         }
@@ -721,12 +722,5 @@ def _offer(
     return False
 
 
-def _new_images(batch: _Batch) -> list[Image]:
-    return [frame.to_translate for frame, is_new in batch if is_new]
-
-
-def _shows_the_same(one: Image, other: Image) -> bool:
-    """Say whether two images are equal everywhere: to within half a gray level of 255 where they are finer."""
-    if one.dtype == np.uint8:
-        return np.array_equal(one, other)
-    return one.shape == other.shape and bool(np.all(np.abs(one - other) <= HALF_A_LEVEL))
+def _new_images(batch: list[FilmFrame]) -> list[Image]:
+    return [frame.to_translate for frame in batch if frame.is_translated]

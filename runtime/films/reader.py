@@ -21,7 +21,7 @@ from av.stream import Disposition
 from cgconv.runtime.choices import Deinterlace, FieldRate
 from cgconv.runtime.errors import FilmError
 from cgconv.runtime.opencv import cv2
-from cgconv.runtime.steady import Motion
+from cgconv.runtime.steady import Between, Motion
 
 from .colors import HLG, Colors, FrameToRgb, Image, alpha_of, colors_of, has_alpha
 from .fields import Fields, Scan, WholeFrames, find_fields
@@ -48,7 +48,15 @@ class FilmFrame:
     duration: int
     alpha: Image | None = None  # H×W in the image's dtype, where the film has transparency
     small: Image | None = None  # what is translated instead of it, where a film is painted with a broader brush
-    motion: Motion | None = None  # how it came from the one before; None where that shows the same, or nobody asks
+    motion: Motion | None = None  # how it came from the one translated before; None where nobody asks
+    between: Between | None = None  # what it is filled in along (every.py); None where it is translated
+    repeats: bool = False  # it shows what the one before shows
+    ends_group: bool = False  # what comes after it depends on nothing but its own result
+
+    @property
+    def is_translated(self) -> bool:
+        """Whether a model is to see it."""
+        return self.between is None and not self.repeats
 
     @property
     def to_translate(self) -> Image:

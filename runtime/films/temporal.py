@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,10 @@ from cgconv.runtime.steady import MotionFinder, Steadier
 from cgconv.runtime.translate.shared_translator import Translates
 
 from .colors import Image
-from .reader import FilmReader
+from .every import Filler, Grouper
+from .reader import FilmFrame, FilmReader
+
+LEAST_SQUARE = 1e-3
 
 
 @dataclass
@@ -26,7 +31,7 @@ class Temporal:
     Warping errors are mean squared differences (of 255) between a frame and the one before it, carried along the flow
     of the film itself (DIS "medium" at full size), outside occlusions and edges of motion (Ruder et al. 2016; Lai et
     al. 2018). The share of the excess is (steady - input) / (plain - input); None where plain is not above the input.
-    Sharpness is the mean slope of brightness, steady in that of plain.
+    Sharpness is the mean slope of brightness, steady in that of plain; fidelity that of the frames that are not equal.
     """
 
     frames: int = 0
@@ -37,6 +42,7 @@ class Temporal:
     fidelity_db: float = 0.0
     translate_ms: float = 0.0  # of processor time a frame
     steady_ms: float = 0.0
+    filled: int = 0  # frames that were filled in, not translated
     slopes: list[tuple[float, float]] = field(default_factory=list, repr=False)
 
     @property
@@ -56,6 +62,7 @@ class Temporal:
             "fidelity_db",
             "translate_ms",
             "steady_ms",
+            "filled",
         )
         return {name: getattr(self, name) for name in names} | {"excess": self.excess}
 
@@ -73,45 +80,87 @@ class Temporal:
 
 
 def measure_steadiness(
-    film: Path, translator: Translates, *, steady: float, frames: int, short_side: int | None = None
+    film: Path, translator: Translates, *, steady: float, frames: int, short_side: int | None = None, every: int = 1
 ) -> Temporal:
     """Translate the first frames of a film, and measure. Raises FilmError where there are not two."""
-    found = Temporal()
-    motions, steadier = MotionFinder(), Steadier(steady)
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    errors, before = [], list[Image]()
-    squares = []
-    with FilmReader(film, short_side=short_side) as reader:
-        for frame in itertools.islice(reader.frames(), frames):
-            image = _as_8_bits(frame.image)
-            began = time.process_time()
-            plain = np.asarray(translator.translate(image[None]))[0]
-            translated = time.process_time()
-            held = steadier.steady(plain, motions.find(image))
-            found.translate_ms += 1000 * (translated - began)
-            found.steady_ms += 1000 * (time.process_time() - translated)
-            height, width = image.shape[:2]
-            shown = [image, *(cv2.resize(made, (width, height)) for made in (plain, held))]
-            if before:
-                places, is_seen = _where_from(flow, image, before[0])
-                pairs = zip(shown, before, strict=True)
-                errors.append([_apart(now, _carried(last, places))[is_seen].mean() for now, last in pairs])
-            before = shown
-            squares.append(float(_apart(shown[1], shown[2]).mean()))
-            found.slopes.append((_slope(shown[1]), _slope(shown[2])))
-            found.frames += 1
+    translate_s = 0.0
+
+    def pairs() -> Iterator[tuple[Image, Image]]:
+        nonlocal translate_s
+        with FilmReader(film, short_side=short_side) as reader:
+            for frame in itertools.islice(reader.frames(), frames):
+                image = as_8_bits(frame.image)
+                began = time.process_time()
+                plain = np.asarray(translator.translate(image[None]))[0]
+                translate_s += time.process_time() - began
+                yield image, plain
+
+    found = compare_steadiness(pairs(), steady=steady, every=every)
     if found.frames < 2:
         raise FilmError("steadiness needs two frames or more", path=film)
-    found.input_error, found.plain_error, found.steady_error = (float(mean) for mean in np.nanmean(errors, axis=0))
-    plain_slope, steady_slope = np.mean(found.slopes, axis=0)
-    found.sharpness = float(steady_slope / max(plain_slope, 1e-9))
-    found.fidelity_db = float(np.mean([10 * np.log10(255**2 / max(square, 1e-3)) for square in squares]))
-    found.translate_ms /= found.frames
-    found.steady_ms /= found.frames
+    found.translate_ms = 1000 * translate_s / found.frames
     return found
 
 
-def _as_8_bits(image: Image) -> Image:
+def compare_steadiness(
+    pairs: Iterable[tuple[Image, Image]],
+    *,
+    steady: float,
+    every: int = 1,
+    flows: Iterable[tuple[Image, Image]] | None = None,
+) -> Temporal:
+    """Hold frames' translations still, fill in, and measure; of less than two frames nothing. `flows`: film_flow's."""
+    found = Temporal()
+    grouper, filler = Grouper(every, MotionFinder() if steady else None), Filler(Steadier(steady))
+    known = None if flows is None else iter(flows)
+    flow = film_flow()
+    plains: dict[int, Image] = {}
+    errors: list[list[float]] = []
+    squares: list[float] = []
+    before: list[Image] = []
+    steady_s = 0.0
+    coming = iter(enumerate(pairs))
+    is_over = False
+    while not is_over:
+        pair = next(coming, None)
+        began = time.process_time()
+        is_over = pair is None
+        if pair is None:
+            decided = grouper.end()
+        else:
+            number, (image, plains[number]) = pair
+            decided = grouper.take(FilmFrame(image, number, 1))
+        ready = [made for frame in decided for made in filler.take(frame, plains[frame.pts])]
+        steady_s += time.process_time() - began
+        for frame, held in ready:
+            height, width = frame.image.shape[:2]
+            shown = [frame.image, *(cv2.resize(made, (width, height)) for made in (plains.pop(frame.pts), held))]
+            if before:
+                places, is_seen = flow(frame.image, before[0]) if known is None else next(known)
+                two = zip(shown, before, strict=True)
+                errors.append([_apart(now, _carried(last, places))[is_seen].mean() for now, last in two])
+            before = shown
+            squares.append(float(_apart(shown[1], shown[2]).mean()))
+            found.slopes.append((_slope(shown[1]), _slope(shown[2])))
+            found.filled += frame.between is not None
+            found.frames += 1
+    if errors:
+        found.input_error, found.plain_error, found.steady_error = (float(mean) for mean in np.nanmean(errors, axis=0))
+        plain_slope, steady_slope = np.mean(found.slopes, axis=0)
+        found.sharpness = float(steady_slope / max(plain_slope, 1e-9))
+        changed = [square for square in squares if square > LEAST_SQUARE] or [LEAST_SQUARE]
+        found.fidelity_db = float(np.mean([10 * np.log10(255**2 / square) for square in changed]))
+        found.steady_ms = 1000 * steady_s / found.frames
+    return found
+
+
+def film_flow() -> Callable[[Image, Image], tuple[Image, Image]]:
+    """Return what finds where each pixel of a frame was in the one before, and which were to be seen there."""
+    return partial(_where_from, cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM))
+
+
+def as_8_bits(image: Image) -> Image:
+    """Return the image as uint8."""
     return image if image.dtype == np.uint8 else np.rint(image * 255).astype(np.uint8)
 
 

@@ -23,6 +23,7 @@ from film_clips import FakeTranslator, look_at, make_film, picture, run_film
 from places import TESTS
 
 from cgconv.runtime.errors import Cancelled, FilmError, OutputError, ResourceError
+from cgconv.runtime.films import every as grouping
 from cgconv.runtime.films import job as film_job
 from cgconv.runtime.films import parts
 from cgconv.runtime.films.job import FilmOptions
@@ -522,7 +523,7 @@ def test_frames_like_the_one_before_are_not_computed_again(
     run = run_film(source, tmp_path / "b.mkv", translator, FilmOptions(batch=batch))
     assert sum(len(images) for images in translator.seen) == 5
     assert run.facts["frames_repeated"] == 8
-    monkeypatch.setattr(film_job, "_shows_the_same", lambda one, other: False)
+    monkeypatch.setattr(grouping, "shows_the_same", lambda one, other: False)
     every = kind(lambda batch: 255 - batch)
     assert run_film(source, tmp_path / "c.mkv", every, FilmOptions(batch=batch)).facts["frames_repeated"] == 0
     assert sum(len(images) for images in every.seen) == 13
@@ -534,11 +535,11 @@ def test_what_is_within_half_a_gray_level_everywhere_shows_the_same() -> None:
     near, far = deep.copy(), deep.copy()
     near[1, 2, 0] += 0.49 / 255
     far[1, 2, 0] -= 0.51 / 255
-    assert film_job._shows_the_same(deep, near)
-    assert not film_job._shows_the_same(deep, far)
-    assert not film_job._shows_the_same(deep, deep[:3])
+    assert grouping.shows_the_same(deep, near)
+    assert not grouping.shows_the_same(deep, far)
+    assert not grouping.shows_the_same(deep, deep[:3])
     gray = np.full((4, 5, 3), 100, np.uint8)
     other = gray.copy()
     other[3, 4, 2] += 1
-    assert film_job._shows_the_same(gray, gray.copy())
-    assert not film_job._shows_the_same(gray, other)
+    assert grouping.shows_the_same(gray, gray.copy())
+    assert not grouping.shows_the_same(gray, other)
