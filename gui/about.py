@@ -90,7 +90,9 @@ class AboutDialog(QDialog):
             f"<td>{html.escape(license)}</td></tr>"
             for name, version, license in [("cgconv", metadata.version("cgconv"), "Apache-2.0"), *_libraries()]
         )
-        notice = metadata.distribution("cgconv").read_text("licenses/NOTICE") or ""
+        # A source tree's own record (egg-info) stands before the installed one where it is worked in, without the text.
+        found = (one.read_text("licenses/NOTICE") for one in metadata.distributions(name="cgconv"))
+        notice = next(filter(None, found), "")
         more = "".join(f"<p>{html.escape(part)}</p>" for part in notice.split("\n\n"))
         return f"<h3>{self.tr('Licenses')}</h3><table>{rows}</table>{more}"
 

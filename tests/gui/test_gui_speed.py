@@ -75,7 +75,8 @@ def test_ten_thousand_entries_come_back_and_are_cleared_in_no_time(
         for what, act in actions:
             said.clear()
             act()
-            assert max(said.values(), default=0) <= 4, f"{what}: views were told {dict(said)} times"
+            # a stretch each would be 5,000; meanwhile answers about single files may come in
+            assert max(said.values(), default=0) <= 40, f"{what}: views were told {dict(said)} times"
             counts.append((len(opened.items), opened.states().count(State.WAITING)))
         assert counts == [(5000, 0), (5000, 0), (5000, 5000), (0, 0)]
     finally:

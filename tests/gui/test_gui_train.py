@@ -162,14 +162,14 @@ def test_a_run_is_continued_by_its_folder_to_its_end_and_the_next_one_gets_anoth
         second.wait(lambda: page.preset.count() > 0, "for the worker")
         second.answer_file_dialog(str(run))
         second.click(page.resume)
-        second.wait(lambda: " left" in page.status.text() or "through" in page.status.text(), page.status.text())
+        second.wait(lambda: " left" in page.status.text() or "has finished" in page.status.text(), page.status.text())
         if page.pause.isEnabled():
             second.click(page.pause)
             second.wait(lambda: not page.is_running, "for the pause")
-        if "through" not in page.status.text():
+        if "has finished" not in page.status.text():
             assert page.start.text() == "&Go on"
             second.click(page.start)
-            second.wait(lambda: "through" in page.status.text(), f"for the end; {page.status.text()}")
+            second.wait(lambda: "has finished" in page.status.text(), f"for the end; {page.status.text()}")
         assert page.use.isEnabled()
         assert page.start.text() == "&Start training"
     finally:
