@@ -29,7 +29,7 @@ from cgconv.runtime.events import BackendOpened
 from cgconv.runtime.films.encoding import choose_encoding
 from cgconv.runtime.films.job import FilmOptions, translate_film
 from cgconv.runtime.films.reader import FilmReader
-from cgconv.runtime.films.writer import SegmentWriter
+from cgconv.runtime.films.segment_writer import SegmentWriter
 from cgconv.runtime.translate.shared_translator import Translates
 from cgconv.runtime.translator import open_translator
 

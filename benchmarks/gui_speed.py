@@ -44,7 +44,8 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 application = QApplication(["cgconv"])
 from cgconv.gui.app import App
-from cgconv.gui.appearance import install_language, show_appearance
+from cgconv.gui.appearance import show_appearance
+from cgconv.gui.language import install_language
 install_language(application, "en")
 show_appearance("")
 app = App(Path(sys.argv[1]))

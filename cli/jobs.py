@@ -14,7 +14,7 @@ from .options import PathType, debug_option, json_option
 from .progress import printable
 
 if TYPE_CHECKING:
-    from cgconv.runtime.films.parts import Leftover
+    from cgconv.runtime.films.kept_segments import Leftover
 
 
 @click.command(epilog="Try: cgconv jobs films --remove", short_help="Show unfinished films.")
@@ -29,7 +29,7 @@ def jobs(folders: tuple[Path, ...], remove: bool, as_json: bool) -> int:
 
     The partial work lies where the result will be. To continue a film, give the command that began it again.
     """
-    from cgconv.runtime.films.parts import leftovers, sweep
+    from cgconv.runtime.films.kept_segments import leftovers, sweep
 
     for folder in folders:
         if not folder.is_dir():

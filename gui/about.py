@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from .elided import ElidedLabel
-from .texts import folder_in_words
+from .quantities import folder_in_words
 
 _LIBRARIES = (
     "PySide6-Essentials",

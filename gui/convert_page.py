@@ -28,11 +28,11 @@ from .gallery import GalleryView
 from .options_panel import OptionsPanel
 from .palette import icon
 from .preview_panel import PreviewPanel
+from .quantities import duration
 from .queue_item import QueueItem, State
 from .queue_model import QueueModel
 from .queue_view import QueueView
 from .reasons import in_words
-from .texts import duration
 
 QUEUE_PX, OPTIONS_PX = 236, 280
 LEAST_PICTURE_PX = 400  # beside the queue's table

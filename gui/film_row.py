@@ -7,7 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QWidget
 
 from .buttons import name_button, tool_button
-from .texts import duration
+from .quantities import duration
 
 TICKS_A_SECOND = 10
 

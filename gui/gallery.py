@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QListView, QMenu, QStyle, QStyledItemDelegate, QSt
 
 from cgconv.runtime.events import ModelInfo
 
-from .texts import bytes_in_words, speed_in_words
+from .quantities import bytes_in_words, speed_in_words
 
 INFO_ROLE = int(Qt.ItemDataRole.UserRole)
 LEAST_PX, MOST_PX = 52, 160  # of a card's picture, up and down

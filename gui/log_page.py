@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLay
 
 from .elided import ElidedLabel
 from .log_file import LogFile
-from .texts import folder_in_words
+from .quantities import folder_in_words
 
 LINES_KEPT = 5000
 

@@ -28,7 +28,7 @@ from cgconv.runtime.requests import ConvertOptions
 from .buttons import tool_button
 from .elided import ElidedLabel
 from .possible import Here, offer, problem_of, why_not_in, why_not_on
-from .texts import folder_in_words
+from .quantities import folder_in_words
 
 
 class OptionsPanel(QWidget):

@@ -22,9 +22,9 @@ from PySide6.QtGui import QPixmap
 
 from cgconv.runtime.events import FileExamined
 
+from .quantities import duration, size_in_words
 from .queue_item import FILM, QueueItem, State
 from .reasons import in_words
-from .texts import duration, size_in_words
 
 Index = QModelIndex | QPersistentModelIndex
 THUMBNAILS_KEPT = 400  # decoded; the files stay in the cache

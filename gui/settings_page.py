@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 from cgconv.runtime.events import CachesMeasured
 
 from .elided import ElidedLabel
-from .texts import bytes_in_words, folder_in_words
+from .quantities import bytes_in_words, folder_in_words
 from .when_done import WhenDone, suspend_command
 
 

@@ -15,7 +15,8 @@ from cgconv.runtime.errors import MissingError, OutputError
 from cgconv.runtime.folders import config_folder
 
 from .app import App
-from .appearance import install_language, show_appearance
+from .appearance import show_appearance
+from .language import install_language
 from .memory import Memory
 from .one_window import OneWindow
 

@@ -38,8 +38,8 @@ from cgconv.runtime.events import (
 from .buttons import tool_button
 from .curves import Curves
 from .findings import FindingsView
+from .quantities import duration, long_time
 from .sample_view import SampleView
-from .texts import duration, long_time
 
 CHECK_AFTER_MS = 400
 LONG_S = 12 * 3600  # from which a training is called long

@@ -305,7 +305,7 @@ def _run_all(jobs: Sequence[Job], translator: Translates | None, cancel: threadi
 
 def _sweep_film(output: Path) -> None:
     """Remove what a job left that was killed after its film was in place."""
-    from .films.parts import sweep
+    from .films.kept_segments import sweep
 
     sweep(output)
 

@@ -110,7 +110,7 @@ class Worker:
 
 
 def _wait_for_lock(output: Path) -> None:
-    from .films.parts import is_being_written
+    from .films.kept_segments import is_being_written
 
     until_s = time.monotonic() + PATIENCE_S
     while is_being_written(output) and time.monotonic() < until_s:

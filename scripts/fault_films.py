@@ -317,7 +317,7 @@ def main() -> int:
 
 
 def _die_at(point: str, number: int) -> None:
-    from cgconv.runtime.films import job, parts, reader, writer
+    from cgconv.runtime.films import job, kept_segments, reader, segment_writer
 
     count = 0
 
@@ -350,15 +350,15 @@ def _die_at(point: str, number: int) -> None:
         case "translate":
             wrap(job._FilmJob, "_put")
         case "encode":
-            wrap(writer.SegmentWriter, "write")
+            wrap(segment_writer.SegmentWriter, "write")
         case "close-before" | "close-after":
-            wrap(writer.SegmentWriter, "close", after=point.endswith("after"))
+            wrap(segment_writer.SegmentWriter, "close", after=point.endswith("after"))
         case "settle-before" | "settle-after":
-            wrap(parts, "_settle", after=point.endswith("after"))
+            wrap(kept_segments, "_settle", after=point.endswith("after"))
         case "write-after":
-            wrap(parts, "_write", after=True)
+            wrap(kept_segments, "_write", after=True)
         case "add-after":
-            wrap(parts.PartFolder, "add", after=True)
+            wrap(kept_segments.PartFolder, "add", after=True)
         case "join-packet":
             joining: Any = job  # Any: a function of it is replaced
             join = joining.join_film
@@ -376,7 +376,7 @@ def _die_at(point: str, number: int) -> None:
         case "rename-before" | "rename-after":
             wrap(Path, "replace", after=point.endswith("after"), only=is_whole)
         case "delete-mid":
-            delete = parts.PartFolder.delete
+            delete = kept_segments.PartFolder.delete
 
             def mortal(self: Any) -> None:
                 unlink = os.unlink
@@ -391,7 +391,7 @@ def _die_at(point: str, number: int) -> None:
                 finally:
                     os.unlink = unlink
 
-            parts.PartFolder.delete = mortal  # type: ignore[method-assign]
+            kept_segments.PartFolder.delete = mortal  # type: ignore[method-assign]
 
 
 def forget_films() -> None:

@@ -93,7 +93,8 @@ def take(folder: Path, language: str, appearance: str, scale: int, size_wh: tupl
     from PySide6.QtWidgets import QApplication, QWidget
 
     from cgconv.gui.app import App
-    from cgconv.gui.appearance import install_language, show_appearance
+    from cgconv.gui.appearance import show_appearance
+    from cgconv.gui.language import install_language
     from cgconv.runtime import events
 
     application = QApplication(["cgconv"])

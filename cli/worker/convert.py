@@ -15,7 +15,7 @@ from cgconv.runtime.backends.machine import checked_device
 from cgconv.runtime.choices import Action, BackendName
 from cgconv.runtime.errors import CgconvError
 from cgconv.runtime.events import BackendOpened, DevicesFound, JobPlanned
-from cgconv.runtime.films.parts import sweep
+from cgconv.runtime.films.kept_segments import sweep
 from cgconv.runtime.find import FoundFile, Kind
 from cgconv.runtime.jobs import Job, plan_files, run_jobs
 from cgconv.runtime.requests import Convert, ConvertOptions, FileToPlan, ForgetFilms, Plan

@@ -129,7 +129,7 @@
         </message>
     </context>
     <context>
-        <name>texts</name>
+        <name>quantities</name>
         <message numerus="yes">
             <source>%n minute(s)</source>
             <translation>

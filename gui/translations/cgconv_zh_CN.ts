@@ -1516,7 +1516,7 @@ or press Add files.</source>
         </message>
     </context>
     <context>
-        <name>texts</name>
+        <name>quantities</name>
         <message>
             <source>{seconds} s a picture</source>
             <translation>每张 {seconds} 秒</translation>

@@ -13,8 +13,8 @@ from av.filter import Graph
 
 from .join import DamagedSegment, FrameTimes, StreamReport
 from .reader import FilmInfo, film_stream, open_container
+from .segment_writer import Segment, writing
 from .sides import describe_stream, open_output
-from .writer import Segment, writing
 
 CENTISECOND = Fraction(1, 100)
 

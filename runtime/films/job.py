@@ -34,12 +34,12 @@ from .encoding import check_crf, choose_encoding
 from .every import Filler, Grouper, check_every
 from .gif import join_gif
 from .join import DamagedSegment, NotJoined, StreamReport, check_film, join_film, rehearse
+from .kept_segments import LOCK, PartFolder, ends_hash, hidden_path, settle_folder
 from .masks import Masks
 from .painted import painted
-from .parts import LOCK, PartFolder, ends_hash, hidden_path, settle_folder
 from .reader import DEFAULT_MAX_PIXELS, FilmFrame, FilmReader, film_stream, open_container
+from .segment_writer import Segment, SegmentWriter, writing
 from .sides import Cut, SidePlan, lost_sound, plan_sides
-from .writer import Segment, SegmentWriter, writing
 
 if TYPE_CHECKING:
     from cgconv.runtime.translate.shared_translator import Translates

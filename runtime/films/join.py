@@ -22,9 +22,9 @@ from cgconv.runtime.errors import FilmError, OutputError
 
 from .encoding import FORMATS, Encoding
 from .reader import FilmInfo, film_stream, open_container
+from .segment_writer import Segment, is_systems_fault, writing
 from .sides import MP4_FAMILY, Attachment, Cut, Side, SidePlan, Times, facts, open_output
 from .timeline import Timeline
-from .writer import Segment, is_systems_fault, writing
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # only in PyAV's stubs

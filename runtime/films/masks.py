@@ -11,7 +11,7 @@ from cgconv.runtime.errors import FilmError
 from cgconv.runtime.mask import ALPHA, Mask, MaskOptions
 from cgconv.runtime.pictures.job import read_mask
 
-from .parts import ends_hash
+from .kept_segments import ends_hash
 from .reader import FilmFrame, FilmInfo, FilmReader
 
 

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QDialog
 from test_gui_train import TINY, tiny, two_folders  # noqa: F401  # a fixture
 
 from cgconv.gui import train_page
-from cgconv.gui.texts import duration, long_time
+from cgconv.gui.quantities import duration, long_time
 
 pytestmark = pytest.mark.timeout(280)
 

@@ -16,7 +16,7 @@ from places import ROOT
 from PySide6.QtCore import QCoreApplication, QTranslator
 from PySide6.QtWidgets import QApplication
 
-from cgconv.gui.appearance import TRANSLATIONS, install_language
+from cgconv.gui.language import TRANSLATIONS, install_language
 from cgconv.gui.reasons import REASONS
 
 

@@ -14,9 +14,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QMenu
 
 from cgconv.gui.about import AboutDialog
-from cgconv.gui.appearance import TRANSLATIONS, install_language
 from cgconv.gui.help_texts import WORDS, as_html, topics
 from cgconv.gui.help_window import HelpWindow
+from cgconv.gui.language import TRANSLATIONS, install_language
 
 pytestmark = pytest.mark.timeout(240)
 

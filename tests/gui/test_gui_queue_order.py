@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QMessageBox
 from cgconv.gui import queue_actions
 from cgconv.gui.queue_item import State
 from cgconv.gui.queue_model import Column
-from cgconv.runtime.films.parts import PART, hidden_path
+from cgconv.runtime.films.kept_segments import PART, hidden_path
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -15,7 +15,7 @@ from small_models import small_resnet
 
 from cgconv.gui import log_file, when_done
 from cgconv.gui.app import App
-from cgconv.gui.appearance import TRANSLATIONS
+from cgconv.gui.language import TRANSLATIONS
 from cgconv.gui.main_window import MainWindow
 from cgconv.gui.palette import READABLE, bad, contrast, good, is_dark, secondary
 from cgconv.gui.queue_item import State

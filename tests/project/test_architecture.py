@@ -70,7 +70,7 @@ DOORS = {
         "backends.engines": "backend cache shapes",
         "translate": "translator shared_translator any_model foreign memory trial",
         "pictures": "job formats",
-        "films": "job encoding fields reader parts pipe temporal",
+        "films": "job encoding fields reader kept_segments pipe temporal",
         "downloads": "catalogue download unzip",
     },
     "trainer": {

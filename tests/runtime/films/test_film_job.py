@@ -25,9 +25,9 @@ from places import TESTS
 from cgconv.runtime.errors import Cancelled, FilmError, OutputError, ResourceError
 from cgconv.runtime.films import every as grouping
 from cgconv.runtime.films import job as film_job
-from cgconv.runtime.films import parts
+from cgconv.runtime.films import kept_segments
 from cgconv.runtime.films.job import FilmOptions
-from cgconv.runtime.films.parts import leftovers, sweep
+from cgconv.runtime.films.kept_segments import leftovers, sweep
 from cgconv.runtime.films.reader import FilmReader
 
 UNEVEN = [number * 20 + (number * 7) % 13 for number in range(33)]
@@ -184,13 +184,13 @@ def test_other_settings_are_named_as_options_and_once() -> None:
         "coded_hw": 2,
         "format": 2,
     }
-    assert parts._changes(made_with, wanted) == [
+    assert kept_segments._changes(made_with, wanted) == [
         "--crf was not given, is 20",
         "--resize was not given, is 90",
         "--start was 1.5, is not given",
         "another version of cgconv began it, without --brush and --detail",
     ]
-    assert parts._changes(made_with | {"options": wanted["options"]}, wanted) == [
+    assert kept_segments._changes(made_with | {"options": wanted["options"]}, wanted) == [
         "the size has changed",
         "how pictures are stored has changed",
     ]

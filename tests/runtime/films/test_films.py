@@ -18,7 +18,7 @@ from cgconv.runtime.errors import FilmError, PartialFilmError, UsageError
 from cgconv.runtime.films.encoding import film_output_suffix
 from cgconv.runtime.films.job import FilmOptions
 from cgconv.runtime.films.reader import FilmReader
-from cgconv.runtime.films.writer import SegmentWriter
+from cgconv.runtime.films.segment_writer import SegmentWriter
 
 UNEVEN = [0, 13, 20, 41, 60, 61, 90, 118, 140, 171, 180, 222, 230, 251, 280, 300]
 

@@ -21,10 +21,10 @@ def long_time(seconds: float) -> str:
     """Return 5 minutes, 3 hours or 4 days."""
     minutes = max(1, round(seconds / 60))
     if minutes < 90:
-        return QCoreApplication.translate("texts", "%n minute(s)", "", minutes)
+        return QCoreApplication.translate("quantities", "%n minute(s)", "", minutes)
     if minutes < 48 * 60:
-        return QCoreApplication.translate("texts", "%n hour(s)", "", round(minutes / 60))
-    return QCoreApplication.translate("texts", "%n day(s)", "", round(minutes / 1440))
+        return QCoreApplication.translate("quantities", "%n hour(s)", "", round(minutes / 60))
+    return QCoreApplication.translate("quantities", "%n day(s)", "", round(minutes / 1440))
 
 
 def size_in_words(size_wh: tuple[int, int] | None, seconds: float | None) -> str:
@@ -54,5 +54,5 @@ def speed_in_words(megapixels_per_second: float | None) -> str:
         return ""
     seconds = 2 / megapixels_per_second
     if seconds > 1:
-        return QCoreApplication.translate("texts", "{seconds} s a picture").format(seconds=f"{seconds:.1f}")
-    return QCoreApplication.translate("texts", "{count} pictures a second").format(count=f"{1 / seconds:.1f}")
+        return QCoreApplication.translate("quantities", "{seconds} s a picture").format(seconds=f"{seconds:.1f}")
+    return QCoreApplication.translate("quantities", "{count} pictures a second").format(count=f"{1 / seconds:.1f}")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from cgconv.runtime.errors import OutputError
 from cgconv.runtime.lock import is_held
 
-from .writer import Segment, writing
+from .segment_writer import Segment, writing
 
 FORMAT = 3  # of what lies in the folder
 PART, LOCK = ".cgconv-part", ".cgconv-lock"
