@@ -83,7 +83,9 @@ def _go_on(given: dict[str, Any]) -> tuple[TrainConfig, Translator]:  # Any: opt
 
     config = resumed_config(given)
     if config.recipe is not RecipeName.DISTILL:
-        raise click.UsageError(f"--resume {given['resume']}: a run of {config.recipe}; cgconv train goes on with it")
+        raise click.UsageError(
+            f"--resume {given['resume']}: a run of {config.recipe}; continue it with cgconv train --resume"
+        )
     folders = {"a": given["data"], "b": given["targets"]}
     config = replace(config, data=replace(config.data, **{name: path for name, path in folders.items() if path}))
     return config, open_teacher(config)

@@ -229,7 +229,7 @@ def _write_int8(
     from .batch import cancel_on_interrupt
 
     if sys.stderr.isatty():
-        click.echo("trying what 8 bits cost, picture by picture …", err=True)
+        click.echo("measuring how much quality 8 bits lose, picture by picture …", err=True)
     with cancel_on_interrupt() as cancel:
         exported = export_int8(
             model,

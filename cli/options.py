@@ -305,7 +305,7 @@ machine_options = _together(
         type=choice_of(PrecisionChoice),
         default="auto",
         show_default=True,
-        help="Number format to compute in. auto and int8 measure once for each model what they cost.",
+        help="Number format to compute in. auto and int8 first measure, once per model, what they cost.",
     ),
 )
 
@@ -325,7 +325,7 @@ cluster_options = _together(
         "--cores-per-worker",
         type=click.IntRange(1, 256),
         metavar="N",
-        help="Of --on ray: processor cores of each worker.  [default: 4, or one worker a GPU]",
+        help="With --on ray: processor cores for each worker.  [default: 4, or one worker a GPU]",
     ),
     grouped_option(
         MORE,

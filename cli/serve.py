@@ -21,23 +21,30 @@ LIMITS = "Limits"
 )
 @click.option("--folder", type=PathType, metavar="DIR", help="Where uploads and results are kept.")
 @any_device_option
-@grouped_option(LIMITS, "--max-mb", type=click.FloatRange(0.001), default=500, show_default=True, help="MB of a file.")
+@grouped_option(
+    LIMITS, "--max-mb", type=click.FloatRange(0.001), default=500, show_default=True, help="Largest file, in MB."
+)
 @grouped_option(
     LIMITS,
     "--max-megapixels",
     type=click.FloatRange(0.001),
     default=50,
     show_default=True,
-    help="Megapixels of a picture or a film's frame.",
+    help="Largest picture or film frame, in megapixels.",
 )
 @grouped_option(
-    LIMITS, "--max-seconds", type=click.FloatRange(0), default=600, show_default=True, help="Seconds of a film."
+    LIMITS, "--max-seconds", type=click.FloatRange(0), default=600, show_default=True, help="Longest film, in seconds."
 )
 @grouped_option(
-    LIMITS, "--max-jobs", type=click.IntRange(1), default=100, show_default=True, help="Jobs that wait or run."
+    LIMITS, "--max-jobs", type=click.IntRange(1), default=100, show_default=True, help="Most jobs waiting or running."
 )
 @grouped_option(
-    LIMITS, "--max-gb", type=click.FloatRange(0.0001), default=10, show_default=True, help="GB of uploads and results."
+    LIMITS,
+    "--max-gb",
+    type=click.FloatRange(0.0001),
+    default=10,
+    show_default=True,
+    help="Most uploads and results, in GB.",
 )
 @grouped_option(
     LIMITS,

@@ -62,7 +62,9 @@ def begin(
     model = model_file(source)
     if model is not None:
         if direction is not None:
-            raise UsageError(f"--direction {direction}: is for runs; {model} goes one way")
+            raise UsageError(
+                f"--direction {direction} works only with runs; {model} translates in one direction only, leave it out"
+            )
         taught = TeacherConfig(name=model.stem)
     else:
         run = checkpoint_config(load_checkpoint(source))

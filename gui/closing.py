@@ -70,7 +70,7 @@ class Closing(QObject):
             said.append(self.tr("%n file(s) still to translate: they stay in the queue for the next start.", "",
                                 len(left)))  # fmt: skip
             said += [
-                self.tr("{name} is {share} done: what is finished of it is kept, and it goes on there.").format(
+                self.tr("{name} is {share} done; the finished part is kept, and it continues there.").format(
                     name=item.path.name, share=f"{item.progress:.0%}")
                 for item in left if item.kind == FILM and item.state is State.RUNNING
             ]  # fmt: skip
@@ -87,7 +87,7 @@ class Closing(QObject):
         self._is_waiting = True
         self.pause_wanted.emit()
         box = self._open(self.tr("The training is saving its state …"),
-                         self.tr("It ends the step that it is at first. The window closes by itself."))  # fmt: skip
+                         self.tr("It finishes its current step first. Then the window closes by itself."))  # fmt: skip
         give_up = box.addButton(self.tr("Close without saving"), QMessageBox.ButtonRole.DestructiveRole)
         stay = box.addButton(self.tr("Keep the window open"), QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(stay)

@@ -273,7 +273,7 @@ class ConvertPage(QWidget):
         self.pause.setEnabled(phase is Phase.RUNNING)
         self.cancel.setEnabled(phase in (Phase.PLANNING, Phase.RUNNING, Phase.PAUSED))
         words = {
-            Phase.PLANNING: self.tr("Settling names …"),
+            Phase.PLANNING: self.tr("Choosing file names for the results …"),
             Phase.PAUSED: self.tr("Paused"),
             Phase.STOPPING: self.tr("Stopping after what is being done now …"),
         }.get(phase)
@@ -355,7 +355,7 @@ class ConvertPage(QWidget):
             result = [f"→ {one.output}"] if one.output is not None and one.state in (State.DONE, State.SKIPPED) else []
             sentences = [str(one.path), *result]
         elif one is not None and one.is_partial and one.has_result:
-            sentences.append(self.tr("What is done of it: {path}").format(path=one.output))
+            sentences.append(self.tr("The finished part: {path}").format(path=one.output))
         self.reason.setText("\n".join(sentences))
         self.retry.setEnabled(one is not None and one.state in (State.FAILED, State.STOPPED))
         self.copy_reason.setEnabled(one is not None and bool(one.reason))
@@ -394,7 +394,7 @@ class ConvertPage(QWidget):
     def show_presets(self, names: list[str], chosen: str) -> None:
         """Offer the built-in presets and these."""
         self.presets.clear()
-        self.presets.addItem(self.tr("Options as below"), "")
+        self.presets.addItem(self.tr("Uses the options below"), "")
         for key, name, purpose in built_in_presets():
             self.presets.addItem(name, key)
             self.presets.setItemData(self.presets.count() - 1, purpose, Qt.ItemDataRole.ToolTipRole)

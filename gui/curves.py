@@ -13,22 +13,22 @@ from .palette import curve_colors
 
 CURVE_POINTS = 2000
 WORDS = {
-    "objective": QT_TRANSLATE_NOOP("curves", "all together (falls at first)"),
-    "gan_ab": QT_TRANSLATE_NOOP("curves", "fooling the judge, there"),
-    "gan_ba": QT_TRANSLATE_NOOP("curves", "fooling the judge, back"),
-    "cycle_a": QT_TRANSLATE_NOOP("curves", "lost there and back"),
-    "cycle_b": QT_TRANSLATE_NOOP("curves", "lost back and there"),
-    "identity": QT_TRANSLATE_NOOP("curves", "leaving right ones alone"),
-    "identity_a": QT_TRANSLATE_NOOP("curves", "leaving right ones alone, back"),
-    "identity_b": QT_TRANSLATE_NOOP("curves", "leaving right ones alone, there"),
-    "contrast": QT_TRANSLATE_NOOP("curves", "keeping what is where"),
-    "contrast_identity": QT_TRANSLATE_NOOP("curves", "keeping what is where in right ones"),
+    "objective": QT_TRANSLATE_NOOP("curves", "total error (goes down at first)"),
+    "gan_ab": QT_TRANSLATE_NOOP("curves", "fooling the discriminator, forward"),
+    "gan_ba": QT_TRANSLATE_NOOP("curves", "fooling the discriminator, backward"),
+    "cycle_a": QT_TRANSLATE_NOOP("curves", "difference after translating forward and back again"),
+    "cycle_b": QT_TRANSLATE_NOOP("curves", "difference after translating backward and forward again"),
+    "identity": QT_TRANSLATE_NOOP("curves", "not changing pictures already in the target style"),
+    "identity_a": QT_TRANSLATE_NOOP("curves", "not changing pictures already in the target style, backward"),
+    "identity_b": QT_TRANSLATE_NOOP("curves", "not changing pictures already in the target style, forward"),
+    "contrast": QT_TRANSLATE_NOOP("curves", "keeping the layout of the picture"),
+    "contrast_identity": QT_TRANSLATE_NOOP("curves", "keeping the layout of pictures already in the target style"),
     "brightness": QT_TRANSLATE_NOOP("curves", "keeping the light"),
-    "uneven_color": QT_TRANSLATE_NOOP("curves", "even color"),
+    "uneven_color": QT_TRANSLATE_NOOP("curves", "color that changes in patches"),
     "l1": QT_TRANSLATE_NOOP("curves", "distance from the wanted picture"),
-    "discriminator": QT_TRANSLATE_NOOP("curves", "the judge's mistakes"),
-    "discriminator_a": QT_TRANSLATE_NOOP("curves", "the judge's mistakes, back"),
-    "discriminator_b": QT_TRANSLATE_NOOP("curves", "the judge's mistakes, there"),
+    "discriminator": QT_TRANSLATE_NOOP("curves", "the discriminator's error"),
+    "discriminator_a": QT_TRANSLATE_NOOP("curves", "the discriminator's error, backward"),
+    "discriminator_b": QT_TRANSLATE_NOOP("curves", "the discriminator's error, forward"),
 }
 
 

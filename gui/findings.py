@@ -30,9 +30,9 @@ SENTENCES: dict[str, tuple[object, object]] = {  # texts; what marks them for tr
                             QT_TRANSLATE_NOOP("findings",
                                               "They teach the model to change nothing; keep each in one folder.")),
     "exact-across-splits": (QT_TRANSLATE_NOOP("findings", "{count} pictures are in training and test folders."),
-                           QT_TRANSLATE_NOOP("findings", "Figures on the test pictures come out too good.")),
+                           QT_TRANSLATE_NOOP("findings", "Test scores will look better than they really are.")),
     "near-across-splits": (QT_TRANSLATE_NOOP("findings", "{count} pictures look the same in training and test."),
-                           QT_TRANSLATE_NOOP("findings", "Figures on the test pictures come out too good.")),
+                           QT_TRANSLATE_NOOP("findings", "Test scores will look better than they really are.")),
     "exact-duplicates": (QT_TRANSLATE_NOOP("findings", "{folder} has {count} pictures more than once."),
                         QT_TRANSLATE_NOOP("findings", "Keep one of each: what is there twice is learned twice.")),
     "near-duplicates": (QT_TRANSLATE_NOOP("findings", "{folder} has {count} pictures that look like another one."),
@@ -58,7 +58,7 @@ REASONS = {
     "quick": QT_TRANSLATE_NOOP("findings", "there is no NVIDIA GPU here, and the others take days on a processor"),
     "small-data": QT_TRANSLATE_NOOP("findings", "it is made for few pictures"),
     "mobile": QT_TRANSLATE_NOOP("findings", "the pictures are small"),
-    "classic": QT_TRANSLATE_NOOP("findings", "there are enough pictures for the training as published"),
+    "classic": QT_TRANSLATE_NOOP("findings", "there are enough pictures for the original settings"),
 }
 
 

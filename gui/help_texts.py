@@ -84,8 +84,10 @@ def topics() -> tuple[Topic, ...]:
                 translate("help", "Press {start}. The result holds that half, with its sound."),
             ),
             (
-                translate("help", "The right bracket ({end_here}) sets where to stop; the arrow takes all again."),
-                translate("help", "The part counts for this film alone: a mark stands at it in the list."),
+                translate(
+                    "help", "The right bracket ({end_here}) sets where to stop; the arrow takes the whole film again."
+                ),
+                translate("help", "The part is set for this film only; a mark in the list shows that."),
             ),
         ),
         Topic(
@@ -110,9 +112,7 @@ def topics() -> tuple[Topic, ...]:
                 translate(
                     "help", "Drag the file (its name ends in .onnx or .pth) onto the window, or press {import_model}."
                 ),
-                translate(
-                    "help", "If something cannot be found out of it, you are asked; Enter takes what stands there."
-                ),
+                translate("help", "If cgconv cannot find something out, it asks; Enter accepts the suggested answer."),
                 translate("help", "It stands in the strip of models now. Click it and press {start}."),
             ),
             (
@@ -155,7 +155,7 @@ def topics() -> tuple[Topic, ...]:
                     "along. The triangle below the list shows only such files.",
                 ),
                 translate("help", "Put right what it says: take another copy of the file, make room on the disk."),
-                translate("help", "Press {try_again}, then {start}. {start} alone takes up all that failed."),
+                translate("help", "Press {try_again}, then {start}. {start} alone retries every failed file."),
             ),
             (
                 translate(

@@ -84,7 +84,7 @@ class ImportActions(QObject):
 
     def at_work(self) -> list[str]:
         """Say which models are just being brought in."""
-        return [self.tr("{name} is still being imported, and will not be there.").format(name=row.request.path.name)
+        return [self.tr("{name} is still being imported; its import will be lost.").format(name=row.request.path.name)
                 for row in self._rows.values()]  # fmt: skip
 
     def recover(self, numbers: list[int]) -> None:

@@ -72,7 +72,7 @@ class ImportRow(QFrame):
         self.progress.setAccessibleName(self.tr("Progress of {name}").format(name=request.path.name))
         self.replace = QPushButton(self.tr("Replace it"))
         self.keep_both = QPushButton(self.tr("Keep both"))
-        self.more = QPushButton(self.tr("Say more and try again …"))
+        self.more = QPushButton(self.tr("Give more details and try again …"))
         self.cancel = QPushButton(self.tr("Cancel"))
         self.replace.clicked.connect(lambda: self.answered.emit("replace"))
         self.keep_both.clicked.connect(lambda: self.answered.emit("rename"))

@@ -27,7 +27,9 @@ class LogPage(QWidget):
     def __init__(self, file: LogFile, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._file = file
-        where = ElidedLabel(self.tr("Kept in {path}, with the files before it").format(path=folder_in_words(file.path)))
+        where = ElidedLabel(
+            self.tr("Saved in {path}, together with older logs").format(path=folder_in_words(file.path))
+        )
         self.open_folder = QPushButton(self.tr("Show the log's folder"))
         self.open_folder.clicked.connect(lambda: self.folder_wanted.emit(file.folder))
         self.text = QPlainTextEdit(readOnly=True)

@@ -121,7 +121,7 @@ class Memory:
             self._note_unread(path, str(error))
             return
         words = QCoreApplication.translate(
-            "memory", "{path} could not be read in places; what was left out lies in {aside}."
+            "memory", "Parts of {path} could not be read; what was left out is in {aside}."
         )
         self.notes.append(words.format(path=path, aside=aside))
 
@@ -132,7 +132,7 @@ class Memory:
         except OSError as error:
             self._note_unread(path, error.strerror or str(error))
             return
-        words = QCoreApplication.translate("memory", "{path} could not be read and is called {name} now.")
+        words = QCoreApplication.translate("memory", "{path} could not be read, so it was renamed to {name}.")
         self.notes.append(words.format(path=path, name=aside.name))
 
     def _note_unread(self, path: Path, reason: str) -> None:

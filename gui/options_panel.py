@@ -114,7 +114,7 @@ class OptionsPanel(QWidget):
                     "broader strokes, sharp edges, less time")
         )  # fmt: skip
         self.detail = _number(0, 100, "", suffix=" %", step=10)
-        self.detail.setToolTip(self.tr("How much of the strokes a broader brush keeps"))
+        self.detail.setToolTip(self.tr("How visible the brush strokes are with a broader brush"))
         self.steady = _number(0, 100, self.tr("Off"), suffix=" %", step=10)
         self.steady.setToolTip(self.tr("Hold strokes still from frame to frame of films and animations"))
         self.out = QLineEdit(placeholderText=self.tr("Beside the originals"), clearButtonEnabled=True)
@@ -138,7 +138,7 @@ class OptionsPanel(QWidget):
             ("prores", "ProRes"), ("ffv1", "FFV1"),
         )  # fmt: skip
         self.crf = _number(-1, 63, self.tr("Automatic"), prefix="CRF ")
-        self.crf.setToolTip(self.tr("Lower is better and larger"))
+        self.crf.setToolTip(self.tr("Lower numbers give better quality and larger files"))
         self.quality = _number(0, 100, self.tr("Automatic"), suffix=" %")
         self.device = _choice(
             ("auto", self.tr("Automatic")), ("cpu", self.tr("Processor")), ("cuda", self.tr("NVIDIA GPU")),
@@ -150,8 +150,8 @@ class OptionsPanel(QWidget):
         self.film_format = _choice(same, ("mp4", "MP4"), ("mov", "MOV"), ("mkv", "MKV"), ("webm", "WebM"),
                                    ("gif", "GIF"))  # fmt: skip
         self.keep_audio = QCheckBox(self.tr("Keep the sound"))
-        self.allow_hdr = QCheckBox(self.tr("Take HDR as it is"))
-        self.allow_hdr.setToolTip(self.tr("Take HDR pictures and films; their colors come out dull"))
+        self.allow_hdr = QCheckBox(self.tr("Translate HDR anyway"))
+        self.allow_hdr.setToolTip(self.tr("Translate HDR pictures and films too; their colors come out dull"))
         self.start_s, self.end_s = QDoubleSpinBox(), QDoubleSpinBox()
         for box, words in ((self.start_s, self.tr("The beginning")), (self.end_s, self.tr("The end"))):
             box.setRange(0, 360_000)

@@ -27,7 +27,7 @@ class Here:
         """Return why a device cannot be taken, "" where it can."""
         if self.devices is None or device == "auto" or device in self.devices:
             return ""
-        return translate("possible", "There is none in this computer.")
+        return translate("possible", "This computer does not have one.")
 
     def why_no_backend(self, backend: str) -> str:
         """Return why a library cannot be taken, "" where it can."""
@@ -64,13 +64,13 @@ def why_not_on(backend: str, device: str, precision: str, words: Callable[[str],
     if not machine_misfit(library, device, number):
         return ""
     if machine_misfit(library, device, PrecisionChoice.AUTO):
-        sentence = translate("possible", "{backend} does not compute on this: {device}.")
+        sentence = translate("possible", "{backend} cannot run on this: {device}.")
     elif machine_misfit(library, "auto", number):
-        sentence = translate("possible", "{backend} does not compute in {precision}.")
+        sentence = translate("possible", "{backend} cannot run in {precision}.")
     elif machine_misfit(BackendName.AUTO, device, number):
-        sentence = translate("possible", "This does not compute in {precision}: {device}.")
+        sentence = translate("possible", "This cannot run in {precision}: {device}.")
     else:
-        sentence = translate("possible", "{backend} does not compute in {precision} on this: {device}.")
+        sentence = translate("possible", "{backend} cannot run in {precision} on this: {device}.")
     return sentence.format(backend=words(backend), device=words(device), precision=precision)
 
 
@@ -78,10 +78,10 @@ def problem_of(options: ConvertOptions, here: Here, words: Callable[[str], str])
     """Return why nothing can be started with these options, "" where it can; `words` says the names of entries."""
     if options.name and not is_name(options.name):
         if "{name}" not in options.name:
-            return translate("possible", "Name: {place} must stand in it.").format(place="{name}")
-        return translate("possible", "Name: it cannot hold any of {signs}").format(signs=" ".join(NO_NAME))
+            return translate("possible", "The file name must contain {place}.").format(place="{name}")
+        return translate("possible", "Name: it must not contain {signs}").format(signs=" ".join(NO_NAME))
     if 0 < options.end_s <= options.start_s:
-        return translate("possible", "The part of films ends before it begins.")
+        return translate("possible", "The end time is before the start time.")
     if reason := here.why_no_device(options.device):
         return f"{words(options.device)}: {reason}"
     if reason := here.why_no_backend(options.backend):

@@ -102,7 +102,7 @@ class PresetActions(QObject):
         if not path.name.endswith(PRESET_SUFFIX):
             path = path.with_name(path.name.removesuffix(".json") + PRESET_SUFFIX)
             if path.exists():  # the dialog has asked about the other name
-                self.said.emit(self.tr("{path} exists already: choose it, or another name.").format(path=path))
+                self.said.emit(self.tr("{path} already exists; select it, or choose another name.").format(path=path))
                 return
         is_written = write_preset(path, name, self._page.options.options())
         words = self.tr("The options are in {path} now.") if is_written else self.tr("{path} cannot be written.")
@@ -133,9 +133,9 @@ class PresetActions(QObject):
         left = [field for field, value in said.items() if not _is_alike(asdict(shown).get(field, said), value)]
         parts = [self.tr("{name} is imported").format(name=free)]
         words = ", ".join(map(self._page.options.label_of, taken)) or self.tr("nothing differs from the defaults")
-        parts.append(self.tr("taken: {options}").format(options=words))
+        parts.append(self.tr("imported: {options}").format(options=words))
         if left:
-            parts.append(self.tr("not taken, because unknown here: {options}").format(
+            parts.append(self.tr("not imported, because unknown here: {options}").format(
                 options=", ".join(map(self._page.options.label_of, left))))  # fmt: skip
         self.said.emit(" · ".join(parts))
 

@@ -85,7 +85,9 @@ class SettingsActions(QObject):
     def _show_models_folder(self, note: str) -> None:
         is_forced = bool(os.environ.get("CGCONV_MODELS"))
         if is_forced:
-            note = self.tr("The environment variable CGCONV_MODELS says so, and goes before what is chosen here.")
+            note = self.tr(
+                "The environment variable CGCONV_MODELS sets this folder and overrides the choice made here."
+            )
         self._page.show_models_folder(models_folder(), note, can_change=not is_forced)
 
 

@@ -190,7 +190,7 @@ class SettingsPage(QWidget):
             label.setBuddy(widget)
             widget.setAccessibleName(words)
             form.addRow(label, line if widget is self.out else widget)
-        self.out.setToolTip(self.tr("Where nothing else is said on the page Convert"))
+        self.out.setToolTip(self.tr("Used unless you choose another on the page Convert"))
         self.out.textChanged.connect(self._tell_out)
         self.browse_out.clicked.connect(self._choose_out)
         self.when_done.activated.connect(lambda: self.when_done_picked.emit(self.when_done.currentData()))

@@ -211,7 +211,7 @@ class TrainPage(QWidget):
         form = QFormLayout()
         for words, widget in (
             (self.tr("Preset"), self.preset),
-            (self.tr("Times through"), self.epochs),
+            (self.tr("Passes (epochs)"), self.epochs),
             (self.tr("Run's folder"), self.out),
         ):
             label = QLabel(words)

@@ -32,7 +32,7 @@ class ResultFolders:
         if folder in self._used and not folder.is_dir():
             self._vanished.add(folder)
         if folder in self._vanished:
-            raise OutputError(f"{path} cannot be written: {folder}, where results lay already, has vanished")
+            raise OutputError(f"{path} cannot be written: {folder}, which held results already, has disappeared")
         write_atomically(path, data)
         self._used.add(folder)
 

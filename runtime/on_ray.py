@@ -76,7 +76,7 @@ class Worker:
         try:
             for path in opening.must_see:
                 if not os.path.lexists(path):
-                    raise MissingError(f"{path} is not seen there; mount the folder under the same path")
+                    raise MissingError(f"{path} is not seen there; mount the folder there under the same path")
             from .opencv import cv2
             from .translate.shared_translator import SharedTranslator
             from .translate.translator import open_translator

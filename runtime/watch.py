@@ -52,7 +52,7 @@ class Watched:
         watched = {real_folder(folder) for folder in self.folders}
         if any(real_folder(home) in watched for home in results_folders(self.folders, options).values()):
             raise UsageError(
-                f"{options.out}: the results would lie among the inputs; name a folder in the watched one, or another "
+                f"{options.out}: results here would be taken for new inputs; name a subfolder, or a folder elsewhere "
                 "(--out)"
             )
 

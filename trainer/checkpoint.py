@@ -113,11 +113,13 @@ def _refuse_unfit(path: Path, state: dict[str, Any]) -> None:  # Any: as in load
     for name, kinds in _WANTED.items():
         value = state.get(name)
         if name in state and (not isinstance(value, kinds) or (kinds == (int,) and not 0 <= state[name] < 1 << 62)):
-            raise ModelError(f"{path}: what it holds does not fit its settings ({name} is no {kinds[0].__name__})")
+            raise ModelError(
+                f"{path}: damaged: its contents do not match its settings ({name} is no {kinds[0].__name__})"
+            )
     for domain in ("a", "b") if state.get("held_out") else ():
         names = state["held_out"].get(domain)
         if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
-            raise ModelError(f"{path}: what it holds does not fit its settings (held_out names no pictures)")
+            raise ModelError(f"{path}: damaged: its contents do not match its settings (held_out names no pictures)")
     try:
         config = checkpoint_config(state)
     except UsageError as error:
@@ -127,7 +129,7 @@ def _refuse_unfit(path: Path, state: dict[str, Any]) -> None:  # Any: as in load
     held = sum(weight.numel() for weight in state["generators"].values() if isinstance(weight, Tensor))
     if numbers != held:
         found = f"{held:,} numbers of generators found, {numbers:,} wanted"
-        raise ModelError(f"{path}: what it holds does not fit its settings ({found})")
+        raise ModelError(f"{path}: damaged: its contents do not match its settings ({found})")
 
 
 def checkpoint_config(state: dict[str, Any]) -> TrainConfig:

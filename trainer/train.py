@@ -233,7 +233,7 @@ def _go_on(run: Run, judge: Judge, kept: dict[str, Any]) -> None:
         judge.load_state(kept["judge"])
     except (LookupError, RuntimeError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         why = (str(error).splitlines() or [type(error).__name__])[-1].strip()[:120]
-        raise ModelError(f"{path}: what it holds does not fit its settings ({why})") from error
+        raise ModelError(f"{path}: damaged: its contents do not match its settings ({why})") from error
 
 
 class _Meter:
@@ -307,7 +307,7 @@ def _refuse_not_finite(losses: dict[str, float], run: Run | None, out: Path, pre
     if bad:
         good = f"{out / NAME} holds the last good state" if (out / NAME).exists() else "nothing was kept yet"
         advice = "try a lower learning rate" + ("" if precision is Precision.FP32 else " or --precision fp32")
-        raise CgconvError(f"training stopped: {', '.join(bad)} is not finite; {good}; {advice}")
+        raise CgconvError(f"training stopped: {', '.join(bad)} became infinite or not a number; {good}; {advice}")
 
 
 def _logged(log: RunLog, events: Sequence[LoggedEvent]) -> Iterator[LoggedEvent]:

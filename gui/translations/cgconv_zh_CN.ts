@@ -168,7 +168,7 @@
             <translation>{path} 不是 cgconv 的预设。</translation>
         </message>
         <message>
-            <source>{path} exists already: choose it, or another name.</source>
+            <source>{path} already exists; select it, or choose another name.</source>
             <translation>{path} 已存在：请选择该文件，或换一个名称。</translation>
         </message>
         <message>
@@ -184,11 +184,11 @@
             <translation>与默认值没有不同</translation>
         </message>
         <message>
-            <source>taken: {options}</source>
+            <source>imported: {options}</source>
             <translation>已采用：{options}</translation>
         </message>
         <message>
-            <source>not taken, because unknown here: {options}</source>
+            <source>not imported, because unknown here: {options}</source>
             <translation>未采用（此处未知）：{options}</translation>
         </message>
     </context>
@@ -433,7 +433,7 @@
             <translation>继续(&amp;G)</translation>
         </message>
         <message>
-            <source>Settling names …</source>
+            <source>Choosing file names for the results …</source>
             <translation>正在确定文件名…</translation>
         </message>
         <message>
@@ -569,7 +569,7 @@
             </translation>
         </message>
         <message>
-            <source>What is done of it: {path}</source>
+            <source>The finished part: {path}</source>
             <translation>已完成的部分：{path}</translation>
         </message>
         <message>
@@ -581,7 +581,7 @@
             <translation>重置所有选项</translation>
         </message>
         <message>
-            <source>Options as below</source>
+            <source>Uses the options below</source>
             <translation>如下方选项</translation>
         </message>
         <message>
@@ -685,7 +685,7 @@
             <translation>检查此电脑</translation>
         </message>
         <message>
-            <source>Kept in {path}, with the files before it</source>
+            <source>Saved in {path}, together with older logs</source>
             <translation>与更早的日志一起保存在 {path}</translation>
         </message>
         <message>
@@ -722,11 +722,11 @@
     <context>
         <name>memory</name>
         <message>
-            <source>{path} could not be read in places; what was left out lies in {aside}.</source>
+            <source>Parts of {path} could not be read; what was left out is in {aside}.</source>
             <translation>{path} 有部分内容无法读取；未读取的部分已另存于 {aside}。</translation>
         </message>
         <message>
-            <source>{path} could not be read and is called {name} now.</source>
+            <source>{path} could not be read, so it was renamed to {name}.</source>
             <translation>{path} 无法读取，现已改名为 {name}。</translation>
         </message>
         <message>
@@ -901,7 +901,7 @@
             <translation>以较小尺寸转换，再把变化还原到原尺寸：笔触更宽，边缘清晰，耗时更少</translation>
         </message>
         <message>
-            <source>How much of the strokes a broader brush keeps</source>
+            <source>How visible the brush strokes are with a broader brush</source>
             <translation>使用较宽笔触时保留多少笔触</translation>
         </message>
         <message>
@@ -917,11 +917,11 @@
             <translation>让视频和动画的笔触在帧与帧之间保持稳定</translation>
         </message>
         <message>
-            <source>Take HDR as it is</source>
+            <source>Translate HDR anyway</source>
             <translation>直接接受 HDR</translation>
         </message>
         <message>
-            <source>Take HDR pictures and films; their colors come out dull</source>
+            <source>Translate HDR pictures and films too; their colors come out dull</source>
             <translation>接受 HDR 图片和影片；颜色会变暗淡</translation>
         </message>
         <message>
@@ -929,7 +929,7 @@
             <translation>影片编码</translation>
         </message>
         <message>
-            <source>Lower is better and larger</source>
+            <source>Lower numbers give better quality and larger files</source>
             <translation>数值越小，质量越好，文件越大</translation>
         </message>
     </context>
@@ -1346,7 +1346,7 @@ or press Add files.</source>
             <translation>全部完成后</translation>
         </message>
         <message>
-            <source>Where nothing else is said on the page Convert</source>
+            <source>Used unless you choose another on the page Convert</source>
             <translation>当“转换”页没有另外指定时</translation>
         </message>
         <message>
@@ -1405,7 +1405,7 @@ or press Add files.</source>
             <translation>预设</translation>
         </message>
         <message>
-            <source>Times through</source>
+            <source>Passes (epochs)</source>
             <translation>遍历次数</translation>
         </message>
         <message>
@@ -1692,7 +1692,7 @@ or press Add files.</source>
             </translation>
         </message>
         <message>
-            <source>{name} is {share} done: what is finished of it is kept, and it goes on there.</source>
+            <source>{name} is {share} done; the finished part is kept, and it continues there.</source>
             <translation>{name} 已完成 {share}：已完成的部分会保留，下次从那里继续。</translation>
         </message>
         <message>
@@ -1704,7 +1704,7 @@ or press Add files.</source>
             <translation>训练正在保存状态…</translation>
         </message>
         <message>
-            <source>It ends the step that it is at first. The window closes by itself.</source>
+            <source>It finishes its current step first. Then the window closes by itself.</source>
             <translation>它会先完成当前这一步，窗口随后自动关闭。</translation>
         </message>
         <message>
@@ -1772,43 +1772,43 @@ or press Add files.</source>
     <context>
         <name>curves</name>
         <message>
-            <source>all together (falls at first)</source>
+            <source>total error (goes down at first)</source>
             <translation>总和（开始时下降）</translation>
         </message>
         <message>
-            <source>fooling the judge, there</source>
+            <source>fooling the discriminator, forward</source>
             <translation>骗过评判者（正向）</translation>
         </message>
         <message>
-            <source>fooling the judge, back</source>
+            <source>fooling the discriminator, backward</source>
             <translation>骗过评判者（反向）</translation>
         </message>
         <message>
-            <source>lost there and back</source>
+            <source>difference after translating forward and back again</source>
             <translation>去而复返的损失</translation>
         </message>
         <message>
-            <source>lost back and there</source>
+            <source>difference after translating backward and forward again</source>
             <translation>反向去而复返的损失</translation>
         </message>
         <message>
-            <source>leaving right ones alone</source>
+            <source>not changing pictures already in the target style</source>
             <translation>不改本来就对的图片</translation>
         </message>
         <message>
-            <source>leaving right ones alone, back</source>
+            <source>not changing pictures already in the target style, backward</source>
             <translation>不改本来就对的图片（反向）</translation>
         </message>
         <message>
-            <source>leaving right ones alone, there</source>
+            <source>not changing pictures already in the target style, forward</source>
             <translation>不改本来就对的图片（正向）</translation>
         </message>
         <message>
-            <source>keeping what is where</source>
+            <source>keeping the layout of the picture</source>
             <translation>保持内容的位置</translation>
         </message>
         <message>
-            <source>keeping what is where in right ones</source>
+            <source>keeping the layout of pictures already in the target style</source>
             <translation>本来就对的图片中保持内容的位置</translation>
         </message>
         <message>
@@ -1816,7 +1816,7 @@ or press Add files.</source>
             <translation>保持明暗</translation>
         </message>
         <message>
-            <source>even color</source>
+            <source>color that changes in patches</source>
             <translation>颜色均匀</translation>
         </message>
         <message>
@@ -1824,15 +1824,15 @@ or press Add files.</source>
             <translation>与目标图片的距离</translation>
         </message>
         <message>
-            <source>the judge's mistakes</source>
+            <source>the discriminator's error</source>
             <translation>评判者的错误</translation>
         </message>
         <message>
-            <source>the judge's mistakes, back</source>
+            <source>the discriminator's error, backward</source>
             <translation>评判者的错误（反向）</translation>
         </message>
         <message>
-            <source>the judge's mistakes, there</source>
+            <source>the discriminator's error, forward</source>
             <translation>评判者的错误（正向）</translation>
         </message>
     </context>
@@ -1879,7 +1879,7 @@ or press Add files.</source>
             <translation>有 {count} 张图片同时在训练和测试文件夹中。</translation>
         </message>
         <message>
-            <source>Figures on the test pictures come out too good.</source>
+            <source>Test scores will look better than they really are.</source>
             <translation>测试图片上的数字会偏好。</translation>
         </message>
         <message>
@@ -1975,7 +1975,7 @@ or press Add files.</source>
             <translation>图片较小</translation>
         </message>
         <message>
-            <source>there are enough pictures for the training as published</source>
+            <source>there are enough pictures for the original settings</source>
             <translation>图片足够按论文的方式训练</translation>
         </message>
         <message>
@@ -1986,7 +1986,7 @@ or press Add files.</source>
     <context>
         <name>possible</name>
         <message>
-            <source>There is none in this computer.</source>
+            <source>This computer does not have one.</source>
             <translation>这台电脑上没有。</translation>
         </message>
         <message>
@@ -1998,31 +1998,31 @@ or press Add files.</source>
             <translation>{container} 影片不能使用 {codec} 编码。</translation>
         </message>
         <message>
-            <source>{backend} does not compute on this: {device}.</source>
+            <source>{backend} cannot run on this: {device}.</source>
             <translation>{backend} 不能在此设备上计算：{device}。</translation>
         </message>
         <message>
-            <source>{backend} does not compute in {precision}.</source>
+            <source>{backend} cannot run in {precision}.</source>
             <translation>{backend} 不能用 {precision} 计算。</translation>
         </message>
         <message>
-            <source>This does not compute in {precision}: {device}.</source>
+            <source>This cannot run in {precision}: {device}.</source>
             <translation>此设备不能用 {precision} 计算：{device}。</translation>
         </message>
         <message>
-            <source>{backend} does not compute in {precision} on this: {device}.</source>
+            <source>{backend} cannot run in {precision} on this: {device}.</source>
             <translation>{backend} 在此设备上不能用 {precision} 计算：{device}。</translation>
         </message>
         <message>
-            <source>Name: {place} must stand in it.</source>
+            <source>The file name must contain {place}.</source>
             <translation>名称：其中必须有 {place}。</translation>
         </message>
         <message>
-            <source>Name: it cannot hold any of {signs}</source>
+            <source>Name: it must not contain {signs}</source>
             <translation>名称：不能含有 {signs}</translation>
         </message>
         <message>
-            <source>The part of films ends before it begins.</source>
+            <source>The end time is before the start time.</source>
             <translation>影片片段的结尾早于开头。</translation>
         </message>
     </context>
@@ -2214,11 +2214,11 @@ or press Add files.</source>
             <translation>按{start}。结果就是这一半，并带有声音。</translation>
         </message>
         <message>
-            <source>The right bracket ({end_here}) sets where to stop; the arrow takes all again.</source>
+            <source>The right bracket ({end_here}) sets where to stop; the arrow takes the whole film again.</source>
             <translation>右括号（{end_here}）设定结束位置；箭头恢复为整部影片。</translation>
         </message>
         <message>
-            <source>The part counts for this film alone: a mark stands at it in the list.</source>
+            <source>The part is set for this film only; a mark in the list shows that.</source>
             <translation>这个片段只对该影片有效：列表中会有标记。</translation>
         </message>
         <message>
@@ -2254,7 +2254,7 @@ or press Add files.</source>
             <translation>把文件（名称以 .onnx 或 .pth 结尾）拖到窗口上，或按{import_model}。</translation>
         </message>
         <message>
-            <source>If something cannot be found out of it, you are asked; Enter takes what stands there.</source>
+            <source>If cgconv cannot find something out, it asks; Enter accepts the suggested answer.</source>
             <translation>如果有无法自动得知的内容，会向您询问；按回车接受已填好的值。</translation>
         </message>
         <message>
@@ -2314,7 +2314,7 @@ or press Add files.</source>
             <translation>按提示解决：换一份文件，或腾出磁盘空间。</translation>
         </message>
         <message>
-            <source>Press {try_again}, then {start}. {start} alone takes up all that failed.</source>
+            <source>Press {try_again}, then {start}. {start} alone retries every failed file.</source>
             <translation>按{try_again}，再按{start}。只按{start}会重试所有失败的文件。</translation>
         </message>
         <message>
@@ -2404,7 +2404,7 @@ or press Add files.</source>
             <translation>{name} 已在模型库中。</translation>
         </message>
         <message>
-            <source>{name} is still being imported, and will not be there.</source>
+            <source>{name} is still being imported; its import will be lost.</source>
             <translation>{name} 仍在导入，届时不会出现。</translation>
         </message>
         <message>
@@ -2427,7 +2427,7 @@ or press Add files.</source>
             <translation>两个都保留</translation>
         </message>
         <message>
-            <source>Say more and try again …</source>
+            <source>Give more details and try again …</source>
             <translation>补充说明后重试…</translation>
         </message>
         <message>
@@ -2485,7 +2485,7 @@ or press Add files.</source>
             <translation>{folder} 中的模型保留在原处。</translation>
         </message>
         <message>
-            <source>The environment variable CGCONV_MODELS says so, and goes before what is chosen here.</source>
+            <source>The environment variable CGCONV_MODELS sets this folder and overrides the choice made here.</source>
             <translation>由环境变量 CGCONV_MODELS 指定，优先于此处的选择。</translation>
         </message>
     </context>

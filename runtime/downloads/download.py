@@ -96,7 +96,9 @@ def download(
                     yield from fetching.to_the_end()
                 digest = file_sha256(part)
                 if wanted and digest != wanted and fetching.is_joined:  # of two files, perhaps: all of it, again
-                    yield DownloadRetried("what was resumed does not have the right hash", 0.0, 0)
+                    yield DownloadRetried(
+                        "the resumed download is damaged (wrong hash); all of it is fetched again", 0.0, 0
+                    )
                     fetching.begin_anew()
                     kept = 0
                     yield from fetching.to_the_end()
@@ -299,7 +301,8 @@ class _Fetching:
             free = shutil.disk_usage(self.part.parent).free
             if total - done + DISK_MARGIN > free:
                 raise OutputError(
-                    f"{self.part.parent}: {bytes_text(total - done)} are to come, but only {bytes_text(free)} are free"
+                    f"{self.part.parent}: {bytes_text(total - done)} are still to be downloaded, "
+                    f"but only {bytes_text(free)} are free"
                 )
         self._keep_state()
         return done

@@ -174,11 +174,11 @@ def _pixel_format(info: FilmInfo, image_hw: tuple[int, int], encoder: str) -> tu
             for name in _names(chroma, bits):
                 if name in formats:
                     if bits < info.bits:
-                        notes.append(f"{info.bits} bits a channel become {bits}: {encoder} has no more")
+                        notes.append(f"{info.bits} bits per channel are reduced to {bits}, the most of {encoder}")
                     if chroma < wanted_chroma:
-                        notes.append(f"color detail is reduced to 4:{chroma[1]}:{chroma[2]}: {encoder} has no more")
+                        notes.append(f"color detail is reduced to 4:{chroma[1]}:{chroma[2]}, the most of {encoder}")
                     return name.replace("yuv", "yuva", 1) if keeps_alpha else name, tuple(notes)
-    raise UsageError(f"{encoder} takes no format that cgconv can write")
+    raise UsageError(f"{encoder} accepts no pixel format that cgconv can write; choose another --codec")
 
 
 def _names(chroma: str, bits: int) -> tuple[str, ...]:

@@ -647,11 +647,12 @@ class _FilmJob:
             first = f"the first at {self.unlike_at_s[0]:.1f} s"
             name = self.translator.card.name
             notes.append(
-                f"unlike the pictures that {name} learned from: {share}, {first}; the result may be poor there"
+                f"some frames look unlike the pictures that {name} learned from: {share}, {first}; "
+                "the result may be poor there"
             )
         if self.frames_faded:
             faded = counted(self.frames_faded, "frame has", "frames have")
-            notes.append(f"{faded} hardly any contrast and stayed closer to the original")
+            notes.append(f"{faded} hardly any contrast, so the result stays closer to the original there")
         if self.options.every > 1:
             filled = f"{self.frames_filled} of {counted(self.frames_done, 'frame')}"
             notes.append(f"filled in along the motion, not translated: {filled} (--every {self.options.every})")

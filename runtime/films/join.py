@@ -148,7 +148,7 @@ def _bearable(wanted: list[Side], write: Callable[..., None], first_reason: str)
             write([], with_facts=False)
         except NotJoined as error:
             raise OutputError(
-                f"the film cannot be joined ({error}); the first try ended with: {first_reason}"
+                f"the translated parts cannot be joined ({error}); the first attempt failed with: {first_reason}"
             ) from error
         return [], {side.index: reasons.get(side.index, first_reason) for side in wanted}
     return sides, reasons

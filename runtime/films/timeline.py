@@ -141,10 +141,10 @@ class Timeline:
                 continue  # the whole film's clock, said once
             if moves.jumps:
                 what = "the film's clock jumps" if index == self.film else f"the times of stream {index} jump"
-                notes.append(f"{what} at {at}; what follows goes on from there")
+                notes.append(f"{what} at {at}; what comes after follows without a gap")
             else:
                 whose = "the pictures" if index == self.film else f"stream {index} ({track.kind})"
-                notes.append(f"some times of {whose} are wrong, the first at {at}; they are mended")
+                notes.append(f"some times of {whose} are wrong, the first at {at}; they were corrected")
         return notes
 
 

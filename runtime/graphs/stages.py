@@ -103,7 +103,7 @@ def plan_stages(model: onnx.ModelProto, size_multiple: int) -> Plan:
     norms = [_norm(node, weights) for node in norm_nodes]
     number = {node.output[0]: index for index, node in enumerate(norm_nodes)}
     if not {IMAGES, TRANSLATED, *(norm.data for norm in norms)} <= set(places):
-        raise ModelError("the size of a layer does not follow the picture's")
+        raise ModelError("the size of a layer does not change with the picture's")
     phase = _phases(graph, number)
     align = math.lcm(size_multiple, *(place.pixels.denominator for place in places.values()))
     stages: list[Stage] = []

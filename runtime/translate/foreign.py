@@ -391,7 +391,7 @@ def _compare(original: onnx.ModelProto, freed: onnx.ModelProto, ends: _Ends) -> 
         after = _run(backend, ends, feed).astype(np.float32)
     limit = 1e-3 * max(float(before.std()), 1e-6)
     if before.shape != after.shape or not float(np.abs(before - after).max()) <= max(limit, 1e-6) * 10:
-        raise ModelError("its graph changes its result when it is rewritten for other sizes")
+        raise ModelError("it gives different results when rewritten for other picture sizes")
 
 
 def _takes_batches(model: onnx.ModelProto, ends: _Ends, sizes: _Sizes) -> bool:

@@ -145,7 +145,7 @@ def test_a_run_teaches_by_itself_on_its_own_pictures(
     assert (found.data.a, found.data.b) == (data / "paintings", data / "photos")
     assert (found.run.name_a, found.run.name_b, found.teacher.name) == ("painting", "photo", "both")
     assert main(["distill", "--resume", str(run)]) == 2
-    assert "a run of cyclegan; cgconv train goes on with it" in capfd.readouterr().err
+    assert "a run of cyclegan; continue it with cgconv train --resume" in capfd.readouterr().err
 
 
 def test_a_student_has_a_fifth_of_the_work_and_the_size_that_its_teacher_takes(data: Path, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_what_cannot_teach_is_one_sentence(data: Path, tmp_path: Path, capfd: py
         (["monet", "--data", photos, "--targets", str(tmp_path / "none"), *out], 2, "none: no such folder"),
         (["monet", "--data", photos, "--targets", photos, *out], 2, "name two separate folders"),
         (["monet", "--data", photos, "--out", f"{photos}/run"], 2, "whose pictures are trained on"),
-        (["monet", "--data", photos, "--direction", "a2b", *out], 2, "--direction a2b: is for runs"),
+        (["monet", "--data", photos, "--direction", "a2b", *out], 2, "--direction a2b works only with runs"),
         (["monet", "--data", photos, "--width", "12", *out], 2, "--width: found 12, expected a multiple of 8"),
         (["monet", "--data", photos, "--crop", "64", *out], 2, "--crop: found 64, expected 80 or more"),
         ([str(tmp_path / "doubling.onnx"), "--data", photos, *out], 2, "makes pictures 2 times as large"),

@@ -74,7 +74,7 @@ def test_the_model_is_used_while_it_trains_and_samples_open_in_full_size(
     window.wait(lambda: not page.samples._pixmap.isNull(), "for samples")
     window.click(page.samples)
     window.dialog(QDialog).close()
-    assert "the judge's mistakes" in page.curves.legend.text().replace("&nbsp;", " ").replace("&#x27;", "'")
+    assert "the discriminator's error" in page.curves.legend.text().replace("&nbsp;", " ").replace("&#x27;", "'")
     window.click(page.use)
     window.wait(lambda: window.page.gallery.chosen == "paintings", f"for the model; {page.status.text()}")
     assert window.app.window.stack.currentWidget() is window.page

@@ -66,7 +66,7 @@ def test_only_what_computes_together_can_be_chosen(window: Window) -> None:
     window.open_advanced()
     choose(window, options.precision, "bf16")
     assert "onnxruntime" not in offered(options.backend)
-    assert why_not(options.backend, "onnxruntime") == "ONNX Runtime does not compute in bf16."
+    assert why_not(options.backend, "onnxruntime") == "ONNX Runtime cannot run in bf16."
     choose(window, options.precision, "int8")
     assert "cuda" not in offered(options.device)
     choose(window, options.precision, "auto")
@@ -82,7 +82,7 @@ def test_gpus_that_are_not_there_cannot_be_chosen(window: Window) -> None:
     window.wait(lambda: options.here.devices is not None, "for what this computer has")
     has_nvidia = cuda_devices() > 0
     assert ("cuda" in offered(options.device)) is has_nvidia
-    assert (why_not(options.device, "cuda") == "There is none in this computer.") is not has_nvidia
+    assert (why_not(options.device, "cuda") == "This computer does not have one.") is not has_nvidia
     assert "cpu" in offered(options.device)
     assert {"onnxruntime", "auto"} <= set(offered(options.backend))
     if not has_nvidia:
@@ -97,7 +97,7 @@ def test_a_preset_of_another_computer_says_why_nothing_can_be_started(window: Wi
     options.show_options(ConvertOptions(device="cuda:1"))
     assert options.options().device == "cuda:1"
     assert not page.start.isEnabled()
-    assert page.start.toolTip() == options.note.text() == "cuda:1: There is none in this computer."
+    assert page.start.toolTip() == options.note.text() == "cuda:1: This computer does not have one."
     choose(window, options.device, "cpu")
     assert page.start.isEnabled()
     assert options.note.text() == page.start.toolTip() == ""
@@ -116,7 +116,8 @@ def test_a_name_is_checked_while_it_is_typed(window: Window, tmp_path: Path) -> 
     for key in "{name}:x":
         QTest.keyClicks(options.name, key)
         said.append((options.note.text(), page.start.isEnabled(), page.start.toolTip() == options.note.text()))
-    must_hold, may_not = "Name: {name} must stand in it.", 'Name: it cannot hold any of \\ / : * ? " < > |'
+    must_hold = "The file name must contain {name}."
+    may_not = 'Name: it must not contain \\ / : * ? " < > |'
     assert said == [(must_hold, False, True)] * 5 + [("", True, True)] + [(may_not, False, True)] * 2
     assert options.note.mapTo(window.app.window, QPoint()) == place
     assert QFontMetrics(options.note.font()).horizontalAdvance(may_not) <= options.note.width(), "it is seen whole"
@@ -131,7 +132,7 @@ def test_a_part_that_ends_before_it_begins_is_said(window: Window) -> None:
     for box, text in ((options.start_s, "10"), (options.end_s, "5")):
         window.key(box, Qt.Key.Key_A, CTRL)
         QTest.keyClicks(box, text)
-    assert options.note.text() == "The part of films ends before it begins."
+    assert options.note.text() == "The end time is before the start time."
     window.key(options.end_s, Qt.Key.Key_A, CTRL)
     QTest.keyClicks(options.end_s, "12")
     assert options.note.text() == ""

@@ -99,7 +99,7 @@ def test_a_preset_is_left_as_soon_as_an_option_is_changed_and_all_are_reset(wind
     assert not page.forget_preset.isEnabled()
     window.key(options.strength, Qt.Key.Key_Home)
     window.key(options.quality, Qt.Key.Key_Up)
-    assert page.presets.currentText() == "Options as below"
+    assert page.presets.currentText() == "Uses the options below"
     assert options.film_format.currentData() == "mov"
     ask_menu(window, "Reset")
     window.wait(lambda: options.options() == ConvertOptions(), "for the defaults")
@@ -124,7 +124,7 @@ def test_presets_are_saved_used_exported_imported_and_deleted(window: Window, tm
     assert str(file) in page.summary.text()
     ask_menu(window, "Delete")
     window.wait(lambda: page.presets.findText("soft & slow") == -1, "for it to go")
-    assert page.presets.currentText() == "Options as below"
+    assert page.presets.currentText() == "Uses the options below"
     window.key(options.strength, Qt.Key.Key_End)
     window.answer_file_dialog(str(file))
     ask_menu(window, "Import")
@@ -136,7 +136,7 @@ def test_an_export_never_takes_the_place_of_a_file_that_was_not_named(window: Wi
     (tmp_path / "mine.cgconv-preset.json").write_text("precious")
     window.answer_file_dialog(str(tmp_path / "mine"))
     ask_menu(window, "Export")
-    window.wait(lambda: "exists already" in window.page.summary.text(), "for the refusal")
+    window.wait(lambda: "already exists" in window.page.summary.text(), "for the refusal")
     assert (tmp_path / "mine.cgconv-preset.json").read_text() == "precious"
 
 
@@ -150,8 +150,8 @@ def test_an_import_says_what_it_took_and_what_not(window: Window, tmp_path: Path
         window.wait(lambda name=name: page.presets.currentText() == name, "for the preset")
         said = page.summary.text()
         assert f"{name} is imported" in said
-        assert "taken: Strength, Keep the original's colors" in said
-        assert "not taken, because unknown here: Film codec, glitter" in said
+        assert "imported: Strength, Keep the original's colors" in said
+        assert "not imported, because unknown here: Film codec, glitter" in said
     file.write_text("[]")
     window.answer_file_dialog(str(file))
     ask_menu(window, "Import")

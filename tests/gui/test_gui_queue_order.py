@@ -202,7 +202,7 @@ def test_what_was_translated_of_a_damaged_film_is_opened_from_its_row(
     assert window.cell(0, Column.STATE) == "Partly done"
     window.click_row(0)
     assert "damaged at" in window.page.reason.text()
-    assert window.page.reason.text().endswith(f"What is done of it: {result}")
+    assert window.page.reason.text().endswith(f"The finished part: {result}")
     window.key(window.page.queue_view, Qt.Key.Key_Return)
     window.ask_row(0, "Open the part that is done")
     window.key(window.page.queue_view, Qt.Key.Key_Return, CTRL)

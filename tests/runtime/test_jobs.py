@@ -563,7 +563,7 @@ def test_the_results_folder_that_vanishes_takes_its_results_along(tmp_path: Path
     assert events[-1].failed == 6
     reasons = {event.index: event.reason for event in events if isinstance(event, JobFailed)}
     assert reasons[1] == f"{out / '1.png'} was written, and has vanished since with {out}"
-    assert reasons[5] == f"{out / '5.png'} cannot be written: {out}, where results lay already, has vanished"
+    assert reasons[5] == f"{out / '5.png'} cannot be written: {out}, which held results already, has disappeared"
 
 
 def test_a_result_that_is_gone_in_the_end_is_not_called_done(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_results_within_a_watched_folder_are_never_taken(folder: Path, translato
 def test_the_watched_folder_is_no_place_for_its_results(folder: Path) -> None:
     for inputs, out in (([folder], folder), ([folder, folder.parent / "b"], folder.parent)):
         (folder.parent / "b").mkdir(exist_ok=True)
-        with pytest.raises(UsageError, match="would lie among the inputs"):
+        with pytest.raises(UsageError, match="would be taken for new inputs"):
             Watched(inputs, replace(OPTIONS, out=out))
 
 

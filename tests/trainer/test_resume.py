@@ -166,7 +166,7 @@ def test_a_checkpoint_that_cannot_be_read_is_one_sentence(
             train(tiny(data, tmp_path / "run", images=2, every=0), resume=True)
     state["generators"] = {key: value[:1] for key, value in state["generators"].items()}
     save_checkpoint(path, state)
-    with pytest.raises(ModelError, match="does not fit its settings"):
+    with pytest.raises(ModelError, match="contents do not match its settings"):
         train(tiny(data, tmp_path / "run", images=2, every=0), resume=True)
 
 

@@ -487,7 +487,7 @@ def test_a_disk_without_room_is_said_before_it_is_full(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(OutputError, match=r"700.0 kB are to come, but only 1.0 MB are free"):
+    with pytest.raises(OutputError, match=r"700.0 kB are still to be downloaded, but only 1.0 MB are free"):
         get(site.serves("/a.bin", BODY), tmp_path / "a.bin")
 
 
