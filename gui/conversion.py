@@ -219,7 +219,7 @@ class Conversion(QObject):
         for item in self._planning:
             item.settled_model = item.model or self._model
             options = item.options_with(self._options)
-            keeps = self._keeps_results and options.exists == "skip"
+            keeps = options.exists == "skip" and (self._keeps_results or self._queue.has_other_result(item))
             item.settled_options = replace(options, exists="rename") if keeps else options
             item.reason, item.is_suspect = "", False
         self._weigh()

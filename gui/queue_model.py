@@ -197,6 +197,10 @@ class QueueModel(QAbstractTableModel):
             return item.settled_model in (wanted, "")
         return not model or (item.model or self.default_model) == wanted
 
+    def has_other_result(self, item: QueueItem) -> bool:
+        """Say whether this file has a result by another entry, which is not to stand for this one's."""
+        return any(one.has_result for one in self._by_file[item.file_key] if one is not item)
+
     def _enter(self, item: QueueItem) -> None:
         self._last_key += 1
         item.key = self._last_key

@@ -228,7 +228,7 @@ class _Crew:
         """Yield what the workers say until all is done, or what was begun when `cancel` was set."""
         try:
             while self._is_more_to_do():
-                yield from self._fill_seats()
+                self._fill_seats()
                 self._hand_out()
                 for thing in self._arrived():
                     yield from self._take_in(thing)
@@ -245,8 +245,8 @@ class _Crew:
             return True
         return not self._cancel.is_set() and bool(self._waiting or self._suspects)
 
-    def _fill_seats(self) -> Iterator[Event]:
-        """Have as many workers on each node as it has room for; nodes come and go."""
+    def _fill_seats(self) -> None:
+        """Have as many workers on each node as it has room for; nodes come and go. Raises CgconvError: none can."""
         if self._cancel.is_set() or time.monotonic() - self._nodes_seen_s < LOOK_AT_NODES_EVERY_S:
             return
         self._nodes_seen_s = time.monotonic()
@@ -267,7 +267,6 @@ class _Crew:
                 raise error
             if self._device.startswith("cuda"):
                 raise MissingError(f"--device {self._device}: no machine of the Ray cluster has a GPU")
-        yield from ()
 
     def _room_on(self, resources: Mapping[str, float]) -> tuple[int, int, int]:
         """Return how many workers a node takes, and the cores and GPUs of each."""

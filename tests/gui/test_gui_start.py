@@ -89,6 +89,24 @@ def test_two_models_on_one_picture_from_the_rows_menu_and_by_dropping_it_again(w
     assert len(window.items) == 2
 
 
+def test_a_second_model_keeps_its_result_in_a_folder_where_both_have_one_name(window: Window, tmp_path: Path) -> None:
+    window.wait_for_models()
+    window.drop(make_pictures(tmp_path, 1))
+    window.wait_for_files(1)
+    window.type(window.page.options.out, str(tmp_path / "results"))
+    window.key(window.page.options.out, Qt.Key.Key_Tab)
+    window.start()
+    window.wait(lambda: window.states() == [State.DONE], "for the result")
+    window.wait_until_idle()
+    window.choose_in_submenu(0, "Again with", "beta")
+    window.wait_for_files(2)
+    window.start()
+    window.wait(lambda: window.states() == [State.DONE] * 2, f"for the second result; {window.states()}")
+    first, second = sorted((tmp_path / "results").iterdir())
+    assert (first.name, second.name) == ("photo0-2.png", "photo0.png")
+    assert first.read_bytes() != second.read_bytes()
+
+
 def test_a_file_dropped_again_after_another_model_was_picked_is_a_second_entry(window: Window, tmp_path: Path) -> None:
     pictures = make_pictures(tmp_path, 1)
     window.drop(pictures)
