@@ -87,8 +87,8 @@ Try:
     default=1,
     show_default=True,
     metavar="N",
-    help="Translate every N-th frame of films only and fill in the others along the motion, for speed; frames that "
-    "the motion does not give are translated all the same.",
+    help="For films only: translate every N-th frame and fill in the others along the motion, for speed. Where the "
+    "motion cannot be followed, frames are translated as well.",
 )
 @grouped_option(MORE, "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Refuse films with larger frames.")
 @grouped_option(MORE, "--allow-hdr", is_flag=True, help="Translate HDR films (PQ, HLG) too, with dull colors.")
