@@ -179,7 +179,7 @@ class DescribeDialog(QDialog):
         ):
             line.setAccessibleName(words)
             form.addRow(words, line)
-        note = QLabel(self.tr("The name is the file's, and what --model calls it; title and direction are kept in it."))
+        note = QLabel(self.tr("The name is the file's, also for --model; title and direction are stored in the file."))
         note.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.addLayout(form)

@@ -2385,7 +2385,7 @@ or press Add files.</source>
             <translation>用途</translation>
         </message>
         <message>
-            <source>The name is the file's, and what --model calls it; title and direction are kept in it.</source>
+            <source>The name is the file's, also for --model; title and direction are stored in the file.</source>
             <translation>名称是文件名，也是 --model 使用的名称；标题和用途保存在文件里。</translation>
         </message>
     </context>
